@@ -40,17 +40,15 @@ For all libraries:
 
 - A publisher does not receive its own event unless it publishes with `exclude_me: false`.
 - Call timeouts are in milliseconds, as in the specification.
-- An option with a wrong type or an unknown value (`match: "regex"`) is a protocol violation (specification, "Protocol
-  Errors"; its test vectors treat such options in the same way). The session ends with ABORT, whose message names the
-  option. The values `null` and `undefined` are allowed and mean that the option is not given. An invalid URI is not a
-  violation: only the request fails.
-- A call that is canceled with mode `kill` ends when the procedure answers, and the caller receives this answer.
-- Progressive results need a callee that announces call canceling. The realm option `lenient_progress` removes this
-  condition: the router then asks every callee for progressive results and passes them on to callers that want them.
-  A callee without call canceling cannot be stopped when its caller has left.
+- An option with a wrong type or an unknown value (`match: "regex"`) is a protocol violation. The session ends with
+  ABORT, and its message names the option: a message that cannot be read ends the session (specification, "Protocol
+  Errors"), and the specification's test vectors treat such options in the same way. The values `null` and `undefined`
+  are allowed and mean that the option is not given. An invalid URI fails only its own request.
+- Canceling with mode `kill` waits for the procedure and passes its answer on to the caller.
+- Progressive results work with callees that announce neither them nor call canceling. A callee without call canceling
+  cannot be stopped when its caller has left. The realm option `strict_progress` requires the announcements.
 - Binary values in JSON are strings that begin with U+0000. Of these libraries only Autobahn|Python converts them to
   bytes.
-- No callee of these libraries announces progressive call invocations.
 
 For one library:
 
@@ -58,16 +56,14 @@ For one library:
   unchanged.
 - Autobahn|Python: if calls of a procedure are canceled with mode `kill`, convert `CancelledError` in the procedure to
   `ApplicationError("wamp.error.canceled")`. Otherwise the caller gets `wamp.error.runtime_error`.
-- Autobahn|JS: cancel with `{mode: "kill"}`. In the other modes the library forgets the call, takes the router's answer
-  for a protocol violation and closes the connection.
-- Autobahn|JS and wampy.js: unless `lenient_progress` is set, the router does not ask them for progressive results, and
-  wampy.js must not send any. Autobahn|JS does not announce call canceling; wampy.js announces neither call canceling
-  nor progressive results.
-- wampy.js: the library raises an exception when you unsubscribe from a subscription that was made with options, even
-  with `{}`.
-- wampy.js: do not send progressive call invocations. The library does not announce them, so they are a violation.
-- xconn: the library accepts messages up to one megabyte. A larger message ends the session.
-- wampy for Python (1.1.0) is not tested, because it requires old versions of other packages.
+- Autobahn|Python: the router sends it no progressive call invocations. It announces call canceling but not these, and
+  closes its connection at a second INVOCATION with the same id.
+- Autobahn|JS: cancel with `{mode: "kill"}`. In the other modes it forgets the call, takes the router's answer for a
+  protocol violation and closes the connection.
+- wampy.js: it raises an exception when you unsubscribe from a subscription that was made with options, even `{}`.
+- wampy.js: it sends and accepts progressive call invocations without announcing them. The router accepts this.
+- xconn: it accepts messages up to one megabyte, and ends the session at a larger one.
+- wampy for Python (1.1.0): not tested, because its requirements are pinned to old versions of packages.
 """
 
 LOGINS_HEAD = """
@@ -152,17 +148,15 @@ effect.
 
 | subject | wampnode | what to do |
 |---|---|---|
-| URIs | only `a-z`, `0-9` and `_` | realm option `uri_check: "loose"`, Crossbar's default |
 | call timeouts | milliseconds; the error is `wamp.error.timeout` | realm option `timeouts_in_seconds: true` |
 | protocol violations | ABORT, then close code 1002; Crossbar does not detect all of them | correct the client |
 | ABORT | closes the connection | connect again before another attempt |
 | denied logins | `wamp.error.authentication_denied` instead of `not_authorized` | check for the new URI |
 | authenticators that fail or do not exist | `wamp.error.authentication_failed` | check for the new URI |
-| `wamp.session.on_leave` | three arguments: session, authid, authrole | use the first argument |
+| `wamp.session.on_leave` | three arguments, unless the dialect is `crossbar` | see the realm option `dialect` |
 | progressive results | only for callers that ask with `receive_progress` | set the option |
-| progressive results of Autobahn JS and wampy.js | not requested | realm option `lenient_progress: true` |
-| `disclose_me` | discloses the caller or publisher | to forbid this, set the realm option `allow_disclose_me: false` |
-| RESULT | does not name the callee | include the name in the result |
+| `disclose_me` | discloses the caller or publisher | realm option `allow_disclose_me: false` refuses it |
+| RESULT | does not name the callee | let the callee put its name in the result |
 | empty `eligible` lists | nobody receives the event | omit the list |
 | permissions | the exact rule decides, then the longest prefix, then a wildcard | review overlapping rules |
 | pattern subscriptions | receive no events of topics to which the role may not subscribe | allow the topics |

@@ -158,7 +158,7 @@ def test_authorizer_is_given_in_the_form_of_a_role(pages, role):
 @pytest.mark.parametrize(
     ("changes", "field", "message"),
     [
-        ({"attr_authorizer": "com.Shop"}, "attr_authorizer", "the URI of a procedure"),
+        ({"attr_authorizer": "com..shop"}, "attr_authorizer", "the URI of a procedure"),
         ({"attr_authorizer_function": "authorize"}, "attr_authorizer_function", "dotted path"),
         ({"attr_authorizer": "com.shop.authorize"}, "attr_authorizer", "together with `permissions`"),
         ({"attr_authorizer_timeout": "0"}, "attr_authorizer_timeout", "an integer from 1"),
@@ -177,7 +177,7 @@ def test_page_of_a_role_explains(pages, role):
     told = pages.get("role_explain", role.pk, action="call", uri="com.x")
     assert "<strong>Allowed</strong>" in told.content.decode()
     assert "workers[0].realms[0].roles[0].permissions[0]" in told.content.decode()
-    told = pages.get("role_explain", role.pk, action="publish", uri="<b>", match="prefix")
+    told = pages.get("role_explain", role.pk, action="publish", uri="<b>#", match="prefix")
     assert "<strong>Denied</strong>" in told.content.decode()
     assert "<b>" not in told.content.decode()
     assert "wamp.error.invalid_uri" in told.content.decode()

@@ -266,6 +266,23 @@ def test_assertion_on_publications_says_what_there_was(router):
     )
 
 
+def test_tests_see_what_a_browser_would(router):
+    client = WampClient()
+    client.subscribe("com.shop.stock")
+    api.publish("com.shop.stock", {1: "tea", None: range(2)}, kwargs={"names": map(str.upper, ["ink"])})
+    event = client.receive()
+    assert (event.args, event.kwargs) == ([{"1": "tea", "null": [0, 1]}], {"names": ["INK"]})
+    assert_published("com.shop.stock", [{1: "tea", None: [0, 1]}], {"names": ["INK"]})
+    with pytest.raises(api.PayloadError, match=r"^kwargs\['a'\]\[1\] is nan"):
+        api.publish("com.shop.stock", kwargs={"a": [1, float("nan")]})
+
+
+def test_calls_are_recorded_as_they_are_received(router):
+    register("com.shop.total")(lambda prices: {1: sum(prices)})
+    assert api.call("com.shop.total", map(int, ["1", "2"])) == {"1": 3}
+    assert_called("com.shop.total", [[1, 2]])
+
+
 def test_assertion_on_publications_gives_what_fits(router):
     api.publish("com.shop.order.paid", Decimal("1.50"), kwargs={"tags": ("a", "b")})
     api.publish("com.shop.order.sent")

@@ -55,8 +55,6 @@ _NO_CANCEL = dict.fromkeys(
 _NO_INTERRUPT = {"is interrupted": "its callee does not announce call canceling"}
 _NUMBERS = {"has large integers": "numbers in JavaScript are not exact beyond 2^53"}
 _NO_PASSTHRU = {"passes payload through": "it does not announce it"}
-_NO_PROGRESS = "its callee does not announce call canceling, which the specification requires for progressive results"
-_LENIENT = "the realm option `lenient_progress` helps"
 _CLOSES = (
     "it forgets the call, then takes the router's answer for a protocol violation and closes the connection: use `kill`"
 )
@@ -75,7 +73,6 @@ LACKS: dict[str, dict[str, str]] = {
     },
     "autobahn-js": {
         **dict.fromkeys(("cancels", "cancels by skip", "cancels by killnowait"), _CLOSES),
-        "sends progress": f"{_NO_PROGRESS}; {_LENIENT}",
         **_NO_INTERRUPT,
         **_NUMBERS,
         **_NO_PASSTHRU,
@@ -87,7 +84,6 @@ LACKS: dict[str, dict[str, str]] = {
         "unacceptable URI": "it refuses them itself",
         "unregisters wildcards": "it takes the pattern for an invalid URI",
         "unsubscribes from patterns": "it raises an exception after the router has confirmed",
-        "sends progress": "its callee does not announce progressive results: sending one is a violation; " + _LENIENT,
         **_NO_INTERRUPT,
         **_NUMBERS,
     },

@@ -16,13 +16,12 @@ from ..requirements import javascript_packages
 from ..requirements import node as node_js
 from .abilities import FEATURES, LACKS, LIBRARIES
 from .clients import Kind, ProcessClient, Program, WampFailure, joined_client, running_program
-from .scenarios import ADVANCED, BETWEEN_TWO, progressive_results_arrive
+from .scenarios import ADVANCED, BETWEEN_TWO
 from .servers import ROOT, assert_quiet, configuration, free_port, node, web
 
 pytestmark = pytest.mark.integration
 
 REALM = "realm1"
-LENIENT = "lenient"
 KINDS = [Kind(library, serializer) for library, (_, serializers) in LIBRARIES.items() for serializer in serializers]
 EXAMPLES = ROOT / "examples" / "clients"
 REFERENCE = Kind("autobahn-python", "msgpack")
@@ -56,10 +55,10 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         {"uri": "", "match": "prefix", "allow": everything},
         {"uri": "com.forbidden", "match": "prefix", "allow": dict.fromkeys(everything, False)},
     ]
-    realm = {"name": REALM, "roles": [{"name": "anonymous", "permissions": permissions}]}
-    lenient = {**realm, "name": LENIENT, "options": {"lenient_progress": True}}
+    roles = [{"name": "anonymous", "permissions": permissions}]
+    realm = {"name": REALM, "roles": roles, "options": {"dialect": "specification"}}
     port = free_port()
-    with node(directory, configuration(web(port), realms=[realm, lenient]), port) as server:
+    with node(directory, configuration(web(port), realms=[realm]), port) as server:
         yield f"ws://127.0.0.1:{port}/ws"
         assert server.stop() == 0, server.output
         assert_quiet(server.output)
@@ -105,19 +104,6 @@ def test_client_leaves_and_joins_again(live: str, programs: dict[str, Program], 
         reason = client.leave()
         assert kind.lacks({"goodbye"}) or reason == "wamp.close.goodbye_and_out"
     assert found[0] != found[1]
-
-
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.library in ("autobahn-js", "wampy")], ids=str)
-def test_client_gives_progressive_results_to_a_lenient_realm(
-    live: str, programs: dict[str, Program], kind: Kind
-) -> None:
-    caller = programs[REFERENCE.library].client(REFERENCE.serializer)
-    callee = programs[kind.library].client(kind.serializer)
-    for client in (caller, callee):
-        client.open(live, LENIENT)
-    progressive_results_arrive(caller, callee)
-    for client in (caller, callee):
-        client.leave()
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)

@@ -107,10 +107,11 @@ def test_removed_registration_has_no_available_callee(node, serializer):
 
 def test_details_are_those_of_the_next_callee(node, serializer):
     first = joined(node, serializer, callee=["call_reroute"])
-    second = joined(node, serializer, callee=["call_reroute", "call_timeout"])
+    second = joined(node, serializer, callee=["call_reroute"])
     caller = joined(node, serializer)
     first.request([REGISTER, 1, {"invoke": "first", "match": "prefix"}, "com.example"])
-    second.request([REGISTER, 1, {"invoke": "first", "match": "prefix", "disclose_caller": True}, "com.example"])
+    options = {"invoke": "first", "match": "prefix", "disclose_caller": True, "forward_timeout": True}
+    second.request([REGISTER, 1, options, "com.example"])
     caller.send([CALL, 7, {"timeout": 1000}, PROCEDURE])
     assert first.receive()[3] == {"procedure": PROCEDURE}
     first.send([ERROR, INVOCATION, 1, {}, UNAVAILABLE])

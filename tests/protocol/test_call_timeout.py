@@ -108,10 +108,19 @@ def test_unrequested_progress_does_not_restart_the_timeout(node, serializer):
     assert caller.receive()[4] == TIMEOUT
 
 
-@pytest.mark.parametrize(("features", "register"), [(["call_timeout"], {}), ([], {"forward_timeout": True})])
-def test_timeout_is_sent_to_the_callee_and_applied_by_the_router_too(node, serializer, features, register):
-    _, caller, details = called(node, serializer, 1000, *features, register=register)
+def test_timeout_that_the_registration_asked_for_is_sent_and_applied_by_the_router_too(node, serializer):
+    _, caller, details = called(node, serializer, 1000, register={"forward_timeout": True})
     assert details == {"timeout": 1000}
+    node.pass_time(1.001)
+    assert caller.receive()[4] == TIMEOUT
+
+
+@pytest.mark.parametrize("features", [["call_timeout"], ["call_timeout", "call_canceling"]])
+@pytest.mark.parametrize("register", [{}, {"forward_timeout": False}, {"forward_timeout": None}])
+def test_timeout_is_not_sent_to_a_callee_that_did_not_ask_for_it(node, serializer, features, register):
+    """A callee that ends in the same moment as the router's clock would answer first, with another error."""
+    _, caller, details = called(node, serializer, 1000, *features, register=register)
+    assert details == {}
     node.pass_time(1.001)
     assert caller.receive()[4] == TIMEOUT
 

@@ -85,7 +85,7 @@ def test_action_waits_for_the_authorizer(node: MemoryNode, asker: MemoryPeer, ac
     assert (asked.action, asked.uri, asked.match) == (action, "com.x", "exact")
     assert asked.session["session"] == asker.session_id
     assert (asked.session["authrole"], asked.session["authmethod"]) == ("dynamic", "anonymous")
-    assert asked.session["authextra"] is None
+    assert asked.session["authextra"] == {}
     node.decide(YES)
     assert asker.receive()[0] == ANSWERS[action]
     assert not node.questions

@@ -93,6 +93,7 @@ def test_event_is_returned_with_time_ids_details_and_payload(node, alice, bob):
             "timestamp": "2026-01-01T00:00:01.500Z",
             "subscription": subscription_of(bob, TOPIC),
             "publication": publication,
+            "topic": TOPIC,
             "details": {},
             "args": [1, "é"],
             "kwargs": {"a": [2.5]},
@@ -102,7 +103,7 @@ def test_event_is_returned_with_time_ids_details_and_payload(node, alice, bob):
 
 def test_event_without_payload_has_none(alice, bob):
     publish(alice, TOPIC)
-    assert set(events(bob)[0]) == {"timestamp", "subscription", "publication", "details"}
+    assert set(events(bob)[0]) == {"timestamp", "subscription", "publication", "topic", "details"}
 
 
 def test_history_is_kept_without_subscribers_and_empty_at_first(alice, bob):
@@ -458,3 +459,69 @@ def test_durable_history_is_recorded_and_restored(serializer):
 
 def test_history_that_is_not_durable_leaves_no_records(node, alice, past):
     assert not node.records
+
+
+# --- precision of times ---
+
+
+@pytest.mark.parametrize("kind", ["time", "timestamp"])
+def test_event_is_neither_before_nor_after_its_own_timestamp(node, alice, bob, kind):
+    node.pass_time(1.123456)
+    publish(alice, TOPIC, [1])
+    (found,) = events(bob)
+    for timestamp in (found["timestamp"], "2026-01-01T00:00:01.123456Z"):
+        assert events(bob, **{f"after_{kind}": timestamp}) == []
+        assert events(bob, **{f"before_{kind}": timestamp}) == []
+        assert events(bob, **{f"from_{kind}": timestamp}) == [found]
+        assert events(bob, **{f"until_{kind}": timestamp}) == [found]
+
+
+def test_reading_on_after_the_last_timestamp_finds_no_event_twice(node, alice, bob):
+    seen = []
+    for number in range(20):
+        node.pass_time(0.0017)
+        publish(alice, TOPIC, [number])
+        after = {"after_time": seen[-1]["timestamp"]} if seen else {}
+        seen += events(bob, **after)
+    assert firsts(seen) == list(range(20))
+
+
+# --- the dialect of Crossbar ---
+
+
+class TestCrossbarsForm:
+    @pytest.fixture
+    def node(self):
+        return MemoryNode(options_with(dialect="crossbar"))
+
+    def test_event_has_its_keys(self, node, alice, bob):
+        node.pass_time(1.5)
+        publication = publish(alice, TOPIC, [1, "\u00e9"], {"a": [2.5]})
+        authid = bob.request([CALL, 9, {}, "wamp.session.get", [alice.session_id]])[3][0]["authid"]
+        assert events(bob) == [
+            {
+                "time_ns": 1_767_225_601_500_000_000,
+                "realm": "realm1",
+                "session_id": alice.session_id,
+                "authid": authid,
+                "authrole": "anonymous",
+                "publication": publication,
+                "topic": TOPIC,
+                "args": [1, "\u00e9"],
+                "kwargs": {"a": [2.5]},
+            }
+        ]
+
+    def test_event_without_payload_has_null(self, alice, bob):
+        publish(alice, TOPIC)
+        assert (events(bob)[0]["args"], events(bob)[0]["kwargs"]) == (None, None)
+
+    def test_newest_come_first_and_ten_without_a_limit(self, alice, bob):
+        for number in range(12):
+            publish(alice, TOPIC, [number])
+        newest_first = list(range(11, -1, -1))
+        assert firsts(events(bob)) == newest_first[:10]
+        assert firsts(events(bob, TOPIC, 3)) == newest_first[:3]
+        assert firsts(events(bob, limit=3)) == newest_first[:3]
+        assert firsts(events(bob, TOPIC, None)) == newest_first
+        assert firsts(events(bob, TOPIC, None, reverse=False)) == newest_first[::-1]

@@ -148,16 +148,48 @@ def test_invocation_of_a_pattern_has_the_procedure_in_every_part(node, serialize
     assert [invocation[3].get("procedure") for invocation in callee.receive_all()] == [PROCEDURE] * 2
 
 
-def test_caller_that_did_not_announce_breaks_the_protocol(node, serializer, callee):
-    caller = joined(node, serializer)
+@pytest.fixture
+def strict_node():
+    """A router that demands that clients announce progressive calls."""
+    options = anonymous_options("realm1")
+    return MemoryNode(replace(options, realms={"realm1": replace(options.realms["realm1"], strict_progress=True)}))
+
+
+def test_caller_that_did_not_announce_breaks_the_protocol_if_strict(strict_node, serializer):
+    callee = joined(strict_node, serializer, callee=ABLE)
+    callee.request([REGISTER, 1, {}, PROCEDURE])
+    caller = joined(strict_node, serializer)
     caller.send(part(1))
     assert caller.close_reason == PROTOCOL_VIOLATION
     assert not callee.inbox
 
 
+@pytest.mark.parametrize("features", [[], [FEATURE], [RESULTS], ABLE], ids=str)
+def test_clients_that_announce_too_little_are_accepted(node, serializer, features):
+    callee, caller = joined(node, serializer, callee=features), joined(node, serializer)
+    callee.request([REGISTER, 1, {}, PROCEDURE])
+    for message in (part(1), part(2), last(3)):
+        caller.send(message)
+    assert [(each[1], each[4]) for each in callee.receive_all()] == [(1, [1]), (1, [2]), (1, [3])]
+    callee.send([YIELD, 1, {}, ["sum"]])
+    assert caller.receive_all() == [[RESULT, 7, {}, ["sum"]]]
+    assert not open_calls(node)
+
+
+def test_callee_that_announces_canceling_but_no_parts_is_not_called(node, serializer):
+    """Autobahn|Python: it closes its connection at a second INVOCATION with the same id."""
+    callee, caller = joined(node, serializer, callee=[RESULTS, "call_canceling"]), joined(node, serializer)
+    callee.request([REGISTER, 1, {}, PROCEDURE])
+    assert caller.request(part(1))[:5] == [ERROR, CALL, 7, {}, NOT_SUPPORTED]
+    caller.send(last(2))
+    assert not caller.inbox
+    assert not callee.inbox
+
+
 @pytest.mark.parametrize("features", [[], [FEATURE], ["call_canceling"]])
-def test_callee_that_cannot_is_not_called(node, serializer, caller, features):
-    callee = joined(node, serializer, callee=features)
+def test_callee_that_cannot_is_not_called_if_strict(strict_node, serializer, features):
+    node = strict_node
+    callee, caller = joined(node, serializer, callee=features), joined(node, serializer, caller=[FEATURE])
     callee.request([REGISTER, 1, {}, PROCEDURE])
     assert caller.request(part(1))[:5] == [ERROR, CALL, 7, {}, NOT_SUPPORTED]
     caller.send(part(2))

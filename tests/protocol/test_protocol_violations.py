@@ -124,14 +124,14 @@ def test_option_of_a_wrong_type_is_named_in_the_abort(alice, code, option, value
     assert option in assert_aborted(alice)
 
 
-@pytest.mark.parametrize(("option", "value"), [("progress", True), ("ppt_scheme", "x_mine")])
+@pytest.mark.parametrize(("option", "value"), [("ppt_scheme", "x_mine")])
 def test_call_with_an_option_whose_feature_is_not_announced_is_a_violation(alice, bob, option, value):
     bob.request([REGISTER, 1, {}, "com.example.procedure"])
     alice.send([CALL, 1, {option: value}, "com.example.procedure"])
     assert option in assert_aborted(alice)
 
 
-@pytest.mark.parametrize(("option", "value"), [("progress", True), ("ppt_scheme", "x_mine")])
+@pytest.mark.parametrize(("option", "value"), [("ppt_scheme", "x_mine")])
 def test_yield_with_an_option_whose_feature_is_not_announced_is_a_violation(alice, bob, option, value):
     alice.request([REGISTER, 1, {}, "com.example.procedure"])
     bob.send([CALL, 1, {"receive_progress": True}, "com.example.procedure"])
@@ -207,7 +207,6 @@ class TestStrictRequestIds:
     "message",
     [
         [48, 1, {"ppt_scheme": "x_any"}, "com.example.unknown"],
-        [48, 1, {"progress": True}, "com.example.unknown"],
         [16, 1, {"ppt_scheme": "x_any"}, "wamp.not_for_clients"],
     ],
 )
@@ -217,10 +216,9 @@ def test_option_of_a_feature_not_announced_is_a_violation_wherever_it_goes(alice
     assert answer[2] == "wamp.error.protocol_violation"
 
 
-@pytest.mark.parametrize("message", [[48, 1, {}, "com.p", [], {5: 1}], [48, 1, {5: 1}, "com.p"]])
 @pytest.mark.parametrize("other", ["msgpack", "cbor"])
-def test_numbers_as_keys_of_kwargs_and_options_are_a_violation(node, other, message):
+def test_numbers_as_keys_of_options_are_a_violation(node, other):
     peer = node.join("realm1", other)
-    answer = peer.request(message)
+    answer = peer.request([48, 1, {5: 1}, "com.p"])
     assert answer[0] == 3
     assert "str" in answer[1]["message"] or "text keys" in answer[1]["message"]

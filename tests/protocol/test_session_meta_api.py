@@ -1,5 +1,8 @@
 """Advanced Profile, "Session Meta API"."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from wamp_transport.router.options import (
@@ -11,7 +14,7 @@ from wamp_transport.router.options import (
     RouterOptions,
     ServiceOptions,
 )
-from wamp_transport.testing.memory import MemoryNode
+from wamp_transport.testing.memory import MemoryNode, anonymous_options
 
 from .codes import (
     CALL,
@@ -80,6 +83,12 @@ def killed(peer):
     return goodbye[1:]
 
 
+def in_dialect(dialect):
+    """Options of a router whose realm speaks a dialect."""
+    options = anonymous_options("realm1")
+    return replace(options, realms={"realm1": replace(options.realms["realm1"], dialect=dialect)})
+
+
 # --- events ---
 
 
@@ -97,10 +106,41 @@ def test_joining_is_published_with_the_details_of_the_session(node, alice, seria
             "authrole": "admin",
             "authmethod": "anonymous",
             "authprovider": "static",
+            "authextra": {},
             "transport": {},
         }
     ]
     assert not bob.inbox
+
+
+@pytest.mark.parametrize("dialect", ["specification", "crossbar"])
+def test_authextra_of_an_anonymous_client_is_disclosed(serializer, dialect):
+    """labgrid's coordinator reads it in ``on_join``, its exporters in WELCOME."""
+    node = MemoryNode(in_dialect(dialect))
+    alice, bob = node.join("realm1", serializer), node.connect(serializer)
+    listen(alice, "on_join")
+    welcome = bob.join("realm1", authextra={"authid": "exporter/x"})
+    assert welcome[2]["authextra"] == {"authid": "exporter/x"}
+    assert alice.receive()[4][0]["authextra"] == {"authid": "exporter/x"}
+    assert call(alice, "get", bob.session_id)["authextra"] == {"authid": "exporter/x"}
+
+
+@pytest.mark.parametrize(
+    "authextra",
+    [
+        {"number": 2**80},
+        {"text": "\0binary"},
+        {"text": "x" * 5000},
+        {"list": json.loads("[" * 20 + "]" * 20)},
+    ],
+    ids=["a large number", "a mark", "many bytes", "deep"],
+)
+def test_client_cannot_hide_its_joining_with_its_authextra(node, authextra):
+    subscribers = [node.join("realm1", name) for name in ("json", "msgpack", "cbor")]
+    for subscriber in subscribers:
+        listen(subscriber, "on_join")
+    node.connect("cbor").join("realm1", authextra=authextra)
+    assert [subscriber.receive()[4][0]["authextra"] for subscriber in subscribers] == [{}] * 3
 
 
 def by_goodbye(node, peer):
@@ -125,6 +165,16 @@ def test_on_leave_always_has_three_arguments(node, admin, alice, end):
     session_id = admin.session_id
     end(node, admin)
     assert [event[4:] for event in alice.receive_all()] == [[[session_id, "root", "admin"]]]
+
+
+@pytest.mark.parametrize("end", [by_goodbye, by_loss, by_violation, by_router])
+def test_on_leave_has_one_argument_in_the_dialect_of_crossbar(serializer, end):
+    node = MemoryNode(in_dialect("crossbar"))
+    alice, bob = node.join("realm1", serializer), node.join("realm1", serializer)
+    session_id = bob.session_id
+    listen(alice, "on_leave")
+    end(node, bob)
+    assert alice.receive()[4] == [session_id]
 
 
 @pytest.mark.parametrize("end", [by_goodbye, by_violation, by_router])
@@ -167,6 +217,7 @@ def test_details_of_a_session_are_returned(admin, alice):
         "authrole": "admin",
         "authmethod": "anonymous",
         "authprovider": "static",
+        "authextra": {},
         "transport": {},
     }
     assert call(alice, "get", alice.session_id)["authrole"] == "anonymous"

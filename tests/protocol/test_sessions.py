@@ -1,5 +1,7 @@
 """Basic Profile, "Sessions": how sessions open, end and follow each other."""
 
+from dataclasses import replace
+
 import pytest
 
 from wamp_transport.router.options import AnonymousLogin, ServiceOptions
@@ -215,6 +217,24 @@ def test_nothing_counts_after_a_violation(alice, bob, node):
 def test_goodbye_is_answered_and_the_transport_stays(alice):
     assert alice.request([GOODBYE, {}, "wamp.close.normal"]) == [GOODBYE, {}, "wamp.close.goodbye_and_out"]
     assert not alice.is_closed
+
+
+@pytest.mark.parametrize(
+    ("reason", "answer"),
+    [
+        ("wamp.close.normal", "wamp.close.normal"),
+        ("com.example.Reason", "com.example.Reason"),
+        ("not a URI", "wamp.close.goodbye_and_out"),
+        ("", "wamp.close.goodbye_and_out"),
+    ],
+)
+def test_goodbye_is_answered_with_its_reason_in_the_dialect_of_crossbar(serializer, reason, answer):
+    """Many programs with Autobahn|Python end only when they see ``wamp.close.normal``."""
+    options = anonymous_options("realm1")
+    node = MemoryNode(replace(options, realms={"realm1": replace(options.realms["realm1"], dialect="crossbar")}))
+    alice = node.join("realm1", serializer)
+    assert alice.request([GOODBYE, {}, reason]) == [GOODBYE, {}, answer]
+    assert alice.join("realm1")
 
 
 def test_after_goodbye_another_hello_opens_another_session(alice, bob):

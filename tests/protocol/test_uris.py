@@ -79,6 +79,20 @@ def test_topics_and_procedures_keep_the_exact_rules(alice, is_loose):
         assert called == (NO_SUCH_PROCEDURE if is_valid else INVALID_URI), uri
 
 
+def test_refusal_names_the_option_that_would_accept_the_uri(alice, is_loose):
+    messages = [
+        [PUBLISH, 1, {"acknowledge": True}, "com.example.getUser"],
+        [SUBSCRIBE, 2, {"match": "wildcard"}, "com..getUser"],
+        [CALL, 3, {}, "com.example.getUser"],
+        [REGISTER, 4, {"match": "prefix"}, "com.example.getUser."],
+    ]
+    for message in messages * 2:  # the second time from the cache
+        answer = alice.request(message)
+        if not is_loose:
+            assert answer[5] == [f"invalid URI {message[3]!r}: capital letters need `uri_check: loose`"]
+        alice.receive_all()
+
+
 def test_publication_to_an_invalid_topic_without_acknowledge_is_dropped(alice):
     alice.send([PUBLISH, 1, {}, "com..topic"])
     assert not alice.inbox

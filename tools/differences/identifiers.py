@@ -117,8 +117,6 @@ invalid(
     keeps="",
     section=URIS,
     demands="The loose rules must be followed; the strict rules, which allow only a-z, 0-9 and _, are recommended.",
-    means="The default of `uri_check` is loose in Crossbar and strict in wampnode. Set `loose` if you use "
-    "capitals, `-` and similar characters.",
 )
 invalid(
     "A prefix with an empty last component",

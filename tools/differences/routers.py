@@ -13,6 +13,7 @@ from typing import Any
 import wamp_transport
 from tests.integration.servers import free_port, manage, migrate, running, until, write_config
 from tests.integration.wire import Wire
+from wamp_transport.config.dialects import with_dialect
 
 from . import login_services as logins
 
@@ -109,6 +110,7 @@ def _prepared(directory: Path) -> Place:
 def ours(directory: Path) -> Iterator[Place]:
     """Run this project's router."""
     place = _prepared(directory)
+    write_config(directory, with_dialect(configuration(place), "specification"))
     environment = {"WAMPNODE_DATABASE": str(directory / "db.sqlite3"), **logins.ENVIRONMENT}
     migrate(directory / "db.sqlite3")
     with running(manage("runnode", "--config", str(directory)), directory, **environment) as process:

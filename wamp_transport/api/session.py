@@ -391,7 +391,7 @@ class PendingPublication:
             # All code of a process shares a session, and a publisher does not receive its events by default. Without
             # this option, one part of a project could not receive the events of another part.
             options = replace(options, exclude_me=False)
-        copied_args, copied_kwargs = to_payload(args) if args else (), to_payload(kwargs) if kwargs else None
+        copied_args, copied_kwargs = to_payload(args) if args else (), to_payload(kwargs, "kwargs") if kwargs else None
         return cls(topic, copied_args, copied_kwargs, options, session)
 
     def send(self, seconds: float | None = None) -> int | None:

@@ -103,7 +103,7 @@ class MethodAuth(Section):
         if kind == "static" and cls.static_keys[0] in PRINCIPALS and is_empty:
             yield Finding((cls.static_keys[0],), f'type "static" needs `{cls.static_keys[0]}`')
         uri = given.get("authenticator")
-        if kind == "dynamic" and isinstance(uri, str) and not is_uri(uri, "exact", loose=False):
+        if kind == "dynamic" and isinstance(uri, str) and not is_uri(uri, "exact", loose=True):
             yield Finding(("authenticator",), f'expected the URI of a procedure, found "{short(uri)}"')
         if given.get("default-role") == "trusted":
             yield Finding(("default-role",), "role trusted is the router's own and cannot be given to clients")

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from wamp_transport.config.auth_methods import ANONYMOUS, BY_WIRE_NAME, COOKIE
 from wamp_transport.config.certificates import TlsFiles, read
+from wamp_transport.config.dialects import resolve
 from wamp_transport.config.endpoint import DEFAULT_ENDPOINT, OtherEndpoint, TcpEndpoint, UnixEndpoint
 from wamp_transport.config.node import Node, RouterWorker
 from wamp_transport.config.paths import OtherService, PathTree
@@ -26,7 +27,7 @@ from wamp_transport.config.transport import (
 )
 from wamp_transport.config.webservices import StaticService
 from wamp_transport.config.websocket import WebSocketSection, WebSocketService
-from wamp_transport.router.options import AnonymousLogin, RealmOptions, RouterOptions, ServiceOptions
+from wamp_transport.router.options import AnonymousLogin, Dialect, RealmOptions, RouterOptions, ServiceOptions
 
 UNOFFERED = "none"
 
@@ -122,8 +123,13 @@ class Difference:
         return any(getattr(self, name) for name in self.__slots__)
 
 
-def build(node: Node, source: str, base_dir: Path) -> tuple[Configuration, list[Finding]]:
-    """Return the configuration for a validated node, and findings about applied defaults and disabled workers."""
+def build(
+    node: Node, source: str, base_dir: Path, dialect: Dialect = "specification"
+) -> tuple[Configuration, list[Finding]]:
+    """Return the configuration for a validated node, and findings about applied defaults.
+
+    ``dialect`` is that of realms which do not name one.
+    """
     findings: list[Finding] = []
     routers = [
         (("workers", index), worker)
@@ -156,7 +162,8 @@ def build(node: Node, source: str, base_dir: Path) -> tuple[Configuration, list[
         for location, worker in routers
         for index, realm in enumerate(worker.realms)
     }
-    configuration = Configuration(source, base_dir, tuple(realms), tuple(transports), realm_places=places)
+    resolved = tuple(resolve(realm, dialect) for realm in realms)
+    configuration = Configuration(source, base_dir, resolved, tuple(transports), realm_places=places)
     return configuration, findings
 
 
@@ -335,7 +342,8 @@ def _realm_options(realm: RealmSection) -> RealmOptions:
         loose_uris=options.uri_check == "loose",
         strict_request_ids=options.strict_request_ids,
         timeouts_in_seconds=options.timeouts_in_seconds,
-        lenient_progress=options.lenient_progress,
+        strict_progress=options.is_progress_strict,
+        dialect=options.dialect or "specification",
         enable_meta_api=options.enable_meta_api,
         allow_disclose_me=options.allow_disclose_me,
         max_call_timeout=options.max_call_timeout / 1000,

@@ -29,5 +29,6 @@ def template() -> dict[str, Any]:
         "endpoint": {"type": "tcp", "port": 8080},
         "paths": {"/": {"type": "static", "directory": ".."}, "ws": {"type": "websocket"}},
     }
-    worker = {"type": "router", "realms": [open_realm()], "transports": [transport]}
+    realm = {**open_realm(), "options": {"dialect": "specification"}}
+    worker = {"type": "router", "realms": [realm], "transports": [transport]}
     return {"version": 2, "controller": {}, "workers": [worker]}

@@ -10,10 +10,12 @@ from typing import Any
 from wamp_transport.config.checker import check, problems
 from wamp_transport.config.configuration import Configuration, build, missing_directories, tls_findings
 from wamp_transport.config.crosschecks import check_across, enabled
+from wamp_transport.config.dialects import OF_FILES, dialect_findings
 from wamp_transport.config.node import Node
 from wamp_transport.config.normalize import RepeatedKeys
 from wamp_transport.config.report import ConfigError, Problem, Report, short
 from wamp_transport.config.section import Finding
+from wamp_transport.router.options import Dialect
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 
@@ -27,7 +29,9 @@ def read_file(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None
     Relative paths in the configuration are relative to the directory of the file. Raises ConfigError.
     """
     file = find_file(Path(path))
-    return read_text(_text_of(file), file.parent, source=str(file), environ=environ)
+    return read_mapping(
+        _parse(_text_of(file), str(file)), file.parent, source=str(file), environ=environ, dialect=OF_FILES
+    )
 
 
 def read_text(
@@ -47,19 +51,21 @@ def read_mapping(
     *,
     source: str = "settings",
     environ: Mapping[str, str] | None = None,
+    dialect: Dialect = "specification",
 ) -> Configuration:
     """Read the configuration from a mapping in the format of config.json. Raises ConfigError.
 
     ``source`` is the name of the mapping in reports. ``environ`` contains the values for ``$NAME``, by default the
-    process's environment.
+    process's environment. ``dialect`` is that of realms which do not name one.
     """
     environ = os.environ if environ is None else environ
     checked = check(Node, mapping, environ)
     sections = enabled(checked.sections, environ)
     findings = [*_of_enabled(checked.findings, checked.sections, sections), *check_across(sections, environ)]
+    findings += dialect_findings(sections, dialect)
     if checked.value is None or any(finding.level == "fault" for finding in findings):
         raise ConfigError(_report(source, problems(findings, checked.data)))
-    configuration, more = build(checked.value, source, Path(base_dir))
+    configuration, more = build(checked.value, source, Path(base_dir), dialect)
     found = problems([*findings, *more], checked.data)
     found += tls_findings(configuration)
     found += [

@@ -12,7 +12,7 @@ from wamp_transport.router.permissions import Rules
 from wamp_transport.wamp.uris import component_excess, is_uri
 
 _LOOSE = r"^[^\s#]*$"
-_STRICT = r"^[0-9a-z_]+(\.[0-9a-z_]+)*$"
+_PROCEDURE = r"^[^\s#.:]+(\.[^\s#.:]+)*$"
 
 MATCHES: Final[tuple[Match, ...]] = ("exact", "prefix", "wildcard")
 
@@ -113,7 +113,7 @@ class RoleSection(LimitsSection):
         None,
         "Procedure that decides on every action instead of `permissions`. It is called with the session's details, the "
         "URI, the action and the options, and answers with true, false or a dictionary.",
-        pattern=_STRICT,
+        pattern=_PROCEDURE,
         expected="the URI of a procedure",
     )
     authorizer_function: str | None = setting(
@@ -190,9 +190,8 @@ class RealmOptionsSection(RealmLimitsSection):
     """Options of a realm."""
 
     uri_check: Literal["strict", "loose"] = setting(
-        "strict",
-        "strict: URI components of a-z, 0-9 and _ only. loose: anything but blanks, # and dots. "
-        "Crossbar's default is loose; here it is strict.",
+        "loose",
+        "loose: URI components of anything but blanks, # and dots. strict: of a-z, 0-9 and _ only.",
     )
     event_dispatching_chunk_size: int = setting(
         100,
@@ -209,16 +208,26 @@ class RealmOptionsSection(RealmLimitsSection):
     allow_disclose_me: bool = setting(
         True, "Honor a client's wish to be disclosed to receivers. False: such a request is an error."
     )
+    dialect: Literal["crossbar", "specification"] | None = setting(
+        None,
+        "crossbar: the answer to GOODBYE repeats the client's reason, wamp.session.on_leave has the session id as its "
+        "only argument, and event history has Crossbar's form: newest first, 10 events unless a limit is given, with "
+        "the publisher's session, authid and authrole. specification: as specified. "
+        "Null: crossbar in a file, specification elsewhere.",
+    )
     strict_request_ids: bool = setting(
         False, "Require each session's request ids to count 1, 2, 3 and so on. Some clients do not."
     )
     timeouts_in_seconds: bool = setting(
         False, "Take the timeout of a call as seconds, as Crossbar does, instead of milliseconds."
     )
-    lenient_progress: bool = setting(
+    strict_progress: bool = setting(
         False,
-        "Ask every callee for the progressive results that a caller wants, and accept them. False: only callees that "
-        "announced both these and call canceling, as specified; Autobahn|JS and wampy.js do not.",
+        "Require clients to announce progressive results, progressive calls and call canceling before they use or "
+        "get these, as specified. Autobahn|JS and wampy.js do not announce them.",
+    )
+    lenient_progress: bool | None = setting(
+        None, "The former name of `strict_progress`, with the opposite meaning. Use that one."
     )
     max_call_timeout: int = setting(
         0,
@@ -227,6 +236,25 @@ class RealmOptionsSection(RealmLimitsSection):
         ge=0,
     )
     max_retained: int = setting(10_000, "Topics whose last event is retained, from 0. 0: no limit.", ge=0)
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """Report the former name of an option."""
+        lenient = given.get("lenient_progress")
+        if not isinstance(lenient, bool):
+            return
+        if "strict_progress" in given:
+            yield Finding(("lenient_progress",), "has no effect if `strict_progress` is given", level="ignored")
+        else:
+            hint = "remove it, as this is the default now" if lenient else "write `strict_progress: true`"
+            yield Finding(("lenient_progress",), "is the former name of an option", hint, "ignored")
+
+    @property
+    def is_progress_strict(self) -> bool:
+        """Whether clients must announce progressive results and calls. ``lenient_progress`` is the former option."""
+        if self.lenient_progress is None or "strict_progress" in self.model_fields_set:
+            return self.strict_progress
+        return not self.lenient_progress
 
 
 class HistorySection(Section):
@@ -292,7 +320,7 @@ class RealmSection(Section):
         """Check that role names are unique, and that the realm accepts the URIs in permissions."""
         roles = given.get("roles")
         options = given.get("options")
-        loose = isinstance(options, dict) and options.get("uri_check") == "loose"
+        loose = not (isinstance(options, dict) and options.get("uri_check") == "strict")
         seen: dict[str, int] = {}
         for index, role in enumerate(roles if isinstance(roles, tuple) else ()):
             yield from _in_vain(role, loose, ("roles", index, "permissions"))

@@ -47,7 +47,7 @@ class Invocation(Struct, frozen=True):
     async def progress(self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> None:
         """Send a progressive result, if the caller accepts progressive results. Raises PayloadError, SessionClosed."""
         if self.details.get("receive_progress"):
-            await self.send(Yield(self.id, YieldOptions(progress=True), to_payload(args), to_payload(kwargs)))
+            await self.send(Yield(self.id, YieldOptions(progress=True), to_payload(args), to_payload(kwargs, "kwargs")))
 
 
 EventHandler = Callable[[Event], object]

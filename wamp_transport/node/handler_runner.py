@@ -110,7 +110,7 @@ class HandlerRunner:
         try:
             self._answer(
                 messages.Yield(
-                    invocation.id, messages.YieldOptions(), to_payload(result.args), to_payload(result.kwargs)
+                    invocation.id, messages.YieldOptions(), to_payload(result.args), to_payload(result.kwargs, "kwargs")
                 )
             )
         except PayloadError as fault:
@@ -128,7 +128,7 @@ class HandlerRunner:
         )
         if isinstance(fault, ApplicationError):
             try:
-                uri, args, kwargs = fault.uri, to_payload(fault.args), to_payload(fault.kwargs)
+                uri, args, kwargs = fault.uri, to_payload(fault.args), to_payload(fault.kwargs, "kwargs")
             except PayloadError as second:
                 report(invocation.procedure, second)
         else:

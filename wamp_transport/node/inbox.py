@@ -18,7 +18,7 @@ from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.messages import PAYLOAD_MESSAGES, Message
 from ..wamp.payload import PYTHON
 from .connection import MessageEncoder
-from .payload_values import from_payload, to_payload
+from .payload_values import copy_payload, from_payload
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class PythonSerializer:
 
     def values(self, raw: Any) -> Any:
         """Return a copy of a payload, which already consists of Python values."""
-        return to_payload(raw)
+        return copy_payload(raw)
 
 
 class LocalMessageEncoder(MessageEncoder):

@@ -29,6 +29,7 @@ from ..router.effects import (
     Send,
     SessionJoined,
     SessionLeft,
+    SilentRefusal,
     StopSending,
     Withdraw,
 )
@@ -402,6 +403,10 @@ class Node:
         self._after_control()
 
 
+def _report_silent_refusal(node: Node, effect: SilentRefusal) -> None:
+    node.observers.request_refused(effect.session_id, effect.error)
+
+
 RUNNERS: dict[type[Effect], Callable[[Node, Effect], None]] = {
     SessionJoined: Node._report_joined,  # type: ignore[dict-item]
     SessionLeft: Node._report_left,  # type: ignore[dict-item]
@@ -409,6 +414,7 @@ RUNNERS: dict[type[Effect], Callable[[Node, Effect], None]] = {
     Close: Node._close,  # type: ignore[dict-item]
     StopSending: Node._stop_sending,  # type: ignore[dict-item]
     Record: lambda node, effect: node.observers.event_recorded(effect),  # type: ignore[arg-type]
+    SilentRefusal: _report_silent_refusal,  # type: ignore[dict-item]
     AuthenticationRequest: Node._request_decision,  # type: ignore[dict-item]
     AuthorizationRequest: Node._request_decision,  # type: ignore[dict-item]
     Withdraw: Node._cancel_decision,  # type: ignore[dict-item]

@@ -188,7 +188,7 @@ class Session:
         With ``acknowledge`` in the options, wait for the acknowledgement and return the publication id.
         """
         options = options or PublishOptions()
-        payload = to_payload(args), to_payload(kwargs)
+        payload = to_payload(args), to_payload(kwargs, "kwargs")
 
         def publish(request_id: int) -> Message:
             return messages.Publish(request_id, options, topic, *payload)
@@ -247,7 +247,7 @@ class Session:
         After ``timeout`` seconds the call is canceled and fails with ``wamp.error.timeout``. If the waiting task is
         canceled, the call is canceled as well.
         """
-        payload = to_payload(args), to_payload(kwargs)
+        payload = to_payload(args), to_payload(kwargs, "kwargs")
         options = options or CallOptions()
         request = await self._requests.call(lambda number: messages.Call(number, options, procedure, *payload))
         try:
@@ -270,7 +270,7 @@ class Session:
 
         ``timeout`` applies to the whole call. Closing the generator cancels the call.
         """
-        payload = to_payload(args), to_payload(kwargs)
+        payload = to_payload(args), to_payload(kwargs, "kwargs")
         options = replace(options or CallOptions(), receive_progress=True)
         request = await self._requests.call(
             lambda number: messages.Call(number, options, procedure, *payload), is_progressive=True

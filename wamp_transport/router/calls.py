@@ -25,7 +25,7 @@ from ..wamp.messages import (
 from ..wamp.payload import PYTHON, copy_passthru_attributes, positional, uses_passthru
 from .effects import Effect, Send
 from .environment import Environment
-from .message_checks import check_announced, check_sizes
+from .message_checks import CANCELING, check_announced, check_sizes
 from .options import RealmOptions
 from .records import REQUEST_KEY, Callee, CallPeer, CallRecord, Registration, Session
 
@@ -34,8 +34,6 @@ INVOCATION = CODES[Invocation]
 YIELD = CODES[Yield]
 NO_RESULT_DETAILS = ResultDetails()
 NO_YIELD_OPTIONS = YieldOptions()
-CANCELING = ("call_canceling", "call_cancelling")
-"""The two spellings of one feature in the specification."""
 MAX_ENDED_STREAMS = 1000
 """Maximum number of ended progressive calls to remember per caller, so that their remaining parts are ignored."""
 
@@ -230,7 +228,7 @@ class Calls:
             return False
         if not options.progress:
             return True
-        if not (self.options.lenient_progress or session.has("callee", "progressive_call_results")):
+        if self.options.strict_progress and not session.has("callee", "progressive_call_results"):
             raise ProtocolViolation("YIELD.options.progress without the feature progressive_call_results announced")
         if not record.wants_progress:
             return False

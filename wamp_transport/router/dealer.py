@@ -27,10 +27,17 @@ from ..wamp.messages import (
 )
 from ..wamp.payload import PYTHON, copy_passthru_attributes, uses_passthru
 from ..wamp.uris import is_reserved, is_uri
-from .calls import CANCELING, Calls
+from .calls import Calls
 from .effects import Effect, Send
 from .environment import Announce, Environment, RouterProcedure
-from .message_checks import check_announced, check_pattern, check_sizes
+from .message_checks import (
+    check_announced,
+    check_pattern,
+    check_progress_announced,
+    check_progress_supported,
+    check_sizes,
+    passes_progress,
+)
 from .options import Match, RealmOptions
 from .pattern_registry import PatternRegistry
 from .permissions import Role, refusal
@@ -40,7 +47,6 @@ from .suspension import MessageSuspended
 
 NO_DETAILS = InvocationDetails()
 NO_OPTIONS = CallOptions()
-PROGRESSIVE = "progressive_call_invocations"
 
 
 class Dealer:
@@ -79,7 +85,7 @@ class Dealer:
         if (open_call is not None or session.ended_streams) and self._forward_part(session, message, open_call):
             return
         options = message.options
-        if options.progress:
+        if options.progress and self.options.strict_progress:
             check_progress_announced(session)
         if options.ppt_scheme is not None:
             check_announced(session, "caller", options, "CALL")
@@ -344,12 +350,15 @@ class Dealer:
         peer = callee.peer
         if uses_passthru(options) and not peer.has("callee", "payload_passthru_mode"):
             raise RequestRefused(errors.FEATURE_NOT_SUPPORTED, "the callee does not support payload_passthru_mode")
-        check_progress_supported(options, peer)
+        is_strict = self.options.strict_progress
+        if options.progress:
+            check_progress_supported(peer, is_strict=is_strict)
+        wants_progress = options.receive_progress and passes_progress(session, peer, is_strict=is_strict)
         details = InvocationDetails(
             procedure=None if registration.match == "exact" else message.procedure,
             progress=True if options.progress else None,
-            receive_progress=True if self._passes_progress(session, message, peer) else None,
-            timeout=options.timeout if callee.forward_timeout or peer.has("callee", "call_timeout") else None,
+            receive_progress=wants_progress or None,
+            timeout=options.timeout if callee.forward_timeout else None,
             trustlevel=session.trustlevel,
             transaction_hash=options.transaction_hash,
         )
@@ -361,12 +370,6 @@ class Dealer:
             details.caller_authid = session.authid
             details.caller_authrole = session.authrole
         return details
-
-    def _passes_progress(self, session: CallPeer, message: Call, peer: CallPeer) -> bool:
-        feature = "progressive_call_results"
-        if not message.options.receive_progress or not session.has("caller", feature):
-            return False
-        return self.options.lenient_progress or (peer.has("callee", feature) and peer.has("callee", *CANCELING))
 
     def _is_permitted(self, callee: Callee, procedure: str) -> bool:
         """Return whether a callee may receive calls of this procedure.
@@ -392,18 +395,6 @@ class Dealer:
     def _revoke_callees(self, registration: Registration) -> None:
         for callee in list(registration.callees.values()):
             self.revoke(callee.peer, registration, errors.UNREGISTERED)
-
-
-def check_progress_announced(session: Session) -> None:
-    """Check that a caller announced progressive calls. Raises ProtocolViolation."""
-    if not session.has("caller", PROGRESSIVE):
-        raise ProtocolViolation(f"CALL.options.progress without the feature {PROGRESSIVE} announced")
-
-
-def check_progress_supported(options: CallOptions, peer: CallPeer) -> None:
-    """Check that the callee of a progressive call supports it. Raises RequestRefused."""
-    if options.progress and not (peer.has("callee", PROGRESSIVE) and peer.has("callee", *CANCELING)):
-        raise RequestRefused(errors.FEATURE_NOT_SUPPORTED, f"the callee does not support {PROGRESSIVE}")
 
 
 def describe(registration: Registration) -> dict[str, object]:

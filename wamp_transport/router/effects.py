@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from ..wamp.messages import Authenticate, Hello, Message
+from ..wamp.messages import Authenticate, Error, Hello, Message
 from .options import Action, Match
 from .records import Publication, Session
 
@@ -68,6 +68,13 @@ class SessionLeft(Struct, gc=False):
 
     session: Session
     reason: str
+
+
+class SilentRefusal(Struct, gc=False):
+    """A request of a session was refused, and the session gets no ERROR because it did not ask for an answer."""
+
+    session_id: int
+    error: Error
 
 
 class Record(Struct, gc=False):
@@ -146,6 +153,7 @@ Effect = (
     | AwaitNextHello
     | StopSending
     | Close
+    | SilentRefusal
     | Record
     | AuthenticationRequest
     | AuthorizationRequest

@@ -46,6 +46,11 @@ class Environment:
         return rfc3339(self.utc_now())
 
 
+def to_reported_precision(time: Any) -> Any:
+    """Return a time without the digits that :func:`rfc3339` does not report."""
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+
 def rfc3339(time: Any) -> str:
     """Return a UTC time as RFC 3339 text with milliseconds."""
     text: str = time.isoformat(timespec="milliseconds")

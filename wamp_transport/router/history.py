@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from .environment import to_reported_precision
 from .options import HistoryOptions
 from .receivers import stored_filter
 from .records import Publication, Subscription
@@ -81,7 +82,8 @@ def _covers(subscription: Subscription) -> Callable[[str], bool]:
 class Query(Struct, forbid_unknown_fields=True):
     """The filters of ``wamp.subscription.get_events``. An event must pass all given filters.
 
-    Times must have a time zone.
+    Times must have a time zone and the precision in which events report theirs: an event is not after its own
+    timestamp.
     """
 
     limit: int | None = None
@@ -98,7 +100,7 @@ class Query(Struct, forbid_unknown_fields=True):
 
     def admits(self, publication: Publication) -> bool:
         """Return whether a publication passes the filters for topic and time."""
-        time = publication.time
+        time = to_reported_precision(publication.time)
         return (
             (self.topic is None or publication.message.topic == self.topic)
             and (self.from_time is None or time >= self.from_time)

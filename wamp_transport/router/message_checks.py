@@ -9,7 +9,11 @@ from ..wamp.payload import TOO_DEEP, InvalidPayload
 from ..wamp.uris import component_excess
 from .records import Peer, Session
 
+CANCELING: Final = ("call_canceling", "call_cancelling")
+"""The two spellings of one feature; the specification has both."""
 PASSTHRU: Final = "payload_passthru_mode"
+PROGRESSIVE_CALLS: Final = "progressive_call_invocations"
+PROGRESSIVE_RESULTS: Final = "progressive_call_results"
 
 
 def check_sizes(session: Session, uri: str, message: Any, is_deeper: Callable[[str, Any, int], bool]) -> None:
@@ -46,3 +50,35 @@ def check_announced(session: Peer, role: str, options: Any, name: str) -> None:
     """Check that a peer which uses ``ppt_*`` announced this feature for ``role``. Raises ProtocolViolation."""
     if options.ppt_scheme is not None and not session.has(role, PASSTHRU):
         raise ProtocolViolation(f"{name} uses ppt_scheme without the feature {PASSTHRU} announced for {role}")
+
+
+def check_progress_announced(session: Peer) -> None:
+    """Check that a caller announced progressive calls. Raises ProtocolViolation."""
+    if not session.has("caller", PROGRESSIVE_CALLS):
+        raise ProtocolViolation(f"CALL.options.progress without the feature {PROGRESSIVE_CALLS} announced")
+
+
+def check_progress_supported(callee: Peer, *, is_strict: bool) -> None:
+    """Check that a callee may be sent the parts of a progressive call. Raises RequestRefused.
+
+    Unless the realm is strict, a callee that announces neither progressive calls nor call canceling may support both
+    (wampy.js). One that announces only call canceling does not: Autobahn|Python closes its connection when it gets a
+    second INVOCATION with the same id, so that any caller could close it.
+    """
+    supports, can_cancel = callee.has("callee", PROGRESSIVE_CALLS), callee.has("callee", *CANCELING)
+    if not (supports and can_cancel if is_strict else supports or not can_cancel):
+        raise RequestRefused(errors.FEATURE_NOT_SUPPORTED, f"the callee does not support {PROGRESSIVE_CALLS}")
+
+
+def passes_progress(caller: Peer, callee: Peer, *, is_strict: bool) -> bool:
+    """Return whether the callee is asked for the progressive results that the caller asks for.
+
+    If the realm is strict, both must have announced them, and the callee call canceling.
+    """
+    if not is_strict:
+        return True
+    return (
+        caller.has("caller", PROGRESSIVE_RESULTS)
+        and callee.has("callee", PROGRESSIVE_RESULTS)
+        and callee.has("callee", *CANCELING)
+    )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Match = Literal["exact", "prefix", "wildcard"]
+Dialect = Literal["specification", "crossbar"]
 Action = Literal["call", "register", "publish", "subscribe"]
 
 ACTIONS: tuple[Action, ...] = ("call", "register", "publish", "subscribe")
@@ -109,17 +110,20 @@ class RealmOptions:
     - ``loose_uris``: URI components may contain all characters but white space, ``#`` and ``.``
     - ``strict_request_ids``: the request ids of a session must be 1, 2, 3, ...
     - ``timeouts_in_seconds``: the timeout of a CALL is in seconds, as with Crossbar, not in milliseconds
-    - ``lenient_progress``: callees may send progressive results without announcing the features for this
+    - ``strict_progress``: progressive results and progressive calls need clients that announced them
+    - ``dialect``: ``crossbar`` for what Crossbar sends where the specification demands something else: the answer to
+      GOODBYE has the client's reason, ``wamp.session.on_leave`` has one argument, and event history has Crossbar's form
     - ``max_call_timeout``: seconds after which any call ends, 0 for no limit
     - ``max_retained``: number of topics with retained events, 0 for no limit
     """
 
     name: str
     roles: Mapping[str, RoleOptions] = field(default_factory=dict)
-    loose_uris: bool = False
+    loose_uris: bool = True
     strict_request_ids: bool = False
     timeouts_in_seconds: bool = False
-    lenient_progress: bool = False
+    strict_progress: bool = False
+    dialect: Dialect = "specification"
     enable_meta_api: bool = True
     allow_disclose_me: bool = True
     max_call_timeout: float = 0.0

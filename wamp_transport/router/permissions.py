@@ -7,7 +7,7 @@ import msgspec
 
 from ..wamp import errors
 from ..wamp.errors import RequestRefused
-from ..wamp.uris import is_uri
+from ..wamp.uris import describe_fault, is_uri
 from .decisions import Answer, Deny, Permit
 from .effects import AuthorizationRequest
 from .matching import PatternIndex
@@ -45,7 +45,6 @@ class Decision:
 
 
 ALLOWED = Decision(allowed=True, disclose=False, is_valid=True)
-INVALID = Decision(allowed=False, disclose=False, is_valid=False)
 DECISIONS = {
     (allowed, disclose): Decision(allowed, disclose, is_valid=True)
     for allowed in (False, True)
@@ -143,7 +142,7 @@ class AuthorizerSuspension:
             ticket,
             session.id,
             session.realm,
-            {**session_details(session), "authextra": session.authextra},
+            session_details(session),
             self._authorizer.name,
             self.key.action,
             self.key.uri,
@@ -212,7 +211,7 @@ class Role:
         if remembered is not None and (remembered[1] == NEVER or self._clock() < remembered[1]):
             return remembered[0]
         if not is_uri(uri, match, loose=self._loose_uris):
-            return INVALID
+            return self._invalid(uri, match)
         raise MessageSuspended(AuthorizerSuspension(self, authorizer, session, Question(*question), options))
 
     def covers(self, action: Action, uri: str) -> bool:
@@ -250,7 +249,7 @@ class Role:
 
     def _decide(self, action: Action, uri: str, match: Match) -> Decision:
         if not is_uri(uri, match, loose=self._loose_uris):
-            return INVALID
+            return self._invalid(uri, match)
         if match == "exact":
             rule = self._rules.find(uri) or self._default
         else:
@@ -261,13 +260,15 @@ class Role:
             return DECISIONS[rule.call, rule.disclose_caller]
         return DECISIONS[rule.register if action == "register" else rule.subscribe, False]
 
+    def _invalid(self, uri: str, match: Match) -> Decision:
+        text = describe_fault(uri, match, loose=self._loose_uris)
+        return Decision(False, False, is_valid=False, failure=(errors.INVALID_URI, text))
+
 
 def refusal(decision: Decision, action: str, uri: str) -> RequestRefused:
     """Return the error to send to a session that is not allowed to perform ``action`` with ``uri``."""
     if decision.failure is not None:
         return RequestRefused(*decision.failure)
-    if not decision.is_valid:
-        return RequestRefused(errors.INVALID_URI, f"invalid URI {uri!r}")
     if not decision.allowed:
         return RequestRefused(errors.NOT_AUTHORIZED, f"not authorized to {action} {uri!r}")
     return RequestRefused(errors.INVALID_URI, f"cannot {action} {uri!r}: URIs below 'wamp.' are the router's own")

@@ -26,10 +26,10 @@ from ..wamp.messages import (
     Yield,
 )
 from ..wamp.payload import PYTHON, positional
-from ..wamp.uris import is_reserved
+from ..wamp.uris import is_reserved, is_uri
 from .broker import Broker
 from .dealer import Dealer
-from .effects import Effect, Send
+from .effects import Effect, Send, SilentRefusal
 from .environment import Environment, RouterProcedure
 from .limits import Owner, SessionLimits
 from .meta.context import Context
@@ -140,6 +140,11 @@ class Realm:
         """
         self._announce("wamp.session.on_join", "", session_details(session))
 
+    def goodbye_reason(self, reason: str) -> str:
+        """Return the reason for the answer to GOODBYE. Crossbar repeats the client's, which must be a URI here."""
+        is_repeated = self.options.dialect == "crossbar" and is_uri(reason, loose=True)
+        return reason if is_repeated else errors.CLOSE_GOODBYE_AND_OUT
+
     def receive(self, session: Session, message: Message) -> None:
         """Handle one message of a session of the realm.
 
@@ -187,7 +192,8 @@ class Realm:
         if not is_quiet:
             for publish in testaments:
                 self._publish_testament(session, publish)
-            self._announce("wamp.session.on_leave", "", session.id, session.authid, session.authrole)
+            identity = () if self.options.dialect == "crossbar" else (session.authid, session.authrole)
+            self._announce("wamp.session.on_leave", "", session.id, *identity)
         self._leaving.append(self._teardown_steps(session))
         if not self.sessions:
             self._limits.clear()
@@ -317,11 +323,12 @@ class Realm:
         self._last_requests[session.id] = request_id
 
     def _refuse(self, session: Session, message: Any, refusal: RequestRefused) -> None:
-        if isinstance(message, Publish) and not message.options.acknowledge:
-            return
         request_type = CODES[type(message)]
         error = Error(request_type, message.request_id, ErrorDetails(), refusal.uri, positional(str(refusal)))
-        self._outbox.append(Send((session.id,), error, PYTHON))
+        if isinstance(message, Publish) and not message.options.acknowledge:
+            self._outbox.append(SilentRefusal(session.id, error))
+        else:
+            self._outbox.append(Send((session.id,), error, PYTHON))
 
 
 def has_role(options: RealmOptions, name: str) -> bool:

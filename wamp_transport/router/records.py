@@ -124,6 +124,10 @@ class Session:
         return any(announced.features.get(feature) is True for feature in features)
 
 
+PROOFS = frozenset({"verifier", "scram_server_signature"})
+"""What a login with SCRAM adds to the authextra of WELCOME for the client alone."""
+
+
 def session_details(session: Session) -> dict[str, Any]:
     """Return the details of a session as the meta API and authorizers get them."""
     return {
@@ -132,6 +136,7 @@ def session_details(session: Session) -> dict[str, Any]:
         "authrole": session.authrole,
         "authmethod": session.authmethod,
         "authprovider": session.authprovider,
+        "authextra": {name: value for name, value in (session.authextra or {}).items() if name not in PROOFS},
         "transport": session.transport,
     }
 

@@ -227,7 +227,7 @@ class Router:
     def on_goodbye(self, session: Session, message: Goodbye) -> None:
         """Handle the client's GOODBYE: answer it, and wait for another HELLO on the same transport."""
         self._suspended_messages.cancel(session)
-        self._send(session, Goodbye(NO_REASON, errors.CLOSE_GOODBYE_AND_OUT))
+        self._send(session, Goodbye(NO_REASON, self.realms[session.realm].goodbye_reason(message.reason)))
         # This must come before the effects of leaving, such as meta events: the session must not receive those.
         self.outbox.append(AwaitNextHello(session.id, message.reason))
         move(session, "said_goodbye")

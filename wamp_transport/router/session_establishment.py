@@ -6,6 +6,9 @@ Sections of the specification: Basic Profile, "Session Establishment"; Advanced 
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
 
 from ..wamp import errors
 from ..wamp.errors import ProtocolViolation, RequestRefused
@@ -26,6 +29,10 @@ from .tickets import Tickets, cancel_deadline
 
 CLIENT_ROLES = ("publisher", "subscriber", "caller", "callee")
 ANONYMOUS = "anonymous"
+MAX_ECHOED_BYTES: Final = 4096
+"""JSON bytes of the largest authextra that an anonymous client gets back."""
+MAX_ECHOED_DEPTH: Final = 16
+"""Lists and dictionaries inside each other in it."""
 
 Abort = Callable[[Session, str, str], None]
 """A function that ends a session with ABORT. It takes the session, a reason and a message."""
@@ -164,7 +171,25 @@ class SessionEstablishment:
         login = service.anonymous
         assert login is not None  # noqa: S101 - choose_method returns "anonymous" only if the service has this login
         authid = login.authid or login.client_id or f"anonymous-{self._environment.new_session_id():014x}"
-        return Admit(hello.realm, authid, login.role, ANONYMOUS, "static")
+        return Admit(hello.realm, authid, login.role, ANONYMOUS, "static", self._echoed(hello.details.authextra))
+
+    def _echoed(self, authextra: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Return the authextra of an anonymous client, which others see in ``wamp.session.on_join``, or None.
+
+        A client could hide its joining from them with values that their serialization cannot represent, and could
+        have the router send each of them much more than it sent itself. Such an authextra is left out.
+        """
+        if authextra is None or self._environment.is_deeper(PYTHON, authextra, MAX_ECHOED_DEPTH):
+            return None
+        try:
+            text = msgspec.json.encode(authextra)
+            if len(text) > MAX_ECHOED_BYTES or b"\\u0000" in text:
+                return None
+            copy: dict[str, Any] = msgspec.json.decode(text)
+            msgspec.msgpack.encode(copy)  # It represents fewer integers.
+        except (TypeError, ValueError, OverflowError):
+            return None
+        return copy
 
     def _realm(self, service: ServiceOptions, name: str | None) -> Realm:
         if name is None:

@@ -37,6 +37,7 @@ FAULTS = (*DECODE_FAULTS, cbor2.CBORError, EOFError, OverflowError)
 ALL_BUT_CONTAINERS: Final = bytes(set(range(256)) - set(range(0x80, 0xDC)))
 """All byte values that cannot be the first byte of a list, a dictionary or a tag."""
 TOO_DEEP_TEXT: Final = "nesting depth"
+MALFORMED_TEXTS: Final = ("premature end", "subtype", "break code", "simple value", "in indefinite length")
 OTHER_KEY_TEXTS: Final = ("map key must be", "set element must be")
 """Texts of cbor2's errors, which have no classes of their own."""
 
@@ -47,8 +48,8 @@ MANY_KEYS: Final = re.compile(rb"\xb8[\x65-\xff]|[\xb9-\xbb\xbf]|[\xd9\xda\xdb](
 
 
 def _refuse_sharing(value: Any, immutable: bool) -> Any:
-    """Raise ProtocolViolation for a shared value, because a small message with shared values can expand to any size."""
-    raise ProtocolViolation("malformed message: CBOR tags for shared values are not accepted")
+    """Raise an error. Shared values are refused because a small message could expand to any size."""
+    raise PayloadError("CBOR tags for shared values are not accepted")
 
 
 SHARING = dict.fromkeys((25, 28, 29, 256), _refuse_sharing)
@@ -78,11 +79,9 @@ def _number(tag: int) -> Callable[[Any, bool], cbor2.CBORTag]:
         if not (
             type(first) is type(second) is int and max(first.bit_length(), second.bit_length()) <= MAX_INTEGER_BITS
         ):
-            raise ProtocolViolation(
-                f"malformed message: CBOR tag {tag} needs two whole numbers of at most {MAX_INTEGER_BITS} bits"
-            )
+            raise PayloadError(f"CBOR tag {tag} needs two whole numbers of at most {MAX_INTEGER_BITS} bits")
         if second == 0 if tag == FRACTION else abs(first) > MAX_DECIMAL_EXPONENT:
-            raise ProtocolViolation(f"malformed message: CBOR tag {tag} does not hold a number")
+            raise PayloadError(f"CBOR tag {tag} does not hold a number")
         return cbor2.CBORTag(tag, value)
 
     return number
@@ -97,8 +96,10 @@ UNREAD: Final = {tag: _unread(tag) for tag in (35, 36)}
 long as parsing the message itself.
 """
 
-TAGS = {**SHARING, **{tag: _number(tag) for tag in (4, 5, FRACTION)}, **UNREAD, BYTES_AS_ARRAY: _bytes_of_array}
-"""The decoders for tags that cbor2 must not interpret itself."""
+TAGS = {**SHARING, **{tag: _number(tag) for tag in (4, 5, FRACTION)}, **UNREAD}
+"""The tags of received messages that cbor2 must not interpret itself."""
+VALUE_TAGS: Final = {**UNREAD, BYTES_AS_ARRAY: _bytes_of_array}
+"""The tags of payload for receivers with another serialization."""
 
 try:
     cbor2.loads(b"\xa0", semantic_decoders=TAGS, strict_hashable_types=True)
@@ -110,9 +111,9 @@ class CborSerializer:
     """The CBOR serializer. cbor2 interprets semantic tags in payload, with these exceptions:
 
     - Shared values, very long decimals and very long fractions are refused.
-    - Typed arrays of bytes become bytes.
-    - Regular expressions and mail remain tagged text. They can be sent only to receivers that use CBOR, because the
-      other serializations cannot represent them.
+    - Typed arrays of bytes become bytes for receivers with another serialization.
+    - Regular expressions and mail remain tags around text. Only receivers that use CBOR get them, since no other
+      serialization has them.
 
     ``undefined`` in options is treated as absent.
     """
@@ -133,11 +134,12 @@ class CborSerializer:
             message = message_from_head(head, _is_undefined)
             self._take_payload(message, payload)
         except FAULTS as fault:
-            if isinstance(fault.__cause__, ProtocolViolation):
-                raise fault.__cause__ from fault
             if _is_too_deep(fault):
                 return without_payload(_elements(data), FAULTS)
-            raise violation(fault) from fault
+            if _is_malformed(fault):
+                raise violation(fault) from fault
+            reason = str(fault.__cause__ if isinstance(fault.__cause__, PayloadError) else fault)
+            return without_payload(_elements(data), FAULTS, InvalidPayload(reason))
         except PayloadError as fault:
             return without_payload(_elements(data), FAULTS, InvalidPayload(str(fault)))
         return message
@@ -174,7 +176,7 @@ class CborSerializer:
 
     def values(self, raw: Any) -> Any:
         try:
-            return cbor2.loads(bytes(raw), semantic_decoders=UNREAD)
+            return cbor2.loads(bytes(raw), semantic_decoders=VALUE_TAGS)
         except FAULTS as fault:
             raise unsayable("the router", fault) from fault
 
@@ -190,8 +192,10 @@ class CborSerializer:
                 raise wrong_payload(message, "args")
             message.args = msgspec.Raw(cbor2.dumps(args))
         if not _is_nothing(kwargs):
-            if not isinstance(kwargs, dict) or not all(isinstance(key, str) for key in kwargs):
+            if not isinstance(kwargs, dict):
                 raise wrong_payload(message, "kwargs")
+            if not all(isinstance(key, str) for key in kwargs):
+                raise PayloadError("the keys of kwargs must be text")
             message.kwargs = msgspec.Raw(cbor2.dumps(kwargs))
 
 
@@ -234,6 +238,11 @@ def _check_key_counts(value: Any) -> None:
         return
     for each in value:
         _check_key_counts(each)
+
+
+def _is_malformed(fault: Exception) -> bool:
+    """Return whether the bytes are not well-formed. Other faults are of values that are well-formed."""
+    return isinstance(fault, EOFError) or any(text in str(fault) for text in MALFORMED_TEXTS)
 
 
 def _is_too_deep(fault: Exception) -> bool:

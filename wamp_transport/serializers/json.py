@@ -7,11 +7,23 @@ from typing import Any, Final
 
 import msgspec
 
-from ..wamp.errors import PayloadError, ProtocolViolation
+from ..wamp.errors import PayloadError
 from ..wamp.messages import Message
 from ..wamp.payload import ABSENT
 from .payloads import from_json_values, has_deep_brackets, to_json_values
-from .structs import DECODE_FAULTS, StructSerializer, Values, is_opaque, unsayable, wrong_payload
+from .structs import (
+    DECODE_FAULTS,
+    StructSerializer,
+    Values,
+    is_opaque,
+    mark_invalid,
+    message_from_head,
+    split_elements,
+    unsayable,
+    violation,
+    without_payload,
+    wrong_payload,
+)
 
 LIST, DICTIONARY, STRING, NULL, BACKSLASH = b'[{"n\\'
 MARK = b"\\u0000"
@@ -24,6 +36,10 @@ ALL_BUT_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{}"'))
 SQUARE: Final = bytes.maketrans(b"{}", b"[]")
 TEXT: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 SEPARATOR: Final = re.compile(r"[ \t\r\n]*[\[,][ \t\r\n]*")
+
+MAX_DIGITS: Final = 100
+LENIENT: Final = json.JSONDecoder(parse_int=lambda text: int(text[:MAX_DIGITS]))
+"""Python's decoder, which accepts half a surrogate pair and NaN. It must not compute with long numbers."""
 
 
 class JsonSerializer(StructSerializer):
@@ -39,6 +55,7 @@ class JsonSerializer(StructSerializer):
 
     def __init__(self, values_of: Values) -> None:
         super().__init__(msgspec.json.Decoder(Message), msgspec.json.Encoder(), values_of)
+        self._raw_elements = msgspec.json.Decoder(list[msgspec.Raw])
 
     # Hot path.
 
@@ -51,6 +68,35 @@ class JsonSerializer(StructSerializer):
             self._check_kwargs(message)
 
     # End of the hot path.
+
+    def decode_leniently(self, data: bytes, fault: Exception) -> Message:
+        """Decode whole numbers that are written as floats, and messages whose payload has half a surrogate pair or NaN.
+
+        JavaScript writes the former with its libraries for large numbers, and half a pair for an emoji that was cut.
+        """
+        try:
+            values = LENIENT.decode(bytes(data).decode())
+        except RecursionError:
+            return without_payload(self.elements(data))
+        except ValueError:
+            raise violation(fault) from fault
+        if not isinstance(values, list) or not values:
+            raise violation(fault) from fault
+        head, payload = split_elements(values, values[0])
+        try:
+            json.dumps(head, ensure_ascii=False).encode()  # raises UnicodeEncodeError for half a surrogate pair
+            message: Any = message_from_head(head, lambda value: False)
+        except DECODE_FAULTS:
+            raise violation(fault) from fault
+        try:
+            raw_payload = self._raw_elements.decode(data)[len(head) :]
+        except DECODE_FAULTS:
+            _check_types(message, payload)
+            mark_invalid(message, ValueError(_reason(fault)))
+        else:
+            for part, raw in zip(("args", "kwargs"), raw_payload, strict=False):
+                setattr(message, part, raw)
+        return message  # type: ignore[no-any-return]
 
     def values(self, raw: Any) -> Any:
         try:
@@ -96,7 +142,7 @@ class JsonSerializer(StructSerializer):
         elif first != LIST and not (first == STRING and is_opaque(message)):
             raise wrong_payload(message, "args")
         elif BACKSLASH in data and MARK in data:
-            self._check_binary(data)
+            self._check_binary(message, data)
 
     def _check_kwargs(self, message: Any) -> None:
         data = bytes(message.kwargs)
@@ -106,10 +152,25 @@ class JsonSerializer(StructSerializer):
         elif first != DICTIONARY:
             raise wrong_payload(message, "kwargs")
         elif BACKSLASH in data and MARK in data:
-            self._check_binary(data)
+            self._check_binary(message, data)
 
-    def _check_binary(self, data: bytes) -> None:
+    def _check_binary(self, message: Any, data: bytes) -> None:
         try:
             self.values(data)
         except PayloadError as fault:
-            raise ProtocolViolation(f"malformed payload: {fault}") from fault
+            mark_invalid(message, fault)
+
+
+def _check_types(message: Any, payload: list[Any]) -> None:
+    """Raise ProtocolViolation unless args are a list and kwargs a dictionary, or absent."""
+    args, kwargs = [*payload, None, None][:2]
+    if not (args is None or isinstance(args, list) or (isinstance(args, str) and is_opaque(message))):
+        raise wrong_payload(message, "args")
+    if not (kwargs is None or isinstance(kwargs, dict)):
+        raise wrong_payload(message, "kwargs")
+
+
+def _reason(fault: Exception) -> str:
+    # The strict decoder takes half a surrogate pair for the end of the text.
+    is_half_pair = any(word in str(fault) for word in ("truncated", "hex escape", "surrogate"))
+    return "a text has half a surrogate pair" if is_half_pair else str(fault)

@@ -20,6 +20,7 @@ from .structs import (
     StructSerializer,
     Values,
     is_opaque,
+    mark_invalid,
     message_from_head,
     split_elements,
     unsayable,
@@ -52,9 +53,12 @@ SIMPLE_KEYS: Final = frozenset({int, float, bool, type(None)})
 """The other types of keys that are accepted in large messages."""
 MAX_UNCHECKED_BYTES: Final = 2 * MAX_OTHER_KEYS
 """A message of so many bytes cannot have a map with too many keys: a key and a value take two bytes at least."""
+LISTS: Final = frozenset({*range(0x90, 0xA0), 0xDC, 0xDD})
+MAPS: Final = frozenset({*range(0x80, 0x90), 0xDE, 0xDF})
+"""The first bytes of all lists and of all maps."""
 MAP_16: Final = 0xDE
 MAP_32: Final = 0xDF
-"""The first bytes of maps with more than 15 keys. A search for a number is much faster than one for bytes."""
+"""The first bytes of maps with more than 15 keys. Searching for a number is much faster than searching for bytes."""
 
 
 class MsgPackSerializer(StructSerializer):
@@ -86,7 +90,17 @@ class MsgPackSerializer(StructSerializer):
         except (RecursionError, msgpack.StackError):
             return without_payload(self.elements(data), UNPACK_FAULTS)
         except PayloadError as fault:
-            return without_payload(self.elements(data), UNPACK_FAULTS, InvalidPayload(str(fault)))
+            return self._with_invalid_payload(data, str(fault))
+
+    def _with_invalid_payload(self, data: bytes, reason: str) -> Message:
+        """Return a message without its payload. Raises ProtocolViolation if the fault is elsewhere."""
+        try:
+            self._elements.decode(data)
+        except RecursionError:
+            return without_payload(self.elements(data), UNPACK_FAULTS)
+        except DECODE_FAULTS as fault:
+            raise violation(fault) from fault
+        return without_payload(self.elements(data), UNPACK_FAULTS, InvalidPayload(reason))
 
     def elements(self, data: bytes) -> Iterator[Any]:
         unpacker = msgpack.Unpacker(max_buffer_size=0, ext_hook=lambda code, content: None)
@@ -145,6 +159,8 @@ class MsgPackSerializer(StructSerializer):
         except DECODE_FAULTS as fault:
             if bytes(message.args) in NOTHING:
                 message.args = ABSENT
+            elif memoryview(message.args)[0] in LISTS:
+                mark_invalid(message, fault)
             elif not (is_opaque(message) and self._is_text_or_binary(message.args)):
                 raise wrong_payload(message, "args", fault) from fault
 
@@ -156,9 +172,12 @@ class MsgPackSerializer(StructSerializer):
         except RecursionError:
             raise
         except DECODE_FAULTS as fault:
-            if bytes(message.kwargs) not in NOTHING:
+            if bytes(message.kwargs) in NOTHING:
+                message.kwargs = ABSENT
+            elif memoryview(message.kwargs)[0] in MAPS:
+                mark_invalid(message, fault)
+            else:
                 raise wrong_payload(message, "kwargs", fault) from fault
-            message.kwargs = ABSENT
 
     def _is_simple(self, data: bytes) -> bool:
         try:
@@ -180,7 +199,7 @@ def lists(data: bytes) -> Any:
 
 
 def check_large(data: bytes) -> None:
-    """Raise ProtocolViolation unless ``data`` is valid, and PayloadError unless its keys are simple and not too many.
+    """Raise PayloadError unless ``data`` is valid and its keys are simple and not too many.
 
     See :data:`MAX_OTHER_KEYS`.
     """
@@ -195,7 +214,7 @@ def check_large(data: bytes) -> None:
     except msgpack.StackError:
         raise
     except UNPACK_FAULTS as fault:
-        raise violation(fault) from fault
+        raise PayloadError(str(fault)) from fault
 
 
 def check_key_counts(data: bytes) -> None:

@@ -56,6 +56,8 @@ class StructSerializer:
             return without_payload(self.elements(data))
         except DECODE_FAULTS as fault:
             message = self.decode_leniently(data, fault)
+            if type(getattr(message, "args", None)) is InvalidPayload:
+                return message
         if type(message) in CARRIES_PAYLOAD:
             self.check_payload(message, data)
         return message
@@ -72,7 +74,10 @@ class StructSerializer:
     # End of the hot path.
 
     def decode_leniently(self, data: bytes, fault: Exception) -> Message:
-        """Decode bytes that strict decoding refused with ``fault``. Raises ProtocolViolation if they are no message."""
+        """Decode bytes that strict decoding refused. Raises ProtocolViolation if they really are no message.
+
+        Faults inside the payload fail the request, not the session: they make the payload an InvalidPayload.
+        """
         raise violation(fault) from fault
 
     def elements(self, data: bytes) -> Iterator[Any]:
@@ -80,9 +85,9 @@ class StructSerializer:
         raise NotImplementedError
 
     def check_payload(self, message: Any, data: bytes) -> None:
-        """Check that args are a valid list and kwargs a valid dictionary. Raises ProtocolViolation.
+        """Raise ProtocolViolation unless args are a list and kwargs a dictionary. Null counts as absent.
 
-        Null is treated as absent. ``data`` is the whole message as received.
+        Faults inside these make the payload an InvalidPayload. ``data`` is the whole message as received.
         """
         raise NotImplementedError
 
@@ -156,6 +161,11 @@ def message_from_head(head: list[Any], is_undefined: Callable[[Any], bool]) -> M
         raise ProtocolViolation("malformed message: unknown message code - at `$[0]`")
     message: Message = msgspec.convert([_plain(each, is_undefined) for each in head], kind)
     return message
+
+
+def mark_invalid(message: Any, fault: Exception) -> None:
+    """Mark the payload of a message as invalid, which fails its request."""
+    message.args = InvalidPayload("nested too deeply" if isinstance(fault, RecursionError) else str(fault))
 
 
 def _plain(value: Any, is_undefined: Callable[[Any], bool]) -> Any:

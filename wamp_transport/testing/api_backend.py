@@ -13,13 +13,15 @@ from ..config.auth_methods import LOCAL
 from ..node.client_types import Result
 from ..node.local import LocalClientTransport
 from ..node.node import Node
+from ..node.payload_values import to_payload
 from ..node.session import Session
 from ..router.decisions import Admit
 from ..wamp.errors import ApplicationError
 from ..wamp.messages import CallOptions, PublishOptions
+from ..wamp.payload import ABSENT
 from .loop import MemoryLoop, MemoryLoopBridge
 from .recording import Recording
-from .records import RecordedCall, RecordedPublication, as_received
+from .records import RecordedCall, RecordedPublication
 
 _PUBLISH_OPTIONS: Final = PublishOptions()
 _CALL_OPTIONS: Final = CallOptions()
@@ -45,6 +47,7 @@ class RecordedSession(Session):
         The session always requests an acknowledgment, so that a refusal is recorded.
         """
         options = options or _PUBLISH_OPTIONS
+        args, kwargs = _sent(args, kwargs)
         refusal: ApplicationError | None = None
         publication = None
         try:
@@ -54,8 +57,8 @@ class RecordedSession(Session):
         self._recording.add_publication(
             RecordedPublication(
                 topic,
-                as_received(list(args)),
-                as_received(dict(kwargs or {})),
+                args,
+                kwargs,
                 _as_dict(options),
                 self.realm,
                 self.authrole,
@@ -77,7 +80,8 @@ class RecordedSession(Session):
         timeout: float | None = None,  # noqa: ASYNC109 - as in Session
         options: CallOptions | None = None,
     ) -> Result:
-        """Call a procedure and record the call."""
+        """Call and record."""
+        args, kwargs = _sent(args, kwargs)
         record = self._recorded(procedure, args, kwargs, options)
         try:
             record.result = await super().call(procedure, args, kwargs, timeout=timeout, options=options)
@@ -95,7 +99,8 @@ class RecordedSession(Session):
         timeout: float | None = None,  # noqa: ASYNC109 - as in Session
         options: CallOptions | None = None,
     ) -> AsyncGenerator[Result, None]:
-        """Call a procedure that sends progressive results, and record the call with its final result."""
+        """Call and record. The record's ``result`` is the last part."""
+        args, kwargs = _sent(args, kwargs)
         record = self._recorded(procedure, args, kwargs, options)
         parts = super().stream(procedure, args, kwargs, timeout=timeout, options=options)
         try:
@@ -109,12 +114,12 @@ class RecordedSession(Session):
             await parts.aclose()
 
     def _recorded(
-        self, procedure: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None, options: CallOptions | None
+        self, procedure: str, args: list[Any], kwargs: dict[str, Any], options: CallOptions | None
     ) -> RecordedCall:
         record = RecordedCall(
             procedure,
-            as_received(list(args)),
-            as_received(dict(kwargs or {})),
+            args,
+            kwargs,
             _as_dict(options or _CALL_OPTIONS),
             self.realm,
             self.authrole,
@@ -147,6 +152,12 @@ class InMemoryBackend(InProcessBackend):
     def prepare_handler(self, handler: Handler, *, in_order: bool = False) -> AsyncHandler:
         """Return ``handler`` as a coroutine function. Synchronous handlers use the test's database connections."""
         return awaitable(handler, in_order=in_order, clean=False)
+
+
+def _sent(args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> tuple[list[Any], dict[str, Any]]:
+    """Return args and kwargs as receivers get them. Iterators can be read only once. Raises PayloadError."""
+    sent_args, sent_kwargs = to_payload(args), to_payload(kwargs, "kwargs")
+    return [] if sent_args is ABSENT else sent_args, {} if sent_kwargs is ABSENT else sent_kwargs
 
 
 def _as_dict(options: PublishOptions | CallOptions) -> dict[str, Any]:

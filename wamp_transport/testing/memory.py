@@ -28,6 +28,7 @@ from ..router.effects import (
     Record,
     Resume,
     Send,
+    SilentRefusal,
     StopSending,
     Withdraw,
 )
@@ -78,6 +79,7 @@ class MemoryNode:
         session_ids, publication_ids = count(FIRST_SESSION_ID), count(FIRST_PUBLICATION_ID)
         self.now = 0.0
         self.records: list[Record] = []
+        self.silent_refusals: list[SilentRefusal] = []
         self.questions: list[AuthenticationRequest | AuthorizationRequest] = []
         self.random = 0
         self.router = Router(
@@ -184,10 +186,10 @@ class MemoryNode:
             self._leaving[effect.session_id] = self.peers.pop(effect.session_id)
         elif isinstance(effect, Record):
             self.records.append(effect)
-        elif isinstance(effect, AuthenticationRequest | AuthorizationRequest):
-            self.questions.append(effect)
-        elif isinstance(effect, Withdraw):
-            self.questions = [each for each in self.questions if each.ticket != effect.ticket]
+        elif isinstance(effect, SilentRefusal):
+            self.silent_refusals.append(effect)
+        elif isinstance(effect, AuthenticationRequest | AuthorizationRequest | Withdraw):
+            self._ask(effect)
         elif isinstance(effect, Close):
             self._close(effect)
         elif isinstance(effect, Pause | Resume):
@@ -198,6 +200,12 @@ class MemoryNode:
         for send in effect.messages:
             if send is not None:
                 self._run(send)
+
+    def _ask(self, effect: AuthenticationRequest | AuthorizationRequest | Withdraw) -> None:
+        if isinstance(effect, Withdraw):
+            self.questions = [each for each in self.questions if each.ticket != effect.ticket]
+        else:
+            self.questions.append(effect)
 
     def _pause(self, effect: Pause | Resume) -> None:
         peer = self.peers.get(effect.session_id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
 
 from ..node.client_types import Result
-from ..node.payload_values import to_payload
+from ..node.payload_values import Unsendable, to_key, to_payload
 from ..wamp.errors import PayloadError
 
 Match = Literal["exact", "prefix", "wildcard"]
@@ -157,8 +157,15 @@ def as_received(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [as_received(one) for one in value]
     if isinstance(value, Mapping):
-        return {key: as_received(one) for key, one in value.items()}
+        return {_received_key(key): as_received(one) for key, one in value.items()}
     try:
         return to_payload([value])[0]
     except PayloadError:
         return value
+
+
+def _received_key(key: Any) -> Any:
+    try:
+        return to_key(key)
+    except Unsendable:
+        return key

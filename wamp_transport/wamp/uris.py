@@ -21,6 +21,10 @@ LOOSE = {
     "wildcard": re.compile(r"([^\s.#]*\.)*[^\s.#]*"),
 }
 
+CAPITALS = re.compile("[A-Z]")
+OTHERS = re.compile("[^0-9a-zA-Z_.-]")
+MAX_NAMED_CHARACTERS = 3
+
 
 def is_uri(uri: str, match: str = "exact", *, loose: bool = False) -> bool:
     """Return whether ``uri`` is valid for ``match`` (exact, prefix or wildcard).
@@ -37,6 +41,22 @@ def component_excess(uri: str, match: str) -> str:
     if match == "exact" or count <= MAX_PATTERN_COMPONENTS:
         return ""
     return f"a pattern may have at most {MAX_PATTERN_COMPONENTS} components, not {count}"
+
+
+def describe_fault(uri: str, match: str = "exact", *, loose: bool) -> str:
+    """Return the error message for an invalid URI. It names the option ``uri_check`` if that would accept the URI."""
+    text = f"invalid URI {uri!r}"
+    if loose or not is_uri(uri, match, loose=True):
+        return text
+    kinds = []
+    if CAPITALS.search(uri):
+        kinds.append("capital letters")
+    if "-" in uri:
+        kinds.append("dashes")
+    others = sorted(set(OTHERS.findall(uri)))
+    if others:
+        kinds.append("characters such as " + " ".join(map(repr, others[:MAX_NAMED_CHARACTERS])))
+    return f"{text}: {' and '.join(kinds)} need `uri_check: loose`"
 
 
 def is_reserved(uri: str) -> bool:

@@ -96,7 +96,7 @@ def test_changed_endpoint_options_change_the_transport(node, transport, build):
 
 def test_changed_realms_are_told(node, worker, build):
     before = build(node)
-    worker["realms"][0]["options"] = {"uri_check": "loose"}
+    worker["realms"][0]["options"] = {"uri_check": "strict"}
     worker["realms"].append({"name": "realm2"})
     after = build(node)
     assert [new.name for _, new in diff(before, after).realms_changed] == ["realm1"]

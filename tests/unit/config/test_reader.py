@@ -56,6 +56,7 @@ def test_crossbars_default_node_runs(tmp_path):
         ("/info", "nodeinfo"),
     ]
     assert [notice.path for notice in configuration.report.notices] == [
+        "workers[0].realms[0].options.dialect",
         "workers[0].transports[0]",
         'workers[0].transports[1].paths["/"].options.enable_directory_listing',
     ]

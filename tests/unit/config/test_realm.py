@@ -108,22 +108,29 @@ def test_later_permission_for_the_same_uris_counts(worker, node, read):
 
 
 @pytest.mark.parametrize(
-    ("uri", "match"), [("Com.Example", "exact"), ("a..b", "exact"), ("", "exact"), ("a-b", "prefix")]
+    ("uri", "match", "uri_check"),
+    [
+        ("Com.Example", "exact", "strict"),
+        ("a-b", "prefix", "strict"),
+        ("a..b", "exact", "loose"),
+        ("", "exact", "loose"),
+    ],
 )
-def test_permission_for_uris_that_the_realm_refuses_is_told(worker, node, read, uri, match):
+def test_permission_for_uris_that_the_realm_refuses_is_reported(worker, node, read, uri, match, uri_check):
+    worker["realms"][0]["options"] = {"uri_check": uri_check}
     worker["realms"][0]["roles"][0]["permissions"] = [{"uri": uri, "match": match}]
     assert "covers no URI" in read(node).notices[f"{PLACE}.roles[0].permissions[0].uri"].message
 
 
-def test_loose_realm_takes_looser_permissions(worker, node, read):
-    worker["realms"][0].update(options={"uri_check": "loose"})
+def test_permissions_are_loose_unless_configured(worker, node, read):
     worker["realms"][0]["roles"][0]["permissions"] = [{"uri": "Com.Example-1"}]
     outcome = read(node)
     assert not outcome.notices
     assert router_options(outcome.configuration).realms["realm1"].loose_uris
 
 
-def test_uri_check_is_strict_by_default(node, read):
+def test_uri_check_can_be_strict(worker, node, read):
+    worker["realms"][0]["options"] = {"uri_check": "strict"}
     assert not router_options(read(node).configuration).realms["realm1"].loose_uris
 
 
@@ -150,7 +157,7 @@ def test_allow_by_default_counts_without_permissions_only(worker, node, read):
         ({"name": ""}, "name", "name of a role"),
         ({"name": "a b"}, "name", "name of a role"),
         ({"name": "trusted"}, "name", "router's own"),
-        ({"name": "x", "authorizer": "com.Example"}, "authorizer", "URI of a procedure"),
+        ({"name": "x", "authorizer": "com..example"}, "authorizer", "URI of a procedure"),
         ({"name": "x", "authorizer": {}}, "authorizer", "URI of a procedure"),
         (
             {"name": "x", "authorizer": "com.x", "permissions": [{"uri": "a"}]},
@@ -253,13 +260,35 @@ def realm_of(node, read):
 
 
 @pytest.mark.parametrize(
+    ("given", "is_strict", "notice"),
+    [
+        ({}, False, None),
+        ({"lenient_progress": None}, False, None),
+        ({"lenient_progress": True}, False, "default"),
+        ({"lenient_progress": False}, True, "strict_progress: true"),
+        ({"lenient_progress": False, "strict_progress": False}, False, "has no effect"),
+        ({"lenient_progress": True, "strict_progress": True}, True, "has no effect"),
+    ],
+)
+def test_former_name_of_strict_progress_is_understood(worker, node, read, given, is_strict, notice):
+    worker["realms"][0]["options"] = given
+    outcome = read(node)
+    assert router_options(outcome.configuration).realms["realm1"].strict_progress is is_strict
+    notices = {path: str(problem) for path, problem in outcome.notices.items()}
+    assert list(notices) == ([f"{PLACE}.options.lenient_progress"] if notice else [])
+    assert not notice or notice in notices[f"{PLACE}.options.lenient_progress"]
+
+
+@pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
         ("enable_meta_api", False, False),
         ("allow_disclose_me", False, False),
         ("strict_request_ids", True, True),
         ("timeouts_in_seconds", True, True),
-        ("lenient_progress", True, True),
+        ("strict_progress", True, True),
+        ("dialect", None, "specification"),
+        ("dialect", "crossbar", "crossbar"),
         ("max_call_timeout", 1500, 1.5),
         ("max_retained", 0, 0),
     ],

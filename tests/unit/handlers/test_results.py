@@ -1,9 +1,11 @@
 """What functions return, as payload."""
 
+from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Group
@@ -39,6 +41,7 @@ class Line:
     (Colour.RED, "red"),
     (mark_safe("a"), "a"),
     (gettext_lazy("yes"), "yes"),
+    ({1: map(str, [1]), None: deque([Path("a")])}, {"1": ["1"], "null": ["a"]}),
 ])  # fmt: skip
 def test_values_become_payload(value, said):
     assert to_plain_value(value) == said
@@ -51,10 +54,11 @@ def test_result_is_taken_as_it_is():
 
 
 @pytest.mark.parametrize(("value", "said"), [
-    ({"a": [object()]}, r"result\['a'\]\[0\] is a object, which cannot be sent"),
+    ({"a": [object()]}, r"result\['a'\]\[0\]: a value of type object cannot be sent"),
     (Group(name="x"), "result is a Group, a Django model"),
     ({(1, 2): 3}, "result has a key of type tuple"),
-    (Line("tea", object()), r"result\.price is a object"),
+    ({"a": [1, float("nan")]}, r"result\['a'\]\[1\] is nan"),
+    (Line("tea", object()), r"result\.price: a value of type object"),
 ])  # fmt: skip
 def test_values_that_cannot_be_said_are_told_with_their_place(value, said):
     with pytest.raises(PayloadError, match=said):

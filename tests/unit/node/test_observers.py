@@ -106,3 +106,13 @@ def test_each_method_reaches_the_observers_with_what_it_was_given(told):
         count = getattr(NodeObserver, name).__code__.co_argcount - 1
         getattr(observers, name)(*range(count))
         assert told.pop() == (name, *range(count))
+
+
+def test_observers_hear_of_a_refused_publication_that_asked_for_no_answer(node, join, told):
+    node.observers.add(Watcher("a", told))
+    connection = join()
+    told.clear()
+    connection.receive(b'[16,1,{},"com..x"]')
+    connection.receive(b'[16,2,{},"com.x"]')
+    assert told == [("a", "refused", connection.session_id, "wamp.error.invalid_uri")]
+    assert connection.transport.written == []

@@ -88,6 +88,7 @@ def test_session_is_one_of_the_realm(node, joined, run):
         "authrole": TRUSTED,
         "authmethod": "local",
         "authprovider": "local",
+        "authextra": {"x": 1},
         "transport": {"type": "local"},
     }
     details["transport"]["type"] = "changed"

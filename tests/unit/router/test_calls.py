@@ -170,7 +170,8 @@ class TestYield:
         assert outbox == []
         assert 7 ^ REQUEST_KEY in caller.calls
 
-    def test_progress_without_the_feature_is_a_violation(self, calls, open_call, caller, simple):
+    def test_progress_without_the_feature_is_a_violation_if_strict(self, calls, open_call, caller, simple):
+        calls.options = RealmOptions("realm1", strict_progress=True)
         open_call(caller, 7, simple, receive_progress=True)
         with pytest.raises(ProtocolViolation, match="progressive_call_results"):
             calls.on_yield(simple, Yield(1, YieldOptions(progress=True)))

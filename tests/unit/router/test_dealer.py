@@ -294,9 +294,9 @@ class TestDetails:
 
     @pytest.mark.parametrize(
         ("features", "registered", "told"),
-        [({}, {}, None), ({"callee": ["call_timeout"]}, {}, 500), ({}, {"forward_timeout": True}, 500)],
+        [({}, {}, None), ({"callee": ["call_timeout"]}, {}, None), ({}, {"forward_timeout": True}, 500)],
     )
-    def test_timeout_is_sent_to_callees_with_the_feature_or_the_option(
+    def test_timeout_is_sent_to_callees_that_registered_for_it(
         self, dealer, register, outbox, new_session, environment, features, registered, told
     ):
         register(new_session(**features), "com.x", **registered)
@@ -330,7 +330,14 @@ class TestDetails:
         with pytest.raises(ProtocolViolation, match="ppt_scheme"):
             call(dealer, new_session(), "com.x", ppt_scheme="x_a")
 
-    def test_progressive_results_need_both_ends(self, dealer, register, outbox, caller, callee, new_session):
+    def test_progressive_results_need_a_caller_that_asks(self, dealer, register, outbox, new_session):
+        register(new_session(), "com.x")
+        call(dealer, new_session(), "com.x", receive_progress=True)
+        call(dealer, new_session(), "com.x", disclose_me=True)
+        assert [each.message.details.receive_progress for each in outbox] == [True, None]
+
+    def test_progressive_results_need_both_ends_if_strict(self, dealer, register, outbox, caller, callee, new_session):
+        dealer.configure(RealmOptions("realm1", strict_progress=True))
         register(callee, "com.x")
         register(new_session(), "com.y")
         call(dealer, caller, "com.x", receive_progress=True)
@@ -401,13 +408,25 @@ class TestProgressiveCalls:
         call(dealer, caller, "com.x", 8)
         assert isinstance(outbox[0].message, Invocation)
 
-    def test_without_the_feature_it_is_a_violation(self, dealer, register, callee, new_session):
+    def test_without_the_feature_it_is_a_violation_if_strict(self, dealer, register, callee, new_session):
+        dealer.configure(RealmOptions("realm1", strict_progress=True))
         register(callee, "com.x")
         with pytest.raises(ProtocolViolation, match="progressive_call_invocations"):
             call(dealer, new_session(), "com.x", progress=True)
 
+    @pytest.mark.parametrize("features", [[], PROGRESSIVE, [*PROGRESSIVE, *CANCELING]])
+    def test_callee_that_may_be_able_is_asked(self, dealer, register, outbox, new_session, features):
+        register(new_session(callee=features), "com.x")
+        call(dealer, new_session(), "com.x", progress=True)
+        assert outbox[0].message.details == InvocationDetails(progress=True)
+
+    def test_callee_that_announces_canceling_alone_is_not_asked(self, dealer, register, caller, new_session):
+        register(new_session(callee=CANCELING), "com.x")
+        assert refused_with(dealer, caller, "com.x", progress=True) == "wamp.error.feature_not_supported"
+
     @pytest.mark.parametrize("features", [[], PROGRESSIVE, CANCELING])
-    def test_callee_that_cannot_is_not_asked(self, dealer, register, caller, new_session, features):
+    def test_callee_that_cannot_is_not_asked_if_strict(self, dealer, register, caller, new_session, features):
+        dealer.configure(RealmOptions("realm1", strict_progress=True))
         register(new_session(callee=features), "com.x")
         assert refused_with(dealer, caller, "com.x", progress=True) == "wamp.error.feature_not_supported"
 

@@ -1,8 +1,16 @@
+from contextlib import nullcontext
+
 import msgspec
 import pytest
 
 from wamp_transport.router.limits import SessionLimits
-from wamp_transport.router.message_checks import check_announced, check_sizes
+from wamp_transport.router.message_checks import (
+    check_announced,
+    check_progress_announced,
+    check_progress_supported,
+    check_sizes,
+    passes_progress,
+)
 from wamp_transport.router.options import Limits
 from wamp_transport.serializers.registry import is_deeper
 from wamp_transport.wamp.errors import ProtocolViolation, RequestRefused
@@ -47,3 +55,45 @@ def test_passthru_that_was_not_announced_is_a_violation(new_session):
     check_announced(session, "callee", CallOptions(), "YIELD")
     with pytest.raises(ProtocolViolation, match=r"^YIELD uses ppt_scheme .* for callee$"):
         check_announced(session, "callee", CallOptions(ppt_scheme="x_a"), "YIELD")
+
+
+CALLS, RESULTS = "progressive_call_invocations", "progressive_call_results"
+
+
+def test_strict_progressive_call_needs_the_callers_announcement(new_session):
+    check_progress_announced(new_session(caller=[CALLS]))
+    with pytest.raises(ProtocolViolation, match=CALLS):
+        check_progress_announced(new_session(caller=[RESULTS]))
+
+
+@pytest.mark.parametrize(
+    ("features", "is_strict", "is_supported"),
+    [
+        ([], False, True),
+        ([CALLS], False, True),
+        (["call_canceling"], False, False),
+        (["call_cancelling", CALLS], False, True),
+        ([], True, False),
+        ([CALLS], True, False),
+        (["call_canceling"], True, False),
+        (["call_cancelling", CALLS], True, True),
+    ],
+)
+def test_callee_that_cannot_take_parts_is_refused(new_session, features, is_strict, is_supported):
+    with nullcontext() if is_supported else pytest.raises(RequestRefused, match=CALLS):
+        check_progress_supported(new_session(callee=features), is_strict=is_strict)
+
+
+@pytest.mark.parametrize(
+    ("caller", "callee", "passes_if_strict"),
+    [
+        ([], [RESULTS, "call_canceling"], False),
+        ([RESULTS], [RESULTS], False),
+        ([RESULTS], ["call_canceling"], False),
+        ([RESULTS], [RESULTS, "call_cancelling"], True),
+    ],
+)
+def test_progressive_results_need_announcements_if_strict(new_session, caller, callee, passes_if_strict):
+    peers = new_session(caller=caller), new_session(callee=callee)
+    assert passes_progress(*peers, is_strict=False)
+    assert passes_progress(*peers, is_strict=True) is passes_if_strict

@@ -26,7 +26,8 @@ def test_everything_is_denied_by_default():
 
 def test_uris_and_request_ids_are_as_clients_in_the_field_need_them():
     realm = RealmOptions("realm")
-    assert not realm.loose_uris
+    assert realm.loose_uris
+    assert not realm.strict_progress
     assert not realm.strict_request_ids
 
 

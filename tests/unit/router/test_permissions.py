@@ -146,7 +146,7 @@ def test_authorizer_is_asked(new_session):
     session = new_session()
     suspension = suspension_of(tested, session, "subscribe", "com.", OPTIONS, "prefix")
     assert (suspension.key, suspension.timeout) == (("subscribe", "com.", "prefix", b"{}", ""), 3)
-    details = {**session_details(session), "authextra": None}
+    details = session_details(session)
     assert suspension.request(7) == AuthorizationRequest(
         7, session.id, "realm1", details, "com.a", "subscribe", "com.", "prefix", OPTIONS
     )

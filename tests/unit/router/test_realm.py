@@ -1,6 +1,6 @@
 import pytest
 
-from wamp_transport.router.effects import Send
+from wamp_transport.router.effects import Send, SilentRefusal
 from wamp_transport.router.meta.sessions import session_details
 from wamp_transport.router.options import AuthorizerOptions, RealmOptions, RoleOptions
 from wamp_transport.router.pending import PendingMessages
@@ -80,10 +80,14 @@ def test_refusal_becomes_an_error(realm, session, outbox):
     assert len(error.args) == 1
 
 
-@pytest.mark.parametrize(("acknowledge", "answers"), [(None, 0), (False, 0), (True, 1)])
-def test_refused_publication_is_answered_only_if_it_is_acknowledged(realm, session, outbox, acknowledge, answers):
+@pytest.mark.parametrize(("acknowledge", "kind"), [(None, SilentRefusal), (False, SilentRefusal), (True, Send)])
+def test_refused_publication_is_answered_only_if_it_is_acknowledged(realm, session, outbox, acknowledge, kind):
     realm.receive(session, Publish(3, PublishOptions(acknowledge=acknowledge), "com..x"))
-    assert len(outbox) == answers
+    (effect,) = outbox
+    assert type(effect) is kind
+    if kind is SilentRefusal:
+        assert (effect.session_id, effect.error.request_type, effect.error.request_id) == (session.id, 16, 3)
+        assert effect.error.error == "wamp.error.invalid_uri"
 
 
 @pytest.mark.parametrize("message", [EventReceived(5), Cancel(5, CancelOptions())])

@@ -3,8 +3,8 @@ import pytest
 
 from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.wamp.errors import PayloadError, ProtocolViolation
-from wamp_transport.wamp.messages import Call, CallOptions, Publish, PublishOptions
-from wamp_transport.wamp.payload import ABSENT
+from wamp_transport.wamp.messages import Call, CallOptions, Publish, PublishOptions, Unsubscribe
+from wamp_transport.wamp.payload import ABSENT, TOO_DEEP, InvalidPayload
 
 JSON = SERIALIZERS["json"]
 
@@ -46,9 +46,35 @@ def test_string_in_place_of_args_is_taken_where_it_is_encrypted():
 
 
 @pytest.mark.parametrize("payload", [b',["\\u0000AAA"]', b',[],{"a":"\\u0000AAA"}', b',["\\u0000",1e400]'])
-def test_what_is_marked_as_binary_and_is_none_is_a_violation(payload):
-    with pytest.raises(ProtocolViolation, match="malformed payload"):
-        decode(payload)
+def test_text_that_is_marked_as_binary_and_is_not_is_invalid_payload(payload):
+    assert type(decode(payload).args) is InvalidPayload
+
+
+@pytest.mark.parametrize("half", [b"\\ud83d", b"\\ud83dx", b"\\ude00", b"\\ude00\\ud83d"])
+def test_half_a_surrogate_pair_is_invalid_payload(half):
+    message = decode(b',["' + half + b'"]')
+    assert (message.request_id, message.topic) == (1, "t")
+    assert message.args.reason == "a text has half a surrogate pair"
+    assert decode(b',[],{"a":"' + half + b'"}').args.reason == "a text has half a surrogate pair"
+
+
+@pytest.mark.parametrize("options", [b'{"x":"\\ud83d"}', b'{"acknowledge":5}'])
+def test_fault_in_options_stays_a_violation(options):
+    with pytest.raises(ProtocolViolation, match="malformed message"):
+        decode(b',["\\ud83d"]', options)
+
+
+def test_deep_payload_with_half_a_surrogate_pair_is_too_deep():
+    assert decode(b',["\\ud83d",' + b"[" * 100_000 + b"]" * 100_000 + b"]").args is TOO_DEEP
+
+
+def test_whole_floats_are_ids_and_payload_keeps_its_bytes():
+    message = JSON.decode(b'[16,1.0,{"exclude":[2.0,3e2]},"t",[1.0, 2 ],{"a":1e2}]')
+    assert (message.request_id, message.options) == (1, PublishOptions(exclude=[2, 300]))
+    assert (bytes(message.args), bytes(message.kwargs)) == (b"[1.0, 2 ]", b'{"a":1e2}')
+    assert JSON.decode(b"[34,1,5.0]") == Unsubscribe(1, 5)
+    with pytest.raises(ProtocolViolation, match=r"\$\[1\]"):
+        JSON.decode(b'[16,1.5,{},"t"]')
 
 
 @pytest.mark.parametrize(

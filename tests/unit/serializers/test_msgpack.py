@@ -7,7 +7,7 @@ from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.serializers.structs import TOO_MANY_KEYS
 from wamp_transport.wamp.errors import PayloadError, ProtocolViolation
 from wamp_transport.wamp.messages import Call, CallOptions, PublishOptions, Unsubscribe
-from wamp_transport.wamp.payload import ABSENT
+from wamp_transport.wamp.payload import ABSENT, InvalidPayload
 
 MSGPACK = SERIALIZERS["msgpack"]
 UNDEFINED = msgpack.ExtType(0, b"\0")
@@ -40,10 +40,15 @@ def test_args_that_are_no_list_are_a_violation(args):
         decode(args)
 
 
-@pytest.mark.parametrize("kwargs", [[], "x", 1, {1: 2}, {b"a": 1}, [LARGE], {1: LARGE}])
-def test_kwargs_that_are_no_dictionary_with_text_keys_are_a_violation(kwargs):
+@pytest.mark.parametrize("kwargs", [[], "x", 1, [LARGE]])
+def test_kwargs_that_are_no_dictionary_are_a_violation(kwargs):
     with pytest.raises(ProtocolViolation, match=r"PUBLISH\.kwargs"):
         decode([], kwargs)
+
+
+@pytest.mark.parametrize("kwargs", [{1: 2}, {b"a": 1}, {1: LARGE}])
+def test_kwargs_with_other_keys_than_text_are_invalid_payload(kwargs):
+    assert type(decode([], kwargs).args) is InvalidPayload
 
 
 @pytest.mark.parametrize("opaque", ["text", b"\xff", b"\xff" * 5000])
@@ -114,12 +119,19 @@ def after_large_topic(data):
     return MSGPACK.decode(b"\x95\x10\x01\x80\xda\x10\x00" + b"t" * 4096 + b"\x91" + data)
 
 
-@pytest.mark.parametrize("data", [b"\x81\x01\xa1\xff", b"\x81\x01", b"\xc1", b"\xa1\xff", b"\x01\x02"])
-def test_large_messages_with_faults_are_a_violation(data):
-    with pytest.raises(ProtocolViolation):
+@pytest.mark.parametrize("data", [b"\x81\x01", b"\xc1", b"\x01\x02"])
+def test_large_messages_that_are_broken_are_a_violation(data):
+    with pytest.raises(PayloadError):
         check_large(data)
     with pytest.raises(ProtocolViolation):
         after_large_topic(data)
+
+
+@pytest.mark.parametrize("data", [b"\x81\x01\xa1\xff", b"\xa1\xff"])
+def test_large_messages_with_invalid_text_are_invalid_payload(data):
+    with pytest.raises(PayloadError):
+        check_large(data)
+    assert type(after_large_topic(data).args) is InvalidPayload
 
 
 @pytest.mark.parametrize(
@@ -173,10 +185,10 @@ def test_depth_of_many_values_is_told_exactly(depth, innermost):
 
 
 @pytest.mark.parametrize("depth", range(10))
-@pytest.mark.parametrize("bad", [b"\xa1\xff", b"\xc1"])
-def test_large_message_is_checked_at_any_depth(bad, depth):
+def test_large_message_is_checked_at_any_depth(depth):
     good = msgpack.packb([16, 1, {}, "a.b", [LARGE, 0]])
     assert good.endswith(b"\x00")
     with pytest.raises(ProtocolViolation):
-        MSGPACK.decode(good[:-1] + b"\x91" * depth + bad)
+        MSGPACK.decode(good[:-1] + b"\x91" * depth + b"\xc1")
+    assert "utf-8" in MSGPACK.decode(good[:-1] + b"\x91" * depth + b"\xa1\xff").args.reason
     assert "key" in MSGPACK.decode(good[:-1] + b"\x91" * depth + b"\x81\x91\x01\x02").args.reason

@@ -1,6 +1,6 @@
 import pytest
 
-from wamp_transport.wamp.uris import component_excess, is_reserved, is_uri
+from wamp_transport.wamp.uris import component_excess, describe_fault, is_reserved, is_uri
 
 MATCHES = ("exact", "prefix", "wildcard")
 
@@ -49,3 +49,26 @@ def test_number_of_components_is_limited_in_patterns_alone(match):
     assert component_excess(most, match) == ""
     expected = "" if match == "exact" else "a pattern may have at most 64 components, not 65"
     assert component_excess(most + ".", match) == expected
+
+
+@pytest.mark.parametrize(
+    ("uri", "match", "text"),
+    [
+        ("com.example.getUser", "exact", "invalid URI 'com.example.getUser': capital letters need `uri_check: loose`"),
+        ("com.my-app", "exact", "invalid URI 'com.my-app': dashes need `uri_check: loose`"),
+        ("com.My-App.", "prefix", "invalid URI 'com.My-App.': capital letters and dashes need `uri_check: loose`"),
+        (
+            "com..\u00e4/b",
+            "wildcard",
+            "invalid URI 'com..\u00e4/b': characters such as '/' '\u00e4' need `uri_check: loose`",
+        ),
+        ("com..A", "exact", "invalid URI 'com..A'"),
+        ("com.A b", "exact", "invalid URI 'com.A b'"),
+    ],
+)
+def test_error_names_the_option_that_would_accept_a_uri(uri, match, text):
+    assert describe_fault(uri, match, loose=False) == text
+
+
+def test_error_names_no_option_that_does_not_help():
+    assert describe_fault("com.A b", loose=True) == "invalid URI 'com.A b'"

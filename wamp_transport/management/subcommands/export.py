@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from wamp_transport.config.dialects import with_dialect
 from wamp_transport.config.report import ConfigError
 from wamp_transport.management.subcommands.files import write
 from wamp_transport.management.subcommands.subcommand import report_error, show_report
@@ -24,7 +25,7 @@ class ExportCommand:
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
         try:
-            mapping = store.to_mapping()
+            mapping = with_dialect(store.to_mapping(), "specification")
         except ConfigError as error:
             show_report(command, error.report)
             raise report_error(error.report) from None

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from wamp_transport.bootstrap.sources import base_directory
 from wamp_transport.config.configuration import Configuration, Difference, diff
+from wamp_transport.config.dialects import OF_FILES, with_dialect
 from wamp_transport.config.endpoint import UnixEndpoint
 from wamp_transport.config.reader import find_file, read_file
 from wamp_transport.config.report import ConfigError
@@ -48,7 +49,8 @@ class ImportCommand:
                 "the database already contains a configuration; use --replace to replace it", returncode=1
             )
         try:
-            store.replace(json.loads(file.read_text("utf-8-sig")), file.parent, source=str(file))
+            mapping = with_dialect(json.loads(file.read_text("utf-8-sig")), OF_FILES)
+            store.replace(mapping, file.parent, source=str(file))
         except ConfigError as error:
             show_report(command, error.report)
             raise report_error(error.report) from None

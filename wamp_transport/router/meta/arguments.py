@@ -7,7 +7,7 @@ from msgspec import ValidationError, convert
 
 from ...wamp import errors
 from ...wamp.errors import RequestRefused
-from ...wamp.ids import Id
+from ...wamp.ids import MAX_ID, Id
 
 T = TypeVar("T")
 
@@ -47,4 +47,19 @@ def convert_argument(value: Any, name: str, kind: Any) -> Any:
     try:
         return convert(value, kind)
     except ValidationError as fault:
-        raise RequestRefused(errors.INVALID_ARGUMENT, f"{name}: {fault}") from fault
+        try:
+            # JavaScript clients send ids above 32 bits as floats.
+            return convert(with_whole_numbers(value), kind)
+        except ValidationError:
+            raise RequestRefused(errors.INVALID_ARGUMENT, f"{name}: {fault}") from fault
+
+
+def with_whole_numbers(value: Any) -> Any:
+    """Return ``value`` with floats that have no fraction as integers, also inside lists and dictionaries."""
+    if isinstance(value, float) and value.is_integer() and abs(value) <= MAX_ID:
+        return int(value)
+    if isinstance(value, list | tuple):
+        return [with_whole_numbers(item) for item in value]
+    if isinstance(value, dict):
+        return {key: with_whole_numbers(item) for key, item in value.items()}
+    return value

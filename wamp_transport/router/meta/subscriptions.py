@@ -13,7 +13,7 @@ from ...wamp.ids import Id
 from ...wamp.messages import SubscribeOptions
 from ...wamp.payload import ABSENT
 from ..broker import describe, event_details
-from ..environment import rfc3339
+from ..environment import rfc3339, to_reported_precision
 from ..history import History, Query
 from ..message_checks import check_pattern
 from ..options import Match
@@ -25,6 +25,8 @@ from .context import Context, LargeResult, Procedure
 TIMES = ("from_time", "after_time", "before_time", "until_time")
 MAX_EVENTS_BYTES = 4 * 1024 * 1024
 """Payload of the past events in one answer, in bytes as received. Decoding it takes many times as much memory."""
+CROSSBAR_LIMIT = 10
+"""The events that Crossbar returns if there is no limit in the call. A limit of null is none."""
 PUBLICATIONS = ("from_publication", "after_publication", "before_publication", "until_publication")
 
 
@@ -87,7 +89,10 @@ def remove_subscriber(context: Context, caller: Session, arguments: Arguments) -
 
 
 def get_events(context: Context, caller: Session, arguments: Arguments) -> LargeResult:
-    """Return the past events of a subscription with event history, oldest first unless reversed."""
+    """Return the past events of a subscription with event history, oldest first unless reversed.
+
+    In Crossbar's dialect they are in its form, newest first, and at most 10 unless there is a limit.
+    """
     subscription = _subscription(context, arguments)
     topic, match = subscription.topic, subscription.match
     decision = context.broker.role_of(caller).check(caller, "subscribe", topic, SubscribeOptions(match=match), match)
@@ -108,7 +113,8 @@ def _events(context: Context, caller: Session, history: History, query: Query) -
     if sum(len(each.message.args) + len(each.message.kwargs) for each in events) > MAX_EVENTS_BYTES:
         text = f"these {len(events)} events have more than {MAX_EVENTS_BYTES} bytes: ask for fewer, with a limit"
         raise RequestRefused(errors.PAYLOAD_SIZE_EXCEEDED, text)
-    found = (_event(context, history.subscription, publication) for publication in events)
+    describe_event = _crossbar_event if _has_crossbar_form(context) else _event
+    found = (describe_event(context, history.subscription, publication) for publication in events)
     return [event for event in found if event is not None]
 
 
@@ -117,36 +123,73 @@ def _event(context: Context, subscription: Subscription, publication: Publicatio
 
     Return None if its payload cannot be decoded, so that the other events can still be returned.
     """
-    message = publication.message
+    payload = _payload(context, publication)
+    if payload is None:
+        return None
     details = event_details(publication, is_pattern=subscription.match != "exact")
-    event: dict[str, Any] = {
+    return {
         "timestamp": rfc3339(publication.time),
         "subscription": subscription.id,
         "publication": publication.id,
+        "topic": publication.message.topic,
         "details": to_builtins(details),
+        **payload,
     }
-    for part in ("args", "kwargs"):
-        raw = getattr(message, part)
-        if raw is not ABSENT:
-            try:
-                event[part] = context.environment.values_of(publication.payload_format, raw)
-            except PayloadError:
-                return None
-    return event
+
+
+def _crossbar_event(context: Context, subscription: Subscription, publication: Publication) -> dict[str, Any] | None:
+    """Return an event in Crossbar's form, which always contains the publisher's identity."""
+    payload = _payload(context, publication)
+    if payload is None:
+        return None
+    time = publication.time
+    return {
+        "time_ns": int(time.timestamp()) * 1_000_000_000 + time.microsecond * 1000,
+        "realm": context.broker.options.name,
+        "session_id": publication.session_id,
+        "authid": publication.authid,
+        "authrole": publication.authrole,
+        "publication": publication.id,
+        "topic": publication.message.topic,
+        "args": payload.get("args"),
+        "kwargs": payload.get("kwargs"),
+    }
+
+
+def _payload(context: Context, publication: Publication) -> dict[str, Any] | None:
+    """Return the args and kwargs that a publication has; None if they cannot be decoded."""
+    parts = {part: getattr(publication.message, part) for part in ("args", "kwargs")}
+    try:
+        return {
+            part: context.environment.values_of(publication.payload_format, raw)
+            for part, raw in parts.items()
+            if raw is not ABSENT
+        }
+    except PayloadError:
+        return None
+
+
+def _has_crossbar_form(context: Context) -> bool:
+    return context.broker.options.dialect == "crossbar"
 
 
 def _query(context: Context, arguments: Arguments) -> Query:
+    is_crossbar = _has_crossbar_form(context)
+    limit = arguments.get(1, "limit", Id) or arguments.get_keyword("limit", Id)
+    if is_crossbar and len(arguments.args) < 2 and "limit" not in arguments.kwargs:
+        limit = CROSSBAR_LIMIT
     query = Query(
-        limit=arguments.get(1, "limit", Id) or arguments.get_keyword("limit", Id),
-        reverse=arguments.get_keyword("reverse", bool, False),
+        limit=limit,
+        reverse=arguments.get_keyword("reverse", bool, is_crossbar),
         topic=arguments.get_keyword("topic", str),
     )
     for name in PUBLICATIONS:
         setattr(query, name, arguments.get_keyword(name, Id))
     for name in TIMES:
-        text = arguments.get_keyword(name, str)
-        if text is not None:
-            setattr(query, name, _time(context, name, text))
+        for key in (name, f"{name}stamp"):  # the specification's name, and that of the key of an event
+            text = arguments.get_keyword(key, str)
+            if text is not None:
+                setattr(query, name, _time(context, key, text))
     return query
 
 
@@ -157,7 +200,7 @@ def _time(context: Context, name: str, text: str) -> Any:
         time = None
     if time is None or time.tzinfo is None:
         raise RequestRefused(errors.INVALID_ARGUMENT, f"{name}: not an RFC 3339 time: {text!r}")
-    return time
+    return to_reported_precision(time)
 
 
 def _active_subscribers(subscription: Subscription) -> list[int]:

@@ -1,8 +1,11 @@
+from typing import Any
+
 import pytest
 
 from wamp_transport.router.meta.arguments import Arguments, convert_argument
 from wamp_transport.wamp.errors import RequestRefused
-from wamp_transport.wamp.ids import MAX_ID
+from wamp_transport.wamp.ids import MAX_ID, Id
+from wamp_transport.wamp.messages import PublishOptions
 
 
 def refusal(act, *arguments):
@@ -50,3 +53,25 @@ def test_named_argument_may_be_left_out_or_null():
 def test_value_is_converted_into_its_kind():
     assert convert_argument([1, 2], "ids", list[int]) == [1, 2]
     assert refusal(convert_argument, [1, "x"], "ids", list[int]).startswith("ids: ")
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "expected"),
+    [
+        (7.0, Id, 7),
+        (float(2**53), Id, 2**53),
+        ([1.0, 2], list[Id], [1, 2]),
+        ({"eligible": [5.0]}, PublishOptions, PublishOptions(eligible=[5])),
+        ([1.0, {"a": 2.0}], list[Any], [1.0, {"a": 2.0}]),
+    ],
+)
+def test_whole_number_sent_as_a_float_is_a_number(value, kind, expected):
+    """JavaScript clients send ids above 32 bits as floats."""
+    converted = convert_argument(value, "id", kind)
+    assert converted == expected
+    assert repr(converted) == repr(expected)
+
+
+@pytest.mark.parametrize("value", [7.5, float("nan"), float("inf"), 2.0**54, 0.0, -1.0, True, "7", "7.0"])
+def test_other_values_are_no_ids(value):
+    assert refusal(convert_argument, value, "id", Id).startswith("id: ")

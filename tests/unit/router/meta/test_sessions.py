@@ -23,9 +23,15 @@ def test_session_is_described(ask, caller, refused):
         "authrole": "all",
         "authmethod": "anonymous",
         "authprovider": "static",
+        "authextra": {},
         "transport": {"peer": "1.2.3.4"},
     }
     assert refused("session.get", 99) == "no_such_session"
+
+
+def test_authextra_is_described_without_what_a_login_adds_for_its_client(ask, caller):
+    caller.authextra = {"team": "a", "verifier": "v", "scram_server_signature": "s"}
+    assert ask("session.get", caller.id)["authextra"] == {"team": "a"}
 
 
 class TestKill:

@@ -106,11 +106,12 @@ class TestEvents:
             "timestamp": "2026-01-01T00:00:01.000Z",
             "subscription": subscription,
             "publication": 1001,
+            "topic": "com.x",
             "details": {},
             "args": [b"hi", 1],
             "kwargs": {"a": 2},
         }
-        assert second.keys() == {"timestamp", "subscription", "publication", "details"}
+        assert second.keys() == {"timestamp", "subscription", "publication", "topic", "details"}
 
     def test_event_that_cannot_be_read_hides_no_other(self, publish, events):
         publish("com.x", b'["\\u0000no base64!"]')

@@ -1,0 +1,47 @@
+"""The dialect of realms that do not say which they speak: Crossbar's in files, the specification's elsewhere."""
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from wamp_transport.config.realm import RealmSection
+from wamp_transport.config.schema_walk import SchemaMatch
+from wamp_transport.config.section import Finding
+from wamp_transport.router.options import Dialect
+
+OF_FILES: Final[Dialect] = "crossbar"
+"""The dialect of realms in a file, which clients of a Crossbar node may rely on."""
+
+
+def resolve(realm: RealmSection, dialect: Dialect) -> RealmSection:
+    """Return the realm with ``dialect`` if it does not say which it speaks."""
+    if realm.options.dialect is not None:
+        return realm
+    return realm.model_copy(update={"options": realm.options.model_copy(update={"dialect": dialect})})
+
+
+def dialect_findings(sections: Iterable[SchemaMatch], dialect: Dialect) -> Iterator[Finding]:
+    """Yield a notice for each realm that speaks Crossbar's dialect although its configuration does not say so."""
+    for found in sections:
+        if found.section is RealmSection and dialect == OF_FILES and not _is_given(found.given):
+            text = f'speaks the dialect "{dialect}", as all realms in files do that do not name another one'
+            hint = 'set `options.dialect` to "crossbar" or "specification"'
+            yield Finding((*found.location, "options", "dialect"), text, hint, "ignored")
+
+
+def with_dialect(mapping: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
+    """Return a copy of a valid configuration in which each realm says which dialect it speaks.
+
+    It means the same in a file and elsewhere.
+    """
+    result: dict[str, Any] = copy.deepcopy(dict(mapping))
+    for worker in result.get("workers", ()):
+        for realm in worker.get("realms", ()) if worker.get("type") == "router" else ():
+            if not _is_given(realm):
+                realm["options"] = {**realm.get("options", {}), "dialect": dialect}
+    return result
+
+
+def _is_given(realm: Mapping[str, Any]) -> bool:
+    options = realm.get("options")
+    return isinstance(options, Mapping) and options.get("dialect") is not None
