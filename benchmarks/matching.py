@@ -139,8 +139,8 @@ def _growth(node: MemoryNode, session: Session, what: str, match: Match) -> int:
     before, _ = tracemalloc.get_traced_memory()
     fill(node.router, session, what, match, MEASURED)
     # The cached decisions, whose number is limited, are not part of a subscription.
-    role.subscribes.clear()
-    role.registers.clear()
+    role.subscriptions.clear()
+    role.registrations.clear()
     gc.collect()
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
