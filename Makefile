@@ -1,4 +1,4 @@
-# make run: try it. make test: everything CI runs. make check: the same without real clients and browsers.
+# make run: try it. make test and make test-full: everything CI runs. make check: without real clients and browsers.
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -16,6 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 TEST_WORKERS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 2) * 3 // 2)' 2>/dev/null || echo 3)
 # The long ones first, so that no core waits for another at the end.
 LONG_TESTS := tests/browser tests/integration tests/house tests/benchmarks
+PROPERTY_TESTS = $$(grep -rl "effort import" tests --include="test_*.py")
 SHORT_TESTS := tests/django tests/property tests/fuzz tests/protocol tests/unit
 
 .PHONY: soak-router fuzz bench-permissions bench-matching help run test check lint types contracts docs format clean
@@ -28,8 +29,14 @@ run: $(VENV)/.installed ## Serve the demo on http://127.0.0.1:8080/
 	@$(BIN)/python manage.py preparedemo --address $(ADDRESS)
 	@exec $(BIN)/python manage.py runserver $(ADDRESS)
 
-test: lint types contracts js ## Run everything that CI runs
-	TEST_EFFORT=5 $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(LONG_TESTS) $(SHORT_TESTS)
+PYTEST := $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
+test: lint types contracts js ## Run the tests, with real clients and a browser (some five minutes)
+	$(PYTEST) -m "not full" $(LONG_TESTS) $(SHORT_TESTS)
+
+.PHONY: test-full
+test-full: $(VENV)/.installed-dev js ## Run what `make test` leaves out: more programs, servers, databases and pages (some ten minutes)
+	$(PYTEST) -m full $(LONG_TESTS) tests/django tests/unit/compat
+	TEST_EFFORT=5 $(PYTEST) $(PROPERTY_TESTS)
 
 check: lint types contracts ## Run lint, types, contracts and the tests that need no other program
 	$(BIN)/python -m pytest
@@ -41,7 +48,7 @@ test-postgresql: $(VENV)/.installed-dev ## Run the tests of Django's side on Pos
 
 .PHONY: test-long
 test-long: $(VENV)/.installed-dev ## Run the property tests with 50 times as many examples (some 30 minutes)
-	TEST_EFFORT=50 $(BIN)/python -m pytest -n auto --timeout 3600 $$(grep -rl "effort import" tests --include="test_*.py")
+	TEST_EFFORT=50 $(BIN)/python -m pytest -n auto --timeout 3600 $(PROPERTY_TESTS)
 
 # The wire path: where names of Daphne, Autobahn, Twisted and asyncio are used that may change.
 WIRE_TESTS := tests/unit/compat tests/unit/transports tests/unit/node tests/protocol $(addprefix tests/integration/test_, \

@@ -18,6 +18,8 @@ from .mini_router import Faults, MiniRouter
 
 QUICK = ["--duration", "0.2", "--warmup", "0.05", "--timeout", "1", "--time-limit", "20"]
 
+pytestmark = pytest.mark.full
+
 Serve = Callable[..., str]
 
 

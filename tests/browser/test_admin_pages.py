@@ -13,7 +13,7 @@ from websockets.sync.client import connect
 from ..integration.servers import free_port, manage, running
 from ..live import LiveServer, live_server
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 PASSWORD = "correct horse battery staple"
 ADMIN = "/admin/wamp_transport"

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page
 from ..integration.servers import configuration, free_port, node, web
 from ..live import REALM
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 JOIN = """realm => new Promise((resolve, reject) => {
     const socket = new WebSocket(`ws://${location.host}/ws`, 'wamp.2.json');

@@ -429,12 +429,14 @@ def python_clients(live: LiveServer, tmp_path_factory: pytest.TempPathFactory) -
         }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("one", "other"), PAGE_PAIRS, ids=str)
 def test_libraries_in_the_page_with_each_other(page_clients, one: Kind, other: Kind) -> None:
     for scenario in BETWEEN_TWO:
         scenario(page_clients[one][0], page_clients[other][1])
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("outside", PYTHON_KINDS, ids=str)
 @pytest.mark.parametrize("inside", PAGE_KINDS, ids=str)
 def test_libraries_in_the_page_with_autobahn_python(page_clients, python_clients, inside: Kind, outside: Kind) -> None:

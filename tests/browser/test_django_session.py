@@ -14,7 +14,7 @@ from ..integration.servers import configuration, free_port, node, web
 from ..integration.test_cookies import migrated
 from ..integration.test_django_identity import Site
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 JOIN = """url => new Promise((resolve, reject) => {
     const socket = window.socket = new WebSocket(url, 'wamp.2.json');

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, Response, WebSocketRoute, expect
 
 from ..integration.servers import ROOT, assert_quiet, environment_of, free_port, running
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 SHOP = ROOT / "examples" / "shop"
 

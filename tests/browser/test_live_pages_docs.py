@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from ..integration.servers import ROOT, assert_quiet, environment_of, free_port, running, until
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 PAGE = (ROOT / "docs" / "live-pages.md").read_text()
 MODELS = """

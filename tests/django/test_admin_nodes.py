@@ -11,7 +11,7 @@ from wamp_transport.models import Realm, RunningNode, Transport, WebPath
 from wamp_transport.stores import configuration as store
 from wamp_transport.stores import nodes
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 CHANGELISTS = ["webpath", "realm", "role", "transport", "runningnode"]
 

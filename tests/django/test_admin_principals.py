@@ -13,7 +13,7 @@ from wamp_transport.models import AuditEntry, Credential, Principal, UserRole
 from wamp_transport.stores.identity import credentials
 from wamp_transport.stores.identity.credentials import derivation_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 SECRET = "correct horse battery"
 OTHER = "staple and something"

@@ -16,7 +16,7 @@ from wamp_transport.config.forms import fields_of, service_types
 from wamp_transport.models import Transport, WebPath
 from wamp_transport.stores import configuration as store
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 MINIMAL = {
     "websocket": {},
@@ -166,7 +166,7 @@ def together():
     return [pytest.param(kind, attributes, id=f"{kind}-{group}") for (kind, group), attributes in groups.items()]
 
 
-@pytest.mark.long  # a page for each option
+@pytest.mark.full  # a page for each option
 @pytest.mark.parametrize(("kind", "attributes"), together())
 def test_every_option_is_set_kept_and_cleared(pages, kind, attributes):
     row = service(kind, **CONTEXT.get(attributes[0].path, {}))
@@ -240,7 +240,7 @@ WRONG = [
 """Attributes of a WebSocket service, what is entered for them, and what is said of it."""
 
 
-@pytest.mark.long  # a page for each value
+@pytest.mark.full  # a page for each value
 def test_wrong_value_is_refused_at_its_field(pages):
     row = service("websocket")
     page = pages.get("webpath_change", row.pk)

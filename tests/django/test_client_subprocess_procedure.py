@@ -16,6 +16,8 @@ from wamp_transport.management.subcommands.register import BoundedProcedure
 from wamp_transport.node.client_types import Invocation, Result
 from wamp_transport.wamp.errors import ApplicationError
 
+pytestmark = pytest.mark.long
+
 ECHO = f"{sys.executable} -c 'import sys; sys.stdout.write(sys.stdin.read())'"
 
 

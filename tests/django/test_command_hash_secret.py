@@ -15,6 +15,8 @@ from wamp_transport.auth import cryptosign, scram, wampcra
 from wamp_transport.config.principals import CraPrincipal, ScramPrincipal, TicketPrincipal
 from wamp_transport.management.subcommands import hash_secret as hash_secret_module
 
+pytestmark = pytest.mark.long
+
 PASSWORD = "correct horse"
 
 

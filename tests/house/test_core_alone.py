@@ -4,6 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 
 CORE = ("unit/wamp", "unit/router", "unit/serializers", "unit/config", "unit/auth", "protocol")

@@ -13,7 +13,7 @@ from ..integration.servers import free_port, running
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.full]
 
 
 @pytest.fixture(scope="module")

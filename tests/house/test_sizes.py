@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -20,13 +21,18 @@ FILE_LINES = 600
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+@cache
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def problems(path: Path) -> Iterator[str]:
     """Yield a message for each function, class or file that is too large."""
     text = path.read_text()
     lines = text.count("\n")
     if lines > FILE_LINES:
         yield f"{path.relative_to(ROOT)}: {lines} lines"
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(parse(path)):
         size = getattr(node, "end_lineno", 0) - getattr(node, "lineno", 0)
         if isinstance(node, Function) and size > FUNCTION_LINES:
             yield f"{path.relative_to(ROOT)}:{node.lineno} {node.name}: {size} lines"
@@ -47,4 +53,4 @@ def test_files_keep_the_size_limits() -> None:
 
 
 def test_every_module_says_what_it_owns() -> None:
-    assert [str(path) for path in FILES if not ast.get_docstring(ast.parse(path.read_text()))] == []
+    assert [str(path) for path in FILES if not ast.get_docstring(parse(path))] == []

@@ -14,7 +14,7 @@ from wamp_transport.api import backends
 
 from .servers import ROOT, assert_quiet, configuration, free_port, manage, node, realm, running, until, web
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 
 OPEN = realm("realm1", call=True, register=True, publish=True, subscribe=True)
 

@@ -16,7 +16,7 @@ from .servers import configuration, environment_of, free_port, node, web
 from .test_authentication import LOGINS, PATHS, REALMS
 from .test_cookies import migrated
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 
 PYTHON_LIBRARIES = {"autobahn-python": "autobahn_logins", "xconn": "xconn_logins", "swampyer": "swampyer_logins"}
 DENIED = {"reason": "wamp.error.authentication_denied"}

@@ -16,7 +16,7 @@ from wamp_transport.wamp.messages import SubscribeOptions
 from .commands import Site
 from .servers import ROOT, until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 
 PAGE = (ROOT / "docs" / "command-line.md").read_text()
 BLOCKS = re.findall(r"^```console\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)

@@ -14,7 +14,7 @@ from tests.live import live_server
 from .commands import Site
 from .servers import ROOT, configuration, free_port, manage, migrate, node, realm, until, web
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 
 OPEN = realm("realm1", call=True, register=True, publish=True, subscribe=True)
 

@@ -30,7 +30,7 @@ from .servers import (
 )
 from .wire import Wire, joined
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 
 PATHS = {
     "memory": {"type": "websocket", "cookie": {"store": {"type": "memory"}}},

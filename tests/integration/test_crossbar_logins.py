@@ -11,7 +11,7 @@ from tools.differences.play import observations
 from tools.differences.routers import ours
 from tools.differences.scenarios import SCENARIOS, authenticators, logins
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 
 SPECIFIED = [
     one for one in SCENARIOS if one.steps.__module__ in (authenticators.__name__, logins.__name__) and one.keeps

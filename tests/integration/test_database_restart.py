@@ -13,7 +13,7 @@ from .test_cookies import authid, new_cookie, set_by
 from .test_django_identity import Site, closed, session
 from .wire import Wire
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 
 SECRET = "a secret of the pump"
 SOLD = "com.shop.sold"

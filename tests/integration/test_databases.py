@@ -12,7 +12,7 @@ from ..postgresql import Cluster, running_cluster
 from .servers import Process, assert_quiet, configuration, free_port, manage, node, realm, running, until, web
 from .wire import Wire, joined
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 
 CALLS = int(os.environ.get("TEST_DATABASE_CALLS", "120"))
 """`make test-postgresql` makes more of them."""

@@ -10,7 +10,7 @@ from ..requirements import missing
 from .servers import assert_quiet, configuration, free_port, is_open, manage, node, realm, running, web, write_config
 from .wire import Wire, joined, opened, status
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 
 ALL = {"call": True, "register": True, "publish": True, "subscribe": True}
 

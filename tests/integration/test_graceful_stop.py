@@ -24,7 +24,7 @@ from .servers import (
 )
 from .wire import CLOSE, Wire, frame, joined, opened
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 
 LONGEST = 10.0
 """Seconds that a stop may take: five by design, the rest is for a busy machine."""

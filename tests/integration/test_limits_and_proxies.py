@@ -14,7 +14,7 @@ from .servers import ROOT, Process, assert_quiet, configuration, free_port, node
 from .test_websocket_handshake import COUNTING
 from .wire import Wire, frame, joined, opened, status
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 
 PATHS = {"ws": {"type": "websocket"}, "json": {"type": "json", "value": 1}, "same": {
     "type": "websocket", "options": {"allowed_origins": ["same-origin"]}}}  # fmt: skip

@@ -30,7 +30,7 @@ from .servers import (
 )
 from .wire import CLOSE, PING, PONG, TEXT, Frame, Wire, frame, joined, opened
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 
 SOON = 10.0
 """A change is there within a second; the rest is for a busy machine."""

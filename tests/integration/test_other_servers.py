@@ -14,7 +14,7 @@ import pytest
 from .servers import ROOT, Process, assert_quiet, configuration, environment_of, free_port, running, websocket
 from .wire import BINARY, CLOSE, TEXT, Wire, frame, joined, opened
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 
 COMMANDS = {
     "hypercorn": ("-m", "hypercorn", "wampnode.asgi:application", "-w", "0", "--bind"),

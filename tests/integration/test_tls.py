@@ -16,7 +16,7 @@ from .clients import Kind, joined_client
 from .servers import Process, assert_quiet, configuration, free_port, manage, node, running, until, web, write_config
 from .wire import Wire, joined, opened
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 
 META = {"name": "realm1", "roles": [{"name": "anonymous", "permissions": [{"uri": "*", "allow": {
     "call": True, "register": True, "publish": True, "subscribe": True}}]}]}  # fmt: skip

@@ -24,7 +24,7 @@ from .test_django_identity import Site
 from .test_tls import tls_web
 from .wire import Wire, opened
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 
 KEY = cryptosign.public_key_of(PRIVATE)
 OTHER = bytes(range(1, 33))

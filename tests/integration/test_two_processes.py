@@ -17,7 +17,7 @@ from .servers import Process, assert_quiet, configuration, free_port, manage, ru
 from .test_authentication import Peer, assert_denied, login
 from .test_django_identity import DATABASE, ROLES, Site, closed
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 
 ROLE = {"role": "user"}
 PATHS = {

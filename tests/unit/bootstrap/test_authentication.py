@@ -77,6 +77,7 @@ def test_secret_that_was_changed_is_another_service(authentication):
     assert isinstance(ask(authentication, "ticket", "y"), Admit)
 
 
+@pytest.mark.long
 def test_slow_hash_leaves_the_loop_alone(authentication):
     authentication.configure(service({"wampcra": {"type": "static", "users": {"joe": SALTED}}}))
 

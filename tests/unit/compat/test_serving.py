@@ -40,6 +40,7 @@ def run(program: str) -> tuple[int, str]:
 
 
 @pytest.mark.long
+@pytest.mark.full
 def test_server_is_not_imported_without_what_it_needs() -> None:
     code, errors = run(SERVER.format(module="daphne.server", owner="Server", name="create_application"))
     assert code == 1
@@ -49,6 +50,7 @@ def test_server_is_not_imported_without_what_it_needs() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("module", "owner", "name", "arguments"),
     [
@@ -65,6 +67,7 @@ def test_commands_that_serve_say_one_sentence(module: str, owner: str, name: str
 
 
 @pytest.mark.long
+@pytest.mark.full
 def test_commands_that_serve_nothing_run_all_the_same() -> None:
     program = COMMAND.format(
         module="twisted.protocols.tls",
@@ -78,6 +81,7 @@ def test_commands_that_serve_nothing_run_all_the_same() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.full
 def test_application_does_not_start_without_what_it_needs() -> None:
     program = """
 from asgiref.sync import AsyncToSync
