@@ -12,7 +12,18 @@ from wamp_transport.router.options import (
 )
 from wamp_transport.testing.memory import MemoryNode
 
-from .codes import CALL, ERROR, INVOCATION, NO_SUCH_PROCEDURE, REGISTER, REGISTERED, RESULT, UNREGISTER, UNREGISTERED
+from .codes import (
+    CALL,
+    ERROR,
+    INVALID_URI,
+    INVOCATION,
+    NO_SUCH_PROCEDURE,
+    REGISTER,
+    REGISTERED,
+    RESULT,
+    UNREGISTER,
+    UNREGISTERED,
+)
 
 
 @pytest.fixture
@@ -74,9 +85,14 @@ def test_pattern_that_is_unregistered_uncovers_the_next_best(alice, bob):
     assert bob.receive()[0] == INVOCATION
 
 
-def test_patterns_with_many_components_are_handled_fast(alice, bob):
-    bob.request([REGISTER, 1, {"match": "wildcard"}, ".".join(["a", ""] * 250)])
+def test_patterns_have_at_most_64_components_and_uris_more(alice, bob):
+    pattern = ".".join(["a", ""] * 32)
+    error = bob.request([REGISTER, 1, {"match": "wildcard"}, pattern + "."])
+    assert error[4] == INVALID_URI
+    assert bob.request([REGISTER, 2, {"match": "wildcard"}, pattern])[0] == REGISTERED
     alice.send([CALL, 1, {}, ".".join("a" * 500)])
+    assert alice.receive()[4] == NO_SUCH_PROCEDURE
+    alice.send([CALL, 2, {}, ".".join("a" * 64)])
     assert bob.receive()[0] == INVOCATION
 
 
