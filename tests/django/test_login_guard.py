@@ -185,3 +185,63 @@ def test_login_that_led_to_no_session_is_written_down_as_a_failure():
         assert trail.kinds == ["failure"]
 
     asyncio.run(whole())
+
+
+def test_keys_and_certificates_are_neither_counted_nor_locked_out():
+    async def whole():
+        guarded = door(Inside())
+        for number in range(LIMIT):
+            await guarded.authenticate(request(f"guess{number}"))
+        assert is_locked(await guarded.authenticate(request("right")))
+        for method in ("cryptosign", "tls"):
+            for number in range(LIMIT + 1):
+                assert await guarded.authenticate(request(f"guess{number}", method=method)) == Deny()
+            assert isinstance(await guarded.authenticate(request("right", method=method)), Admit)
+
+    asyncio.run(whole())
+
+
+def test_names_of_one_method_share_their_count():
+    async def whole():
+        guarded = door(Inside())
+        for number in range(LIMIT):
+            await guarded.authenticate(request(f"guess{number}", method="scram"))
+        assert is_locked(await guarded.authenticate(request("right", method="wamp-scram")))
+
+    asyncio.run(whole())
+
+
+def test_owner_with_an_earlier_login_cannot_be_locked_out_or_held_up_by_others():
+    home, elsewhere = "tcp:192.0.2.1:5000", "tcp:198.51.100.7:5000"
+
+    class Joined:
+        id, state, realm, authid, authrole, authmethod = 7, "established", "realm1", "joe", "user", "ticket"
+        transport: dict = {}
+
+        class service:
+            key = "service"
+
+    async def whole():
+        inside = Inside()
+        guarded = GuardedAuthenticator(inside, lambda: {"service": STRICT}, lambda _: Joined, None, Trail())
+        assert isinstance(await guarded.authenticate(request("right", peer=home)), Admit)
+        await inside.begun.acquire()
+        await asyncio.sleep(0)  # the guard handles the admission on the next turn of the loop
+        await asyncio.gather(*guarded._tasks)
+        inside.go.clear()
+        guesses = [
+            asyncio.ensure_future(guarded.authenticate(request(f"guess{number}", peer=elsewhere)))
+            for number in range(5 * LIMIT)
+        ]
+        for _ in range(LIMIT):
+            await inside.begun.acquire()
+        owner = asyncio.ensure_future(guarded.authenticate(request("right", peer=home)))
+        await inside.begun.acquire()
+        assert inside.tried[-1] == "right"
+        inside.go.set()
+        assert isinstance(await owner, Admit)
+        await asyncio.gather(*guesses)
+        assert is_locked(await guarded.authenticate(request("right", peer=elsewhere)))
+        assert isinstance(await guarded.authenticate(request("right", peer=home)), Admit)
+
+    asyncio.run(whole())

@@ -1,10 +1,10 @@
-"""Failed logins: counted in Django's cache by address and by authid, for as long as they count."""
+"""Failed logins: counted in Django's cache by address, and by authid and method, for as long as they count."""
 
 import asyncio
 
 import pytest
 
-from wamp_transport.bootstrap.identity.throttle import Throttle, address_of
+from wamp_transport.bootstrap.identity.throttle import Attempt, Throttle, address_of
 from wamp_transport.config.limits import Lockout
 
 pytestmark = pytest.mark.django_db  # its threads look whether their connections still work
@@ -18,17 +18,20 @@ def _cache(settings):
     cache.clear()
 
 
-def run(limits, *steps):
-    """What waiting is told after each step: an address, a realm, an authid, and whether the login failed."""
+def run(limits, *steps, throttle=None):
+    """Return the seconds to wait before each step: an address, an authid, and whether the login fails or succeeds."""
 
     async def whole():
-        throttle = Throttle()
-        told = []
-        for address, authid, fails in steps:
-            told.append(await throttle.seconds_to_wait(limits, address, authid))
-            if fails:
-                await throttle.count_failure(limits, address, authid)
-        return told
+        guard = throttle or Throttle()
+        waits = []
+        for address, authid, outcome, *method in steps:
+            attempt = Attempt(limits, address, *(method or ["ticket"]), authid)
+            waits.append(await guard.seconds_to_wait(attempt))
+            if outcome == "succeeds":
+                await guard.trust(attempt)
+            elif outcome:
+                await guard.count_failure(attempt)
+        return waits
 
     return asyncio.run(whole())
 
@@ -69,6 +72,45 @@ def test_failures_end_with_their_time(monkeypatch):
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 1.1)
     assert run(limits, ("1.1.1.1", "joe", False)) == [0]
+
+
+def test_methods_are_counted_apart():
+    limits = Lockout(failures_per_address=0, failures_per_authid=1)
+    steps = [
+        ("1.1.1.1", "joe", True, "ticket"),
+        ("1.1.1.1", "joe", False, "scram"),
+        ("1.1.1.1", "joe", False, "ticket"),
+    ]
+    assert [bool(seconds) for seconds in run(limits, *steps)] == [False, False, True]
+
+
+def test_address_with_a_success_is_locked_out_by_its_own_failures_alone():
+    limits = Lockout(failures_per_address=0, failures_per_authid=2)
+    own, other, victim = ("1.1.1.1", "joe"), ("2.2.2.2", "joe"), ("1.1.1.1", "ann")
+    steps = [(*own, "succeeds"), *[(*other, True)] * 2, (*other, False), (*own, True), (*own, True), (*own, False)]
+    assert [bool(seconds) for seconds in run(limits, *steps)] == [False, False, False, True, False, False, True]
+    cleared = [*[(*own, True)] * 2, (*own, False), (*victim, False)]
+    assert [bool(seconds) for seconds in run(limits, *cleared)] == [True, True, True, False]
+
+
+def test_failures_of_a_trusted_address_lock_out_nobody_else():
+    limits = Lockout(failures_per_address=0, failures_per_authid=2)
+    steps = [("1.1.1.1", "joe", "succeeds"), *[("1.1.1.1", "joe", True)] * 2, ("1.1.1.1", "joe", False)]
+    assert [bool(seconds) for seconds in run(limits, *steps, ("2.2.2.2", "joe", False))][-2:] == [True, False]
+
+
+def test_trust_survives_a_flood_of_failures_in_a_small_cache():
+    limits = Lockout(failures_per_address=0, failures_per_authid=1)
+    throttle = Throttle()
+    run(limits, ("1.1.1.1", "joe", "succeeds"), throttle=throttle)
+    run(limits, *[("2.2.2.2", f"joe{number}", True) for number in range(400)], throttle=throttle)
+    assert run(limits, ("2.2.2.2", "joe", True), ("1.1.1.1", "joe", False), throttle=throttle) == [0, 0]
+
+
+def test_processes_with_one_cache_trust_the_same_addresses():
+    limits = Lockout(failures_per_address=0, failures_per_authid=1)
+    run(limits, ("1.1.1.1", "joe", "succeeds"))
+    assert run(limits, ("2.2.2.2", "joe", True), ("1.1.1.1", "joe", False), ("3.3.3.3", "joe", False))[:2] == [0, 0]
 
 
 @pytest.mark.expects_errors("Failed logins are not counted: Django's cache does not answer")

@@ -28,13 +28,10 @@ class AuthMethod:
     """Whether Django identifies the client. The method's section then has no ``type``."""
 
     has_guessable_secret: bool = False
-    """Whether an attacker could guess the secret.
+    """Whether an attacker could guess the secret: people choose it, or it can be short or predictable.
 
-    This is true if people choose the secret, or if it can be short or predictable.
+    Only logins with these methods count toward a lockout, and only they are refused during one.
     """
-
-    counts_failures: bool = False
-    """Whether failed logins count toward a lockout, and whether a lockout blocks logins."""
 
     may_be_remembered: bool = False
     """Whether a cookie can replace a later login.
@@ -60,7 +57,6 @@ TICKET: Final = AuthMethod(
     "ticket",
     has_principal_source=True,
     has_guessable_secret=True,
-    counts_failures=True,
     may_be_remembered=True,
 )
 WAMPCRA: Final = AuthMethod(
@@ -68,7 +64,6 @@ WAMPCRA: Final = AuthMethod(
     "WAMP-CRA",
     has_principal_source=True,
     has_guessable_secret=True,
-    counts_failures=True,
     may_be_remembered=True,
 )
 SCRAM: Final = AuthMethod(
@@ -77,7 +72,6 @@ SCRAM: Final = AuthMethod(
     aliases=("wamp-scram",),
     has_principal_source=True,
     has_guessable_secret=True,
-    counts_failures=True,
     may_be_remembered=True,
     channel_bindings=("tls-exporter",),
 )
@@ -85,15 +79,14 @@ CRYPTOSIGN: Final = AuthMethod(
     "cryptosign",
     "cryptosign",
     has_principal_source=True,
-    counts_failures=True,
     may_be_remembered=True,
     channel_bindings=("tls-unique", "tls-exporter"),
 )
-TLS: Final = AuthMethod("tls", "TLS certificate", has_principal_source=True, counts_failures=True)
+TLS: Final = AuthMethod("tls", "TLS certificate", has_principal_source=True)
 COOKIE: Final = AuthMethod("cookie", "cookie")
 # The project's token hook may accept tokens of any form, so tokens are guessable. Logins with tokens and Django
 # sessions are never remembered, because the router's cookie must not outlive a logout from Django.
-TOKEN: Final = AuthMethod("token", "token", uses_django_users=True, has_guessable_secret=True, counts_failures=True)
+TOKEN: Final = AuthMethod("token", "token", uses_django_users=True, has_guessable_secret=True)
 DJANGO_SESSION: Final = AuthMethod("django-session", "Django session", uses_django_users=True)
 # This method is not configured. `manage.py wamp` uses it to log in to the nodes of its project.
 OPERATOR: Final = AuthMethod("operator", "operator", ends_with_principal=False)

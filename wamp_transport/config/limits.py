@@ -57,8 +57,8 @@ class Lockout(Section):
     )
     failures_per_authid: int = setting(
         10,
-        "Failed logins under one authid within `period`, whatever the realm. Further ones are then refused. "
-        "0: no limit.",
+        "Failed logins with one authid and method within `period`, whatever the realm. Further ones are then refused. "
+        "An address from which such a login has succeeded is counted on its own. 0: no limit.",
         ge=0,
     )
     period: int = setting(

@@ -5,8 +5,6 @@ from wamp_transport.config.auth_methods import (
     ANONYMOUS,
     AUTH_METHODS,
     BY_WIRE_NAME,
-    COOKIE,
-    DJANGO_SESSION,
     LOCAL,
     OPERATOR,
     SCRAM,
@@ -31,19 +29,13 @@ def test_router_and_methods_have_the_same_names():
 
 
 @pytest.mark.parametrize("method", AUTH_METHODS, ids=lambda method: method.name)
-def test_guesses_are_counted(method):
-    assert method.counts_failures or not method.has_guessable_secret
-
-
-@pytest.mark.parametrize("method", AUTH_METHODS, ids=lambda method: method.name)
 def test_cookie_stands_for_no_login_that_django_or_the_connection_decides(method):
     assert not (method.may_be_remembered and method.uses_django_users)
 
 
 def test_methods_without_a_guess_do_not_count():
-    uncounted = {method.name for method in AUTH_METHODS if not method.counts_failures}
-    assert uncounted == {"anonymous", "cookie", "django-session", "operator", "local"}
-    assert not {COOKIE, DJANGO_SESSION} & {method for method in AUTH_METHODS if method.has_guessable_secret}
+    counted = {method.name for method in AUTH_METHODS if method.has_guessable_secret}
+    assert counted == {"ticket", "wampcra", "scram", "token"}
 
 
 def test_cookie_can_be_used_after_methods_that_prove_a_secret_or_key():

@@ -26,7 +26,7 @@ from ...wamp.messages import Error
 from ..threads import DatabaseBusy, in_thread
 from .audit import AuditTrail
 from .session_watch import SessionWatch
-from .throttle import Throttle, address_of
+from .throttle import Attempt, Throttle, address_of
 
 logger = logging.getLogger(__name__)
 
@@ -82,12 +82,12 @@ class GuardedAuthenticator:
 
     async def _decide(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
         """Return the next step of a login. Raises DatabaseBusy if there are too many logins."""
-        if not BY_WIRE_NAME[request.method].counts_failures:
+        if not BY_WIRE_NAME[request.method].has_guessable_secret:
             answer = await self._inside.authenticate(request)
         elif request.message is None:
             answer = await self._authenticate_throttled(request)
         else:
-            async with self._throttle.attempt(*self._throttle_arguments(request)):
+            async with self._throttle.place_for(self._attempt(request)):
                 answer = await self._authenticate_throttled(request)
         if isinstance(answer, Admit) and answer.authprovider == AuthProvider.DATABASE:
             identity = await in_thread(users.of_stored, answer.realm, answer.authid, answer.authrole)
@@ -99,27 +99,30 @@ class GuardedAuthenticator:
 
         During a lockout, deny it. If the secret is wrong, count a failure.
         """
-        throttle_arguments = self._throttle_arguments(request)
-        if seconds := await self._throttle.seconds_to_wait(*throttle_arguments):
+        attempt = self._attempt(request)
+        if seconds := await self._throttle.seconds_to_wait(attempt):
             return LockedOut(message=f"too many failed logins: try again in {seconds} seconds")
         try:
             answer = await self._inside.authenticate(request)
         except asyncio.CancelledError:
             # Count the attempt even if the client disconnects during the check, because the work was done.
             if request.message is not None:
-                self._run_in_background(self._count_failure(throttle_arguments))
+                self._run_in_background(self._uncritically(self._throttle.count_failure, attempt))
             raise
         if isinstance(answer, Deny) and answer.reason == errors.AUTHENTICATION_DENIED:
-            await self._throttle.count_failure(*throttle_arguments)
+            await self._throttle.count_failure(attempt)
         return answer
 
-    def _throttle_arguments(self, request: AuthenticationRequest) -> tuple[Lockout, str | None, str | None]:
+    def _attempt(self, request: AuthenticationRequest) -> Attempt:
         limits = self._lockouts().get(request.service, Lockout())
-        return limits, address_of(request.transport), request.hello.details.authid
+        # The names of one method share a counter.
+        method = BY_WIRE_NAME[request.method].name
+        return Attempt(limits, address_of(request.transport), method, request.hello.details.authid)
 
-    async def _count_failure(self, throttle_arguments: tuple[Lockout, str | None, str | None]) -> None:
-        with suppress(DatabaseBusy):  # the client has disconnected, so an uncounted attempt cannot admit it
-            await self._throttle.count_failure(*throttle_arguments)
+    async def _uncritically(self, function: Callable[[Attempt], Coroutine[Any, Any, None]], attempt: Attempt) -> None:
+        """Call a method of the throttle for which no login waits. Give up if the database threads are busy."""
+        with suppress(DatabaseBusy):
+            await function(attempt)
 
     def _run_in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -150,6 +153,8 @@ class GuardedAuthenticator:
             self._report_failure(request, refused)
             return
         self._audit.record("login", **of_session(session), session=session.id)
+        if BY_WIRE_NAME[request.method].has_guessable_secret:
+            self._run_in_background(self._uncritically(self._throttle.trust, self._attempt(request)))
         if answer.authprovider == AuthProvider.DATABASE:
             self._run_in_background(
                 self._record_use(answer, kinds_for(request.method), _presented_fingerprints(request))

@@ -1,15 +1,19 @@
-"""The throttle of logins. It counts failures by address and by authid in Django's cache.
+"""The throttle of logins. It counts failures by address, and by authid and method, in Django's cache.
 
 Processes that share the cache share the counts. Failures of unknown authids are counted as well, so a lockout does not
 reveal whether an authid exists.
+
+Anybody can cause failures under somebody else's authid. So an address from which a login with this authid and method
+has succeeded is *trusted* for them: only its own failures count there. Others cannot lock it out, nor delay it.
 """
 
 import asyncio
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import ip_address, ip_network
 from typing import Any, Final
@@ -24,6 +28,41 @@ logger = logging.getLogger(__name__)
 CACHE_KEY_PREFIX: Final = "wamp_transport.failed"
 """The prefix of all keys in the cache."""
 
+TRUST_SECONDS: Final = 90 * 24 * 3600
+"""How long an address stays trusted after a successful login."""
+
+MAX_TRUSTED: Final = 10_000
+"""How many trusted addresses a process remembers itself. Floods of failures can displace entries of the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt to log in: what failures are counted by. ``address`` is None for a local socket."""
+
+    limits: Lockout
+    address: str | None
+    method: str
+    authid: str | None
+
+    def trust_key(self) -> str | None:
+        """Return the cache key that exists if the address is trusted, or None if it cannot be trusted."""
+        if self.address is None or self.authid is None or not self.limits.failures_per_authid:
+            return None
+        return _key("trusted", f"{self.method} {self.address} {self.authid}")
+
+    def counters(self, *, is_trusted: bool) -> list[tuple[str, int]]:
+        """Return the cache keys of the counters for a failure, each with its limit.
+
+        The realm is not part of a key. A client can send any realm, and a principal need not be bound to a realm.
+        """
+        found = []
+        if self.address is not None and self.limits.failures_per_address:
+            found.append((_key("address", self.address), self.limits.failures_per_address))
+        if self.authid is not None and self.limits.failures_per_authid:
+            place = f"{self.address} " if is_trusted else ""
+            found.append((_key("authid", f"{self.method} {place}{self.authid}"), self.limits.failures_per_authid))
+        return found
+
 
 class Throttle:
     """The counter of failed logins. It decides when a client is locked out."""
@@ -31,37 +70,73 @@ class Throttle:
     def __init__(self) -> None:
         self._is_failure_logged = False
         self._queues: dict[str, AttemptQueue] = {}
+        self._trusted: dict[str, None] = {}
+        """The keys of the addresses that were trusted last. Used in threads: single operations only."""
 
-    async def seconds_to_wait(self, limits: Lockout, address: str | None, authid: str | None) -> int:
-        """Return the number of seconds before this address may try to log in with this authid; 0 if it may try now."""
-        return (
-            int(await self._run(_seconds_to_wait, list(_cache_keys(limits, address, authid)))) if limits.counts else 0
-        )
+    async def seconds_to_wait(self, attempt: Attempt) -> int:
+        """Return the number of seconds before an attempt may be made; 0 if it may be made now."""
+        return int(await self._run(self._seconds_to_wait, attempt)) if attempt.limits.counts else 0
 
-    async def count_failure(self, limits: Lockout, address: str | None, authid: str | None) -> None:
+    async def count_failure(self, attempt: Attempt) -> None:
         """Count a failed login."""
-        if limits.counts:
-            await self._run(_count_failure, list(_cache_keys(limits, address, authid)), limits.period / 1000)
+        if attempt.limits.counts:
+            await self._run(self._count_failure, attempt)
+
+    async def trust(self, attempt: Attempt) -> None:
+        """Record a successful login: its address is trusted from now on."""
+        key = attempt.trust_key()
+        if key is None:
+            return
+        self._trusted.pop(key, None)
+        self._trusted[key] = None
+        if len(self._trusted) > MAX_TRUSTED:
+            del self._trusted[next(iter(self._trusted))]
+        await self._run(cache.set, key, 1, TRUST_SECONDS)
 
     @asynccontextmanager
-    async def attempt(self, limits: Lockout, address: str | None, authid: str | None) -> AsyncIterator[None]:
-        """Wait for a free place, then run the block, which is one attempt to log in.
+    async def place_for(self, attempt: Attempt) -> AsyncIterator[None]:
+        """Wait for a free place, then run the block, which is the attempt.
 
         There are as many places as failures are allowed. With more concurrent attempts, an attacker could open many
         connections and try a secret on each of them before the first failure is counted.
         """
+        counters = attempt.counters(is_trusted=False)
+        if self._is_any_full(counters) and await self._run(self._is_trusted, attempt):
+            counters = attempt.counters(is_trusted=True)
         async with AsyncExitStack() as stack:
-            for key, limit in _cache_keys(limits, address, authid):
+            for key, limit in counters:
                 queue = self._queues.setdefault(key, AttemptQueue(limit))
                 stack.callback(self._leave, key, queue)
                 queue.users += 1
                 await stack.enter_async_context(queue.places)
             yield
 
+    def _is_any_full(self, counters: list[tuple[str, int]]) -> bool:
+        return any(key in self._queues and self._queues[key].places.locked() for key, _ in counters)
+
     def _leave(self, key: str, queue: "AttemptQueue") -> None:
         queue.users -= 1
         if not queue.users:
             del self._queues[key]
+
+    def _is_trusted(self, attempt: Attempt) -> bool:
+        key = attempt.trust_key()
+        return key is not None and (key in self._trusted or key in cache)
+
+    def _seconds_to_wait(self, attempt: Attempt) -> int:
+        waits = _waits(attempt.counters(is_trusted=self._is_trusted(attempt)))
+        return max(1, math.ceil(max(waits))) if waits else 0
+
+    def _count_failure(self, attempt: Attempt) -> None:
+        seconds = attempt.limits.period / 1000
+        for key, _ in attempt.counters(is_trusted=self._is_trusted(attempt)):
+            if cache.add(key, 1, seconds):
+                cache.set(key + ".until", time.time() + seconds, seconds)
+            else:
+                try:
+                    cache.incr(key)
+                except ValueError:  # the key has just expired
+                    cache.add(key, 1, seconds)
 
     async def _run(self, function: Any, *args: Any) -> int:
         """Call a function that uses the cache, in a thread. Raises DatabaseBusy.
@@ -106,35 +181,13 @@ def address_of(transport: dict[str, Any]) -> str | None:
     return text
 
 
-def _cache_keys(limits: Lockout, address: str | None, authid: str | None) -> Iterator[tuple[str, int]]:
-    """Yield the cache keys under which a failure is counted, each with its limit.
-
-    The realm is not part of a key. A client can send any realm, and a principal need not be bound to a realm.
-    """
-    if address is not None and limits.failures_per_address:
-        yield _key("address", address), limits.failures_per_address
-    if authid is not None and limits.failures_per_authid:
-        yield _key("authid", authid), limits.failures_per_authid
-
-
 def _key(kind: str, name: str) -> str:
     """Return the cache key for a name. Names are hashed, because clients choose them and caches restrict their keys."""
     return f"{CACHE_KEY_PREFIX}.{kind}.{sha256(name.encode('utf-8', 'replace')).hexdigest()[:32]}"
 
 
-def _seconds_to_wait(keys: list[tuple[str, int]]) -> int:
-    found = cache.get_many([name for key, _ in keys for name in (key, key + ".until")])
+def _waits(counters: list[tuple[str, int]]) -> list[float]:
+    """Return for each counter that has reached its limit the seconds until it ends."""
+    found = cache.get_many([name for key, _ in counters for name in (key, key + ".until")])
     now = time.time()
-    waits = [found.get(key + ".until", now) - now for key, limit in keys if found.get(key, 0) >= limit]
-    return max(1, math.ceil(max(waits))) if waits else 0
-
-
-def _count_failure(keys: list[tuple[str, int]], seconds: float) -> None:
-    for key, _ in keys:
-        if cache.add(key, 1, seconds):
-            cache.set(key + ".until", time.time() + seconds, seconds)
-        else:
-            try:
-                cache.incr(key)
-            except ValueError:  # the key has just expired
-                cache.add(key, 1, seconds)
+    return [found.get(key + ".until", now) - now for key, limit in counters if found.get(key, 0) >= limit]
