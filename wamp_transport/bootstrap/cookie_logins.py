@@ -12,8 +12,9 @@ from ..node.node import Node
 from ..node.observers import NodeObserver
 from ..router.decisions import Admit, Deny, Skip
 from ..router.effects import AuthenticationRequest
+from ..router.records import Session
 from ..stores.cookies.records import CookieLogin, CookieStoreError
-from ..transports.cookies import log_out
+from ..transports.cookies import client_of, connections_of, log_out
 from ..wamp.errors import CLOSE_LOGOUT
 from .cookies import CookieStores
 
@@ -26,7 +27,7 @@ IsStillAllowed = Callable[[str, str, str, str], bool]
 class CookieLogins(NodeObserver):
     """The reader and writer of the logins in a node's cookie stores.
 
-    It also observes the node, and deletes the login of a client that logs out.
+    It also observes the node, and deletes the login of a client that logs out or is logged out.
     """
 
     def __init__(self, stores: CookieStores) -> None:
@@ -40,18 +41,32 @@ class CookieLogins(NodeObserver):
         self._allowed = {each.key for each in services if COOKIE.name in service_options(each).authmethods}
 
     def watch(self, node: Node) -> None:
-        """Observe ``node`` for clients that log out with GOODBYE."""
+        """Observe ``node`` for sessions that end with a logout."""
         self._connections = node.connections
         node.observers.add(self)
 
     def goodbye_received(self, connection: Connection, reason: str) -> None:
         """If a client logs out with GOODBYE, delete its stored login and close its other connections."""
-        tracker = self._stores.trackers.get(connection.service.key)
-        if reason == CLOSE_LOGOUT and tracker is not None:
-            others = list(self._connections.values())
-            task = asyncio.ensure_future(self._log_out(log_out(tracker.store, others, connection)))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        if reason == CLOSE_LOGOUT:
+            self._start_logout(connection.service.key, client_of(connection), connection)
+
+    def session_left(self, session: Session, reason: str) -> None:
+        """If the router itself logs a session out, delete the client's stored login and close its other connections.
+
+        Examples are ``wamp.session.kill`` with this reason and a change of the user. Otherwise the client could join
+        with its cookie again.
+        """
+        if reason == CLOSE_LOGOUT == session.leave_reason:
+            self._start_logout(session.service.key, session.transport.get("http_cbtid"))
+
+    def _start_logout(self, service: str, id: str | None, except_for: Connection | None = None) -> None:
+        tracker = self._stores.trackers.get(service)
+        if id is None or tracker is None:
+            return
+        others = [one for one in connections_of(id, self._connections.values()) if one is not except_for]
+        task = asyncio.ensure_future(self._log_out(log_out(tracker.store, id, others)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def admit(self, request: AuthenticationRequest, is_still_allowed: IsStillAllowed) -> Admit | Skip | Deny:
         """Admit a client whose cookie has a stored login, if the login is still allowed.

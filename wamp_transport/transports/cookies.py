@@ -106,29 +106,26 @@ class CookieTracker:
         return "; ".join(parts).encode()
 
 
-def siblings(connections: Iterable[Connection], connection: Connection) -> list[Connection]:
-    """Return the other connections of the same client: those with the same cookie as ``connection``."""
-    id = _client_of(connection)
-    return [one for one in connections if id is not None and one is not connection and _client_of(one) == id]
+def connections_of(id: str, connections: Iterable[Connection]) -> list[Connection]:
+    """Return the connections of a client: those with its cookie."""
+    return [one for one in connections if client_of(one) == id]
 
 
-async def log_out(store: AsyncCookieStore, connections: Iterable[Connection], connection: Connection) -> None:
-    """Delete the cookie of a client that has logged out on one connection, and close its other connections.
+async def log_out(store: AsyncCookieStore, id: str, connections: Iterable[Connection]) -> None:
+    """Delete the cookie of a client that is logged out, and close its other ``connections``.
 
     They are closed even if the store raises CookieStoreError.
     """
-    id = _client_of(connection)
-    if id is None:
-        return
     try:
         await store.forget(id)
     finally:
-        for one in siblings(connections, connection):
+        for one in connections:
             one.is_closed = True
             one.transport.close(CLOSE_LOGOUT, "logged out on another connection")
 
 
-def _client_of(connection: Connection) -> str | None:
+def client_of(connection: Connection) -> str | None:
+    """Return the id of the client's cookie, or None if it has none."""
     return (connection.transport_details or {}).get("http_cbtid")
 
 
