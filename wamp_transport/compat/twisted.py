@@ -66,7 +66,8 @@ MEMBERS: Final = (
             "_respondToBadRequestAndDisconnect": "",
         },
         attributes={"maxHeaders": int, "totalHeadersSize": int, "MAX_LENGTH": int, "persistent": int},
-        instance="_receivedHeaderSize _receivedHeaderCount _handlingRequest _command _networkProducer requests length",
+        instance="_receivedHeaderSize _receivedHeaderCount _handlingRequest _command _version _networkProducer"
+        " requests length",
     ),
     Members(
         "twisted.web.http",
@@ -189,6 +190,9 @@ class HttpChannel(HTTPChannel):
 
     is_handling_request = property(attrgetter("_handlingRequest"))
     """Whether a complete request is being handled."""
+
+    version = property(attrgetter("_version"))
+    """The version in the request line, for example ``b"HTTP/1.1"``."""
 
     @property
     def has_request_line(self) -> bool:

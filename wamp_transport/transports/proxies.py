@@ -12,6 +12,10 @@ from typing import Any, Final
 UNIX: Final = "unix"
 """The entry for Unix domain sockets in a list of proxies."""
 
+MAX_PORT: Final = 65535
+MAX_PORT_DIGITS: Final = 5
+"""Longer texts are not converted: Python raises ValueError for integers with more than 4,300 digits."""
+
 _SECURE: Final = {"https": True, "wss": True, "http": False, "ws": False}
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -125,7 +129,8 @@ def _host(host: str, port: str, is_secure: bool | None) -> str | None:
     if not host or any(character in host for character in " \t/@\\"):
         return None
     bare = host.rpartition("]")[2]
-    if ":" in bare or not port.isascii() or not port.isdigit() or int(port[:6]) > 65535:
+    is_port = port.isascii() and port.isdigit() and len(port) <= MAX_PORT_DIGITS and int(port) <= MAX_PORT
+    if ":" in bare or not is_port:
         return host
     default_port = {True: 443, False: 80, None: 0}[is_secure]
     return host if int(port) == default_port else f"{host}:{int(port)}"
@@ -203,5 +208,5 @@ def _address(text: str) -> tuple[str, int] | None:
     address = parsed(host)
     if address is None:
         return None
-    is_number = port.isascii() and port.isdigit() and len(port) < 6
+    is_number = port.isascii() and port.isdigit() and len(port) <= MAX_PORT_DIGITS
     return str(address), int(port) if is_number else 0

@@ -30,10 +30,10 @@ LINGER_SECONDS: Final = 1.0
 """Seconds for which more input from a refused client is read and discarded, so that the client can read the reason."""
 
 
-def is_host(values: Sequence[bytes]) -> bool:
-    """Return whether a request has no Host header or one valid one; RFC 9112, section 3.2."""
+def is_host(values: Sequence[bytes], *, is_required: bool) -> bool:
+    """Return whether a request has one valid Host header, or none if it is not required; RFC 9112, section 3.2."""
     if not values:
-        return True  # HTTP/1.0 does not require Host; the WebSocket handshake checks it separately
+        return not is_required
     found = HOST.fullmatch(values[0].strip())
     return len(values) == 1 and found is not None and int(found[1] or 0) <= 65535
 
@@ -109,7 +109,11 @@ class LimitedChannel(HttpChannel):
         if self.header_count >= self.maxHeaders:
             self.refuse(431, f"a request may have at most {self.maxHeaders} header lines")
             return False
-        is_good: bool = super().headerReceived(line)  # type: ignore[no-untyped-call]
+        try:
+            is_good: bool = super().headerReceived(line)  # type: ignore[no-untyped-call]
+        except ValueError:  # a Content-Length with more digits than Python converts to an integer
+            self.refuse_bad_request()
+            return False
         if is_good and self.length is not None and self.exceeds(self.length):
             self.refuse_body()
             return False
@@ -120,7 +124,8 @@ class LimitedChannel(HttpChannel):
         if self._is_refused:
             return
         self.setTimeout(self._idle_seconds)  # type: ignore[no-untyped-call]
-        if not is_host(self.requests[-1].requestHeaders.getRawHeaders(b"Host", ())):
+        hosts = self.requests[-1].requestHeaders.getRawHeaders(b"Host", ())
+        if not is_host(hosts, is_required=self.version != b"HTTP/1.0"):
             self.refuse(400, "a request must have one Host header, with a host and an optional port")
             return
         refusal = self.factory.client_refusal(self)

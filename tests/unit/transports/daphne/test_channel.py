@@ -92,6 +92,7 @@ def test_requests_are_answered_one_after_the_other() -> None:
         (b"nonsense\r\n\r\n", 400),
         (GET + b"no colon\r\nHost: b\r\n\r\n", 400),
         (GET + b"Content-Length: x\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
         (GET + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
     ],
@@ -115,7 +116,7 @@ def test_bad_request_gets_one_whole_answer_and_the_close(data: bytes, status: in
 def test_too_many_headers_are_refused() -> None:
     lines = b"".join(b"X%d: y\r\n" % number for number in range(MAX_HEADER_LINES))
     served = Served()
-    served.send(b"GET / HTTP/1.1\r\n" + lines + b"\r\n")
+    served.send(b"GET / HTTP/1.0\r\n" + lines + b"\r\n")
     assert served.status() == 200
     served = Served()
     served.send(GET + lines + b"\r\n")
@@ -160,7 +161,7 @@ def test_idle_connection_is_closed_without_a_word(options: dict[str, Any], secon
 
 def test_body_may_be_slow_but_not_stand_still() -> None:
     served = Served(client_timeout=3)
-    served.send(b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\n")
+    served.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n")
     for _ in range(5):
         served.clock.advance(2)
         served.send(b"x")
@@ -171,7 +172,7 @@ def test_body_may_be_slow_but_not_stand_still() -> None:
 
 def test_body_without_limit() -> None:
     served = Served(max_request_body=0)
-    served.send(b"POST / HTTP/1.1\r\nContent-Length: 200000\r\n\r\n" + b"x" * 200_000)
+    served.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n" + b"x" * 200_000)
     assert served.status() == 200
 
 
@@ -215,7 +216,22 @@ def test_client_that_has_too_many_connections_is_told_so(body: bytes) -> None:
     ],
 )
 def test_host_is_one_host(values: list[bytes], expected: bool) -> None:
-    assert is_host(values) is expected
+    assert is_host(values, is_required=False) is expected
+
+
+@pytest.mark.parametrize(("version", "status"), [(b"1.0", 200), (b"1.1", 400)])
+def test_host_is_required_since_http_1_1(version: bytes, status: int) -> None:
+    served = Served()
+    served.send(b"GET / HTTP/" + version + b"\r\n\r\n")
+    assert served.status() == status
+
+
+@pytest.mark.parametrize("digit", [b"0", b"9"])
+def test_length_with_more_digits_than_python_converts_is_refused(digit: bytes) -> None:
+    served = Served()
+    served.send(GET + b"Content-Length: " + digit * 5000 + b"\r\n\r\n")
+    assert served.status() == 400
+    assert served.is_closed
 
 
 def test_request_with_two_hosts_is_refused() -> None:
