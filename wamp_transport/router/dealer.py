@@ -152,7 +152,9 @@ class Dealer:
         """Call a procedure of the router. Raises MessageSuspended if the procedure must ask an authorizer first."""
         try:
             self._router_procedures[message.procedure](session, message)
-        except MessageSuspended:  # This CALL is handled again, and must not be ignored as a part of an ended stream.
+        except (
+            MessageSuspended
+        ):  # The CALL will be handled again, and must not be ignored then as a part of an ended stream.
             session.ended_streams.discard(message.request_id)
             raise
 
@@ -262,11 +264,11 @@ class Dealer:
         self.remove_callee(session, registration)
 
     def lookup(self, match: Match, procedure: str) -> Registration | None:
-        """Return the registration of exactly this procedure or pattern."""
+        """Return the registration of exactly this procedure or pattern, or None if there is none."""
         return self._index.get(match, procedure)
 
     def best_registration(self, procedure: str) -> Registration | None:
-        """Return the registration that handles calls of this procedure."""
+        """Return the registration that handles calls to this procedure, or None if there is none."""
         exact = self._index.exact.get(procedure)
         return exact if exact is not None and exact.has_active_callee else self._find_active_pattern(procedure)
 
