@@ -177,7 +177,7 @@ class Calls:
             record.deadline = self._deadlines.after(seconds, "call", record)
 
     def transfer_deadline(self, record: CallRecord, again: CallRecord) -> None:
-        """Copy the deadline of ``record`` to ``again``, the record of the same call after it was sent to another callee.
+        """Copy the deadline of ``record`` to ``again``, the record of the same call with another callee.
 
         This keeps the time limit of the call unchanged.
         """
@@ -241,7 +241,7 @@ class Calls:
         return True
 
     def _is_oversized(self, callee: Session, record: CallRecord, message: Yield | Error, uri: str = "") -> bool:
-        """Check a callee's YIELD or ERROR against its limits. If one is exceeded, fail the call and return True."""
+        """Return whether a callee's YIELD or ERROR exceeds its limits. If so, end the call with an ERROR."""
         try:
             check_sizes(callee, uri, message, self._is_deeper)
         except RequestRefused as refused:

@@ -1,6 +1,6 @@
 """Index URI patterns: exact, prefix and wildcard. Broker, dealer and permissions share this index.
 
-To find the patterns that match a URI takes few look-ups in dictionaries, however many patterns there are:
+Finding the patterns that match a URI takes only a few dictionary look-ups, however many patterns are stored:
 
 - exact patterns: one look-up
 - prefixes: one look-up for each different length of a stored prefix

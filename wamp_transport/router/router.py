@@ -187,7 +187,7 @@ class Router:
                 for session in [each for each in realm.sessions.values() if not has_role(new, each.authrole)]:
                     text = f"role {session.authrole!r} was removed from realm {name!r}"
                     self.leave(session.id, errors.NO_SUCH_ROLE, text)
-                # Sessions whose role was removed must leave before this, because the realm looks up each session's role.
+                # Sessions whose role was removed must leave first, because the realm looks up the role of each session.
                 # Suspended messages are handled again afterwards, so that the new permissions apply to them.
                 realm.configure(new)
                 self._suspended_messages.restart(realm.sessions.values())

@@ -80,7 +80,10 @@ class SuspendedMessages:
         self._suspended: dict[int, tuple[PendingMessages, Suspension]] = {}
 
     def suspend(self, session: Session, message: Message, suspension: Suspension) -> None:
-        """Suspend ``message`` and request the answer that it needs. The session's later messages go to :meth:`queue`."""
+        """Suspend ``message`` and request the answer that it needs.
+
+        Pass the session's later messages to :meth:`queue`.
+        """
         # A resumed message may be suspended again. It then keeps its earlier answers and the queue.
         pending = session.pending = session.pending or PendingMessages()
         pending.message = message
