@@ -213,7 +213,7 @@ def check_shared_cache(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _several_processes() -> str:
-    """Return the reason to assume that several processes serve this project, or an empty text without a reason."""
+    """Return why several processes probably serve this project, or an empty text if there is no sign of this."""
     layer = getattr(settings, "CHANNEL_LAYERS", {}).get("default", {}).get("BACKEND")
     if layer is not None and layer != IN_MEMORY_LAYER:
         return "CHANNEL_LAYERS connects processes"

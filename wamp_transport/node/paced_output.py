@@ -5,9 +5,9 @@ Invariants:
 - Each session gets its messages in order. While messages are produced for it, all later bytes for it are held back.
 - The next message is produced only while fewer than :data:`MAX_QUEUED_BYTES` are queued for the peer, so that the queue
   exceeds this limit by one message at most.
-- While messages are produced for a peer, nothing is read from it. Therefore it cannot have more pending answers than
-  the router handles requests from it in one turn of the event loop. Until an answer is produced, only its parameters
-  are stored.
+- While messages are produced for a peer, nothing is read from it. The number of its pending answers is therefore
+  limited to the number of its requests that are handled in one turn of the event loop. Until an answer is produced,
+  only its parameters are stored.
 - At most :data:`MAX_HELD_BYTES` are held back for a peer. A peer that exceeds this limit is disconnected as a slow
   consumer.
 - In each turn of the event loop, no slice begins after :data:`SLICE_SECONDS`, for all peers together. In addition, each

@@ -40,8 +40,8 @@ It returns the value to send instead, or NotImplemented to use the default conve
 class Unsendable(Exception):
     """Raised if a value cannot be sent.
 
-    ``steps`` are the indexes, keys and attributes that lead to the value, innermost first. The message is written to
-    follow the value's position, such as ``args[0]``.
+    ``steps`` are the indexes, keys and attributes that lead to the value, innermost first. The error
+    message for the sender joins this position and the text of the exception, as in ``args[0] is nan, which ...``.
     """
 
     def __init__(self, message: str) -> None:
@@ -129,7 +129,7 @@ def _copy_list(value: Any, depth_left: int, replace: Replace | None) -> list[Any
     copy: list[Any] = []
     try:
         for item in value:
-            copy.append(_copy(item, depth_left - 1, replace))  # noqa: PERF401 - the length is the index of an invalid item
+            copy.append(_copy(item, depth_left - 1, replace))  # noqa: PERF401 - the length is the index of a fault
     except Unsendable as fault:
         fault.steps.append(f"[{len(copy)}]")
         raise

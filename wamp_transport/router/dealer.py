@@ -152,9 +152,7 @@ class Dealer:
         """Call a procedure of the router. Raises MessageSuspended if the procedure must ask an authorizer first."""
         try:
             self._router_procedures[message.procedure](session, message)
-        except (
-            MessageSuspended
-        ):  # The CALL will be handled again, and must not be ignored then as a part of an ended stream.
+        except MessageSuspended:  # This CALL is handled again, and must not be ignored as a part of an ended stream.
             session.ended_streams.discard(message.request_id)
             raise
 

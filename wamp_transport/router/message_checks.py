@@ -61,8 +61,9 @@ def check_progress_announced(session: Peer) -> None:
 def check_progress_supported(callee: Peer, *, is_strict: bool) -> None:
     """Check that a callee supports progressive calls. Raises RequestRefused.
 
-    If the realm is strict, the callee must have announced both progressive calls and call canceling. Otherwise, it is
-    enough to have announced progressive calls, or none of the two: wampy.js supports both without announcing them.
+    If the realm is strict, the callee must have announced both progressive calls and call canceling. Otherwise, a
+    callee is also accepted if it announced only progressive calls, or neither of the two, because it can still support
+    both, like wampy.js.
 
     A callee that announced only call canceling is always refused. An example is Autobahn|Python. It closes its
     connection when it receives a second INVOCATION with the same id, so any caller could disconnect it.

@@ -27,7 +27,7 @@ class Limits:
     - ``sessions``: simultaneous sessions of the realm, role or service
     - ``subscriptions``, ``registrations``, ``calls`` (in flight): of one session
     - ``uri_length``: characters of a topic, procedure or error URI
-    - ``depth``: levels of nested lists and dictionaries in args or kwargs, which are the first level
+    - ``depth``: levels of nested lists and dictionaries, of which args and kwargs are the first
     - ``payload_size``: bytes of args and kwargs of one message, as received
     """
 

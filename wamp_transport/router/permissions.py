@@ -91,7 +91,7 @@ class Rules:
 
 
 def _rank(permission: Permission) -> int:
-    """Return a sort key for patterns by precedence. Equal keys of prefixes keep these in the order of the index."""
+    """Return the sort key of a pattern. All prefixes have the same key, so that a stable sort keeps their order."""
     if permission.match == "prefix":
         return PREFIX_RANK
     return -sum(1 for component in permission.uri.split(".") if component)

@@ -205,8 +205,8 @@ class Realm:
     def run_cleanup(self, steps: int) -> int:
         """Clean up after sessions that have left and after a change of options, in at most ``steps`` steps.
 
-        Each step handles one subscription or registration. Those of sessions that have left are removed. Those of other
-        sessions are revoked if their role no longer allows them. Return the number of unused steps.
+        Each step handles one subscription or registration: it is removed if its session has left, and revoked if the
+        session's role no longer allows it. Return the number of unused steps.
         """
         while steps and self._leaving:
             if next(self._leaving[0], True):

@@ -17,7 +17,7 @@ from .pending import PendingLogin, PendingMessages
 REQUEST_KEY: Final = hash("request id") & MAX_ID - 1
 """A secret random number. Calls in flight are stored under their request id, XORed with this number.
 
-Clients choose the request ids. If the number were not secret, they could choose ids whose keys collide, and the time
+Clients choose the request ids. If the number were not secret, they could choose ids whose hashes collide, and the time
 for each look-up would grow with the number of calls.
 """
 

@@ -24,7 +24,10 @@ from .context import Context, LargeResult, Procedure
 
 TIMES = ("from_time", "after_time", "before_time", "until_time")
 MAX_EVENTS_BYTES = 4 * 1024 * 1024
-"""Maximum payload of all events in one answer, in bytes as received. Decoded, it takes many times as much memory."""
+"""Maximum size of the payload of all events in one answer, in bytes as received.
+
+Decoding the payload takes many times as much memory.
+"""
 CROSSBAR_LIMIT = 10
 """The number of events that Crossbar returns if the call has no argument ``limit``. A limit of null means no limit."""
 PUBLICATIONS = ("from_publication", "after_publication", "before_publication", "until_publication")
@@ -161,7 +164,7 @@ def _crossbar_event(context: Context, subscription: Subscription, publication: P
 
 
 def _payload(context: Context, publication: Publication) -> dict[str, Any] | None:
-    """Return a publication's args and kwargs, as far as present, or None if they cannot be decoded."""
+    """Return those of args and kwargs that a publication has, by name, or None if they cannot be decoded."""
     parts = {part: getattr(publication.message, part) for part in ("args", "kwargs")}
     try:
         return {
