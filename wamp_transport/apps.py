@@ -16,7 +16,7 @@ class WampTransportConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks, import the apps' ``wamp.py`` modules, and connect the signals of users."""
+        """Register the system checks, import the apps' ``wamp.py`` modules, and watch users for changes."""
         from . import checks  # noqa: F401, PLC0415 - Django must be ready first
         from .handlers.discovery import import_modules  # noqa: PLC0415 - as above
 

@@ -154,7 +154,7 @@ def check_configuration(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_something_is_configured(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Check that a transport is configured. Only with DEBUG is there a default configuration."""
+    """Check that a transport is configured. This is not necessary with DEBUG, which has a default configuration."""
     if settings.DEBUG:
         return []
     configuration = _configuration()
@@ -213,7 +213,7 @@ def check_shared_cache(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _several_processes() -> str:
-    """Return why it is likely that several processes serve this project, or an empty text if it is not."""
+    """Return why several processes probably serve this project, or an empty text if there is no sign of this."""
     layer = getattr(settings, "CHANNEL_LAYERS", {}).get("default", {}).get("BACKEND")
     if layer is not None and layer != IN_MEMORY_LAYER:
         return "CHANNEL_LAYERS connects processes"

@@ -29,7 +29,7 @@ Outcome = TypeVar("Outcome")
 
 
 class ProjectCodeError(Exception):
-    """Raised instead of an exception of project code that would end more than its request.
+    """Raised in place of an exception from project code that would affect more than the current request.
 
     The original exception is the ``__cause__``.
     """

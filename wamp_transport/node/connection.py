@@ -140,14 +140,14 @@ class Connection:
         """Whether the router has paused reading from the peer."""
 
     def receive(self, data: bytes) -> None:
-        """Decode and route a message of the peer, and run its effects. Ignore it if the connection is closed."""
+        """Decode and route a message from the peer, and run its effects. Ignore it if the connection is closed."""
         self.feed(data)
         self.flush_effects()
 
     # Hot path.
 
     def feed(self, data: bytes) -> None:
-        """Decode and route one of several messages of the peer. Call :meth:`flush_effects` after the last one."""
+        """Decode and route one of several messages from the peer. Call :meth:`flush_effects` after the last one."""
         if self.is_closed:
             return
         must_enable_gc = False
@@ -189,7 +189,7 @@ class Connection:
         self._node.set_congested(self, is_congested)
 
     def set_paused(self, is_paused: bool) -> None:
-        """Stop reading from the peer, or read again, as the router asks."""
+        """Pause or resume reading from the peer, because the router requests it."""
         self.is_paused = is_paused
         if is_paused:
             self.transport.pause()

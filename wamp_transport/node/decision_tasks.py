@@ -48,7 +48,10 @@ DENY_ALL = DenyAll()
 
 
 class DecisionTasks:
-    """The pending tasks. ``decide(ticket, answer)`` is called with each answer."""
+    """The running tasks that compute answers to the router's requests for a decision, such as a login.
+
+    When a task ends, ``decide(ticket, answer)`` is called. The ``ticket`` identifies the request.
+    """
 
     def __init__(
         self,
@@ -67,11 +70,11 @@ class DecisionTasks:
         return len(self._pending)
 
     def start(self, request: AuthenticationRequest | AuthorizationRequest) -> None:
-        """Start the task of a request."""
+        """Start the task that computes the answer to a request."""
         self._pending[request.ticket] = self._loop.create_task(self._run(request)), request
 
     def cancel(self, ticket: int, *, is_late: bool = False) -> None:
-        """Cancel the task of a request. ``is_late``: the request has timed out, and this is logged."""
+        """Cancel the task for a request. ``is_late``: the request has timed out, and this is logged."""
         pending = self._pending.pop(ticket, None)
         if pending is None:
             return

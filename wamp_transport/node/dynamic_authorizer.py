@@ -1,7 +1,8 @@
 """Dynamic authorizers: procedures of a realm, or functions of this process, that decide what a session may do.
 
-Both have the arguments of Crossbar.io's authorizers, ``(session, uri, action, options)``, and their return values. Both
-fail closed: after an error, a timeout or an invalid answer, the action is refused with ``authorization_failed``.
+Both take the same arguments as Crossbar.io's authorizers, ``(session, uri, action, options)``, and return the same
+values. Both fail closed: after an error, a timeout or an invalid answer, the action is refused with
+``authorization_failed``.
 """
 
 import logging

@@ -79,8 +79,8 @@ async def join(
 class ServiceSessions:
     """The sessions with which the router itself calls procedures, one for each realm and role in use.
 
-    A session is opened on first use, and again if it was closed. ``node`` is None until the node starts. Sessions
-    cannot be opened before.
+    A session is opened on first use, and again if it was closed. ``node`` is None until the node starts, and no session
+    can be opened before that.
     """
 
     def __init__(self) -> None:

@@ -210,7 +210,7 @@ class Node:
         """
         if services is not None:
             self._services = services
-        # Do this before the options are replaced, because it compares them with those of each session's service.
+        # Do this before the sessions get the new options, because it compares the new options with the current ones.
         ending = {one.id: self._why_closed(one.service) for one in self.router.sessions.values()}
         outdated = {
             one.service.key: current

@@ -1,14 +1,17 @@
-"""Produce answers that are much larger than their requests, in slices that wait for the peer's buffer.
+"""Produce answers that can be much larger than their requests, in slices, and only when the peer's buffer has room.
 
 Invariants:
 
-- What one session gets keeps its order. While something is produced for it, all that is written to it is held back.
-- At most :data:`MAX_QUEUED_BYTES` and one message are queued for a peer before the next message is produced.
-- A peer is not read while something is produced for it. So it has at most as many answers pending as requests of it
-  are handled in one turn of the event loop. Nothing is kept for an answer but its parameters until it is produced.
-- At most :data:`MAX_HELD_BYTES` are held back for a peer. With more it is closed as a slow consumer.
-- A turn of the event loop produces for at most :data:`SLICE_SECONDS`, for all peers together, and at most one slice for
-  each request that it handles.
+- Each session gets its messages in order. While messages are produced for it, all later bytes for it are held back.
+- The next message is produced only while fewer than :data:`MAX_QUEUED_BYTES` are queued for the peer, so that the queue
+  exceeds this limit by one message at most.
+- While messages are produced for a peer, nothing is read from it. The number of its pending answers is therefore
+  limited to the number of its requests that are handled in one turn of the event loop. Until an answer is produced,
+  only its parameters are stored.
+- At most :data:`MAX_HELD_BYTES` are held back for a peer. A peer that exceeds this limit is disconnected as a slow
+  consumer.
+- In each turn of the event loop, no slice begins after :data:`SLICE_SECONDS`, for all peers together. In addition, each
+  request that is handled in this turn can produce one slice.
 """
 
 import logging
@@ -24,24 +27,26 @@ from .connection import Connection, ConnectionTransport
 logger = logging.getLogger(__name__)
 
 MAX_QUEUED_BYTES: Final = 256 * 1024
-"""Bytes queued for a peer from which on nothing is produced for it. Less than any limit for slow peers."""
+"""Nothing is produced for a peer while this many bytes are queued for it. Default limits for slow peers are higher."""
 MAX_HELD_BYTES: Final = 16 * 1024 * 1024
-"""Bytes that are held back for a peer: as much as may be queued for a peer with the default options."""
+"""Maximum number of bytes that are held back for a peer. It equals the default of the option ``max_outgoing_size``."""
 STEPS_PER_SLICE: Final = 250
-"""Steps of production for one peer before others have their turn."""
+"""Maximum number of steps that produce messages for one peer before other peers have their turn."""
 SLICE_SECONDS: Final = 0.005
 FIRST_DELAY: Final = 0.01
 LONGEST_DELAY: Final = 0.5
-"""Seconds until the buffer of a peer is looked at again. They double while it does not empty."""
+"""The first and the longest time, in seconds, until a peer's full buffer is checked again. The time doubles with each
+check that finds the buffer still full.
+"""
 
 Messages = Iterator[Send | None]
 Encode = Callable[[Connection, Send], bytes | None]
 
 
 class PacedTransport:
-    """Stands in for the transport of a connection while messages are produced for its peer.
+    """The transport that replaces a connection's own transport while messages are produced for its peer.
 
-    ``_queue`` holds sources of messages, and bytes that were written after them.
+    ``_queue`` contains, in order, iterators that produce messages, and bytes that are held back.
     """
 
     __slots__ = ("_connection", "_encode", "_held_bytes", "_queue", "_transport", "delay")
@@ -55,41 +60,41 @@ class PacedTransport:
         self.delay = FIRST_DELAY
 
     def write(self, data: bytes) -> None:
-        """Hold bytes back until everything before them has been produced."""
+        """Hold bytes back until all messages queued before them have been produced."""
         self._queue.append(data)
         self._held_bytes += len(data)
         if self._held_bytes > MAX_HELD_BYTES:
             queued_bytes = self.queued_bytes
-            self.end(discard=True)  # so that a peer that still reads soon learns why it is closed
+            self.end(discard=True)  # so that a peer that still reads soon receives the reason
             self._connection.close_slow_consumer(queued_bytes)
 
     def close(self, reason: str, message: str) -> None:
-        """Stop producing, and close the transport after the bytes that were held back."""
+        """Stop producing messages, and close the transport after sending the bytes that were held back."""
         self.end()
         self._transport.close(reason, message)
 
     def pause(self) -> None:
-        """Do nothing: the peer is not read."""
+        """Do nothing, because reading from the peer is already paused."""
 
     def resume(self) -> None:
-        """Do nothing: the peer is read when everything has been produced, if the router does not object."""
+        """Do nothing. :meth:`end` resumes reading from the peer, unless the router has paused it."""
 
     @property
     def queued_bytes(self) -> int:
-        """Bytes that wait for the peer, here and in the transport."""
+        """The number of bytes that are held back, plus those that are queued in the connection's own transport."""
         return self._held_bytes + self._transport.queued_bytes
 
     def add(self, messages: Messages) -> None:
-        """Produce these messages after everything that was written before."""
+        """Queue messages to be produced after everything that is queued already."""
         self._queue.append(messages)
 
     def begin(self) -> None:
-        """Take the place of the transport, and stop reading from the peer."""
+        """Replace the connection's transport, and stop reading from the peer."""
         self._connection.transport = self
         self._transport.pause()
 
     def produce(self) -> bool:
-        """Produce a slice of messages. Return whether anything was done: not if the peer's buffer is full."""
+        """Produce one slice of messages. Return False if the peer's buffer is full, so that nothing was produced."""
         room = MAX_QUEUED_BYTES - self._transport.queued_bytes
         if room <= 0:
             return False
@@ -108,7 +113,10 @@ class PacedTransport:
         return not self._queue
 
     def end(self, *, discard: bool = False) -> None:
-        """Write what was held back, produce nothing more, and give the connection its transport back."""
+        """Stop producing messages, and restore the connection's own transport.
+
+        Write the bytes that were held back, unless ``discard``.
+        """
         queue, self._queue = self._queue, deque()
         self._held_bytes = 0
         for item in queue:
@@ -120,7 +128,7 @@ class PacedTransport:
                 self._transport.resume()
 
     def _next(self) -> bytes | None:
-        """Return the next bytes to write, None after a step without any."""
+        """Run one step. Return the bytes to write, or None if the step produced none."""
         item = self._queue[0]
         if isinstance(item, bytes):
             self._queue.popleft()
@@ -129,14 +137,17 @@ class PacedTransport:
         try:
             for send in item:
                 return None if send is None else self._encode(self._connection, send)
-        except Exception:  # a failing source must not prevent what is behind it
+        except Exception:  # a failing iterator must not block what is queued after it
             logger.exception("Producing messages for session %s failed", self._connection.session_id)
         self._queue.popleft()
         return None
 
 
 class PacedOutput:
-    """The connections for which messages are produced. ``after_slice`` runs when the core may have new effects."""
+    """The scheduler that produces messages for the connections of a node, slice by slice.
+
+    ``after_slice`` is called after slices were produced, because this can cause new effects of the core.
+    """
 
     def __init__(
         self,
@@ -153,7 +164,10 @@ class PacedOutput:
         self._is_scheduled = False
 
     def start(self, effect: Produce) -> None:
-        """Send messages: now if the peer's buffer has room for them, else as soon as it has."""
+        """Produce the messages of an effect: a first slice immediately, and the others when the buffer has room.
+
+        If messages are already being produced for the session, these are queued after them.
+        """
         connection = self._connections.get(effect.session_id)
         if connection is None:
             return
@@ -170,7 +184,7 @@ class PacedOutput:
                 self._wake(paced)
 
     def stop(self, connection: Connection, *, discard: bool = False) -> None:
-        """Produce nothing more for a connection. What was held back is written, unless ``discard``."""
+        """Stop producing messages for a connection. Write the bytes that were held back, unless ``discard``."""
         if isinstance(connection.transport, PacedTransport):
             connection.transport.end(discard=discard)
 
@@ -191,7 +205,7 @@ class PacedOutput:
             self._loop.call_soon(self._run_next_turn)
 
     def _run_next_turn(self) -> None:
-        """Run in the next turn: what was written in this one is sent first, and others are served."""
+        """Produce the next slices in the next turn, so that the loop first sends bytes and serves other sessions."""
         self._loop.call_soon(self._run)
 
     def _run(self) -> None:

@@ -1,7 +1,8 @@
 """Conversion between Python values and payload. Values are copied in both directions and never shared.
 
-What code of the project sends is checked once, when it is sent: it becomes values that JSON can represent, or the
-sender gets an error that says where the fault is. So a browser does not miss what other receivers get.
+Values from project code are checked once, when they are sent. They are converted to values that JSON can represent. If
+this is impossible, the sender gets an error with the position of the invalid value. Otherwise, clients that use JSON,
+such as browsers, would miss messages that other clients receive.
 """
 
 import io
@@ -22,19 +23,26 @@ from ..wamp.errors import PayloadError
 from ..wamp.payload import ABSENT, PYTHON
 
 MAX_DEPTH: Final = 100
-"""How deeply lists and dictionaries may be nested; the default limit of a realm."""
+"""Maximum nesting depth of lists and dictionaries. It equals the default limit of a realm."""
 
 LISTS: Final = (list, tuple, set, frozenset, deque, range, KeysView, ValuesView, ItemsView, Iterator)
-"""Types that become lists."""
+"""Types that are converted to lists."""
 TEXTS: Final = (PurePath, IPv4Address, IPv6Address, IPv4Interface, IPv6Interface, IPv4Network, IPv6Network)
-"""Types that become the text that ``str`` makes of them."""
+"""Types that are converted to text with ``str``."""
 
 Replace = Callable[[Any], Any]
-"""Returns a value to send in place of one of an unknown type, or NotImplemented. It may raise Unsendable."""
+"""A function that overrides the conversion of values that are not of a JSON type, a tuple or bytes.
+
+It returns the value to send instead, or NotImplemented to use the default conversion. It may raise Unsendable.
+"""
 
 
 class Unsendable(Exception):
-    """A value that cannot be sent. ``steps`` lead to it, the last one first. The message continues its place."""
+    """Raised if a value cannot be sent.
+
+    ``steps`` are the indexes, keys and attributes that lead to the value, innermost first. The error
+    message for the sender joins this position and the text of the exception, as in ``args[0] is nan, which ...``.
+    """
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -49,28 +57,28 @@ def to_payload(value: Any, place: str = "args") -> Any:
     - Times, UUIDs, decimals, enumerations, paths and IP addresses become text; dataclasses become dictionaries.
 
     Raises PayloadError for other types, for numbers that are not finite, for text with half a surrogate pair or with
-    U+0000 at its start, and for values that are nested too deeply. The message says where the value is, beginning with
-    ``place``. Integers of more than 64 bits are sent, although MessagePack cannot represent them.
+    U+0000 at its start, and for values that are nested too deeply. The message gives the position of the value,
+    starting with ``place``. Integers of more than 64 bits are sent, although MessagePack cannot represent them.
     """
     try:
         is_empty = not value
-    except BaseException as fault:  # the truth of a value can be code of the project
+    except BaseException as fault:  # ``__bool__`` or ``__len__`` can be project code
         raise PayloadError(f"{place}: a value in it cannot be sent: {contain(fault)!r}") from fault
     return ABSENT if is_empty else copy_sendable(value, place)
 
 
 def copy_sendable(value: Any, place: str, replace: Replace | None = None) -> Any:
-    """Return a copy of ``value`` as :func:`to_payload` makes it. ``replace`` is asked about other types first."""
+    """Return a copy of ``value``, converted as by :func:`to_payload`. ``replace`` can override the conversion."""
     try:
         return _copy(value, MAX_DEPTH, replace)
     except Unsendable as fault:
         raise PayloadError(f"{place}{''.join(reversed(fault.steps))}{fault}") from fault
-    except BaseException as fault:  # mappings and iterators can have code of the project
+    except BaseException as fault:  # mappings and iterators can be project code
         raise PayloadError(f"{place}: a value in it cannot be sent: {contain(fault)!r}") from fault
 
 
 def from_payload(payload_format: str, raw: Any) -> Any:
-    """Return a copy of received ``args`` or ``kwargs`` as values, None if they are absent. Raises PayloadError."""
+    """Return a copy of received ``args`` or ``kwargs`` as Python values, or None if absent. Raises PayloadError."""
     if raw is ABSENT:
         return None
     if payload_format == PYTHON:
@@ -79,12 +87,12 @@ def from_payload(payload_format: str, raw: Any) -> Any:
 
 
 def copy_payload(value: Any) -> Any:
-    """Return a copy of values that are payload."""
+    """Return a deep copy of a payload that consists of Python values."""
     return msgspec.to_builtins(value, builtin_types=(bytes,))
 
 
 def to_key(key: Any) -> str:
-    """Return the key of a dictionary as text, as JSON has it. Raises Unsendable."""
+    """Convert the key of a dictionary to text, in the way that is usual for JSON. Raises Unsendable."""
     if isinstance(key, str):
         return _checked_text(str.__str__(key))
     if key is None or isinstance(key, bool):
@@ -121,7 +129,7 @@ def _copy_list(value: Any, depth_left: int, replace: Replace | None) -> list[Any
     copy: list[Any] = []
     try:
         for item in value:
-            copy.append(_copy(item, depth_left - 1, replace))  # noqa: PERF401 - the length says where a fault is
+            copy.append(_copy(item, depth_left - 1, replace))  # noqa: PERF401 - the length is the index of a fault
     except Unsendable as fault:
         fault.steps.append(f"[{len(copy)}]")
         raise

@@ -21,7 +21,7 @@ REQUESTS_PER_TURN: Final = 64
 class Request:
     """A pending request. ``to_outcome`` converts the router's answer to the result of the request.
 
-    ``parts`` is the queue of progressive results, None if they are not wanted.
+    ``parts`` is the queue of progressive results, or None if no progressive results were requested.
     """
 
     __slots__ = ("answer", "id", "parts", "to_outcome")

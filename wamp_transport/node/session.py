@@ -104,8 +104,8 @@ class Session:
     """A client session.
 
     All coroutines raise SessionClosed if the session is closed, ApplicationError if the router or a callee answers with
-    an ERROR, and PayloadError if a value cannot be sent. ``connect`` creates the transport. It gets an inbox, to which
-    the transport must write received messages.
+    an ERROR, and PayloadError if a value cannot be sent. ``connect`` creates the transport. It is called with the inbox
+    to which the transport must write received messages.
     """
 
     def __init__(
@@ -266,7 +266,7 @@ class Session:
         timeout: float | None = None,  # noqa: ASYNC109 - the timeout also cancels the call at the callee
         options: CallOptions | None = None,
     ) -> AsyncGenerator[Result, None]:
-        """Call a procedure. Yield its progressive results as they arrive, then the result.
+        """Call a procedure. Yield its progressive results as they arrive, then the final result.
 
         ``timeout`` applies to the whole call. Closing the generator cancels the call.
         """

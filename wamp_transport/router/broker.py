@@ -217,7 +217,7 @@ class Broker:
         return self._roles[session.authrole]
 
     def lookup(self, match: Match, topic: str) -> Subscription | None:
-        """Return the subscription to exactly this topic or pattern."""
+        """Return the subscription to exactly this topic or pattern, or None if there is none."""
         return self._index.get(match, topic)
 
     def matching_subscriptions(self, topic: str) -> list[Subscription]:
@@ -249,10 +249,11 @@ class Broker:
                 self._outbox.append(Record(self._realm, history.options.match, history.options.uri, publication))
 
     def _replay(self, session: Session, subscription: Subscription, last_number: int) -> Iterator[Send | None]:
-        """Yield the retained events that the session may see, up to the one with ``last_number``; None for the others.
+        """Yield an EVENT for each retained event that the session may see, and None after a step that finds none.
 
-        Include its own only if they did not exclude the publisher. Later events of a topic replace the retained one:
-        the session receives them as all subscribers do. The replay ends with the subscription.
+        Events that the session published itself are included only if their ``exclude_me`` is False. Events retained
+        after the one with ``last_number`` are skipped, because the session receives them like all other subscribers.
+        The replay ends early if the session unsubscribes.
         """
 
         def is_visible(publication: Publication) -> bool:

@@ -64,7 +64,7 @@ class Calls:
         return record
 
     def end(self, record: CallRecord) -> None:
-        """Remove a call from its caller and callee. Later messages of the callee about this call are ignored."""
+        """Remove a call from its caller and callee. Later messages from the callee about this call are ignored."""
         record.caller.calls.pop(record.request_id ^ REQUEST_KEY, None)
         record.callee.peer.invocations.pop(record.invocation_id, None)
         record.callee.in_flight -= 1
@@ -100,8 +100,8 @@ class Calls:
     def take_error(self, session: Session, message: Error) -> CallRecord | None:
         """End the call to which a callee sent an ERROR, and return its record.
 
-        Return None if no ERROR must be sent to the caller: the call had ended before, or the ERROR exceeds a limit of
-        the callee and the caller got another one instead.
+        Return None if there is no ERROR to forward to the caller. Either the call had already ended, or the callee's
+        ERROR exceeds a limit and the caller got another ERROR instead.
         """
         if message.request_type != INVOCATION:
             raise ProtocolViolation(f"ERROR.request_type must be {INVOCATION}, not {message.request_type}")
@@ -126,7 +126,7 @@ class Calls:
         self.refuse(record.caller, record.request_id, uri, text)
 
     def abort(self, record: CallRecord, refused: RequestRefused) -> None:
-        """End a progressive call with a refused part: interrupt the callee and send an ERROR to the caller."""
+        """End a progressive call because a part was refused: interrupt the callee and send an ERROR to the caller."""
         self._interrupt(record, "killnowait", refused.uri)
         self.fail(record, refused.uri, str(refused))
 
@@ -163,7 +163,7 @@ class Calls:
         """Set the deadline of a call, after which it ends with ``wamp.error.timeout``.
 
         A callee that announced call timeouts and registered with ``forward_timeout`` applies the caller's timeout
-        itself. In this case, only the maximum of the realm applies here.
+        itself. In this case, the router applies only the realm's ``max_call_timeout``.
         """
         callee = record.callee
         seconds = (options.timeout or 0) * (1.0 if self.options.timeouts_in_seconds else 0.001)
@@ -177,7 +177,10 @@ class Calls:
             record.deadline = self._deadlines.after(seconds, "call", record)
 
     def transfer_deadline(self, record: CallRecord, again: CallRecord) -> None:
-        """Give the record ``again`` the deadline of ``record``, because the same call was sent to another callee."""
+        """Copy the deadline of ``record`` to ``again``, the record of the same call with another callee.
+
+        This keeps the time limit of the call unchanged.
+        """
         if record.deadline is not None and again.deadline is not None:
             again.deadline.cancel()
             again.deadline = self._deadlines.at(record.deadline.time, "call", again)
@@ -206,9 +209,9 @@ class Calls:
                 self.fail(record, fault.uri, str(fault))
             return
         if isinstance(message, Error) and message.error == fault.uri:
-            return  # This is the ERROR about it: answering it with another one would never end.
+            return  # This ERROR already reports such a failure. Another one could fail in the same way, without end.
         record = session.calls.get(message.request_id ^ REQUEST_KEY)
-        if record is not None:  # A progressive result: the call ends here.
+        if record is not None:  # It was a progressive result, or the call would have ended already.
             self.end(record)
         self.refuse(session, message.request_id, fault.uri, str(fault))
 
@@ -238,7 +241,7 @@ class Calls:
         return True
 
     def _is_oversized(self, callee: Session, record: CallRecord, message: Yield | Error, uri: str = "") -> bool:
-        """Return whether an answer exceeds the callee's limits. If so, end the call with an ERROR to the caller."""
+        """Return whether a callee's YIELD or ERROR exceeds its limits. If so, end the call with an ERROR."""
         try:
             check_sizes(callee, uri, message, self._is_deeper)
         except RequestRefused as refused:
@@ -256,6 +259,6 @@ class Calls:
         self._outbox.append(Send((record.callee.peer.id,), Interrupt(record.invocation_id, options), PYTHON))
 
     def _check_invoked(self, session: Session, invocation_id: int, name: str) -> None:
-        """Raise ProtocolViolation for an answer to an INVOCATION that was never sent. A late answer is valid."""
+        """Raise ProtocolViolation if an INVOCATION with this id was never sent. An answer to an ended call is valid."""
         if invocation_id > session.last_invocation:
             raise ProtocolViolation(f"{name}.request {invocation_id} was never sent as an INVOCATION to this session")

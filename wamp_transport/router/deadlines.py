@@ -25,7 +25,7 @@ class Deadline:
 
     @property
     def is_due(self) -> bool:
-        """False after the deadline was canceled, else True."""
+        """Whether the deadline has not been canceled."""
         return self._owner is not None
 
 
@@ -43,7 +43,7 @@ class Deadlines:
         self.is_changed = False
 
     def after(self, seconds: float, kind: str, subject: Any) -> Deadline:
-        """Add a deadline in ``seconds``. ``kind`` names the action, ``subject`` is its argument."""
+        """Add a deadline that is due in ``seconds``. ``kind`` names the action, ``subject`` is its argument."""
         return self.at(self._clock() + seconds, kind, subject)
 
     def at(self, time: float, kind: str, subject: Any) -> Deadline:

@@ -262,11 +262,11 @@ class Dealer:
         self.remove_callee(session, registration)
 
     def lookup(self, match: Match, procedure: str) -> Registration | None:
-        """Return the registration of exactly this procedure or pattern."""
+        """Return the registration of exactly this procedure or pattern, or None if there is none."""
         return self._index.get(match, procedure)
 
     def best_registration(self, procedure: str) -> Registration | None:
-        """Return the registration that handles calls of this procedure."""
+        """Return the registration that handles calls to this procedure, or None if there is none."""
         exact = self._index.exact.get(procedure)
         return exact if exact is not None and exact.has_active_callee else self._find_active_pattern(procedure)
 

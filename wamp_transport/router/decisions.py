@@ -1,4 +1,4 @@
-"""Define the answers of authenticators and authorizers to the requests of the core."""
+"""Define the answers with which authenticators and authorizers respond to the core's requests for a decision."""
 
 from typing import Any, Final
 
@@ -7,13 +7,13 @@ from msgspec import Struct
 from ..wamp import errors
 
 GENERIC_DENIAL: Final = "authentication failed"
-"""The message both for a wrong secret and for an unknown principal, so that clients cannot find out who exists."""
+"""The message for a wrong secret and for an unknown principal. It does not reveal which principals exist."""
 
 
 class ChallengePeer(Struct, gc=False):
     """A challenge: the peer must prove its identity.
 
-    ``pending`` can be any value. The core passes it back together with the peer's answer.
+    ``pending`` can be any value. The core passes it back to the authenticator together with the peer's answer.
     """
 
     method: str
@@ -33,13 +33,17 @@ class Admit(Struct, gc=False):
 
 
 class Skip(Struct, gc=False):
-    """This method does not apply to the peer; try the next one that it offers. Only valid before a challenge."""
+    """The authentication method does not apply to the peer, so the router tries the next method that the peer offers.
+
+    This answer is valid only before a challenge.
+    """
 
 
 class Permit(Struct, gc=False):
     """The decision of an authorizer.
 
-    ``disclose``: the receiver learns the identity of the caller or publisher. ``cache``: the decision may be cached.
+    ``disclose``: whether the receiver learns the identity of the caller or publisher. ``cache``: whether the decision
+    may be cached.
     """
 
     allow: bool

@@ -11,7 +11,7 @@ from .records import Publication, Session
 
 
 class Send(Struct, gc=False):
-    """Send a message to these sessions. ``payload_format`` is the format of the message's raw payload."""
+    """Send a message to the sessions with these ids. ``payload_format`` is the format of the message's payload."""
 
     recipients: Sequence[int]
     message: Message
@@ -19,11 +19,12 @@ class Send(Struct, gc=False):
 
 
 class Produce(Struct):
-    """Send messages to a session, and produce each of them only when the peer's buffer has room for it.
+    """Send a series of messages to a session. Produce each message only when the peer's buffer has room for it.
 
-    ``messages`` yields a :class:`Send` to this session, or None after a step of work that has no message. Every answer
-    that can be much larger than its request is sent this way. Messages sent later must not overtake these, and requests
-    that are received later must wait for them. Production may end early if the session ends.
+    Every answer that can be much larger than its request is sent this way. ``messages`` yields a :class:`Send` to this
+    session, or None after a step of work that produces no message. Messages that are sent to the session later must not
+    overtake the series, and nothing more is read from the peer until the series is complete. If the session ends, the
+    rest of the series may be dropped.
     """
 
     session_id: int
@@ -41,7 +42,7 @@ class AwaitNextHello(Struct, gc=False):
 
 
 class Close(Struct, gc=False):
-    """The session has ended; close its transport after everything that was sent before.
+    """The session has ended; close its transport after sending all earlier messages.
 
     ``reason`` is a URI for programs, ``message`` a sentence for people.
     """
@@ -71,7 +72,7 @@ class SessionLeft(Struct, gc=False):
 
 
 class SilentRefusal(Struct, gc=False):
-    """A request of a session was refused, and the session gets no ERROR because it did not ask for an answer."""
+    """A PUBLISH that asked for no acknowledgment was refused. Report ``error``, but do not send it to the session."""
 
     session_id: int
     error: Error
@@ -89,11 +90,12 @@ class Record(Struct, gc=False):
 class AuthenticationRequest(Struct, gc=False):
     """Ask the authenticator to authenticate a peer.
 
-    The answer is ChallengePeer, Admit, Skip or Deny. It is passed to :meth:`.Router.decide` with this ``ticket``.
+    The answer is ChallengePeer, Admit, Skip or Deny. The node passes it to :meth:`.Router.decide` together with
+    ``ticket``, which identifies this request.
 
     ``method`` is the first method offered by the peer that ``service`` supports and that was not skipped. After a
-    challenge, ``message`` is the peer's answer, and ``pending`` is the value that was set in ChallengePeer. Both are
-    None before.
+    challenge, ``message`` is the peer's answer, and ``pending`` is the value that was set in ChallengePeer. Before a
+    challenge, both are None.
     """
 
     ticket: int
@@ -109,7 +111,8 @@ class AuthenticationRequest(Struct, gc=False):
 class AuthorizationRequest(Struct, gc=False):
     """Ask an authorizer whether a session may perform an action.
 
-    The answer is Permit or Deny. It is passed to :meth:`.Router.decide` with this ``ticket``.
+    The answer is Permit or Deny. The node passes it to :meth:`.Router.decide` together with ``ticket``, which
+    identifies this request.
 
     ``session`` has the session's details as in the meta API, and its ``authextra``. If ``uri`` is a pattern, the answer
     applies to all URIs that match. ``options`` are the options of the session's message.
@@ -127,7 +130,7 @@ class AuthorizationRequest(Struct, gc=False):
 
 
 class Withdraw(Struct, gc=False):
-    """Cancel the authentication or authorization request with this ticket. ``is_late``: it was not answered in time."""
+    """Cancel the authentication or authorization request with this ticket. ``is_late``: the request timed out."""
 
     ticket: int
     is_late: bool = False

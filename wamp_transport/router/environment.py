@@ -24,7 +24,7 @@ class Environment:
     - ``utc_now`` returns the current date and time in UTC.
     - ``time_from`` parses RFC 3339 text. Raises ValueError.
     - ``new_session_id`` returns an unpredictable id, uniform in [1, 2^53].
-    - ``new_publication_id`` returns an id from the same range that can be predictable but is cheap to generate.
+    - ``new_publication_id`` returns an id from the same range. It may be predictable, but must be cheap to generate.
     - ``random_below(n)`` returns a random number from 0 to n - 1.
     - ``values_of(format, raw)`` decodes raw payload.
     - ``is_deeper(format, raw, depth)`` returns whether more than ``depth`` lists and dictionaries are nested in
@@ -47,7 +47,7 @@ class Environment:
 
 
 def to_reported_precision(time: Any) -> Any:
-    """Return a time without the digits that :func:`rfc3339` does not report."""
+    """Return a time truncated to milliseconds, the precision of :func:`rfc3339`."""
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 

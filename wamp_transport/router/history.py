@@ -26,7 +26,7 @@ class RetainedEvents:
     def __init__(self) -> None:
         self.limit = 0
         self.last_number = 0
-        """The number of the publication that was retained last. Numbers grow by one."""
+        """The number of the most recently retained publication. Retained publications are numbered 1, 2, 3, ..."""
         self._by_topic: dict[str, list[Publication]] = {}
 
     def __len__(self) -> int:
@@ -51,10 +51,11 @@ class RetainedEvents:
     def find_latest(
         self, subscription: Subscription, may_see: Callable[[Publication], bool], last_number: int
     ) -> Iterator[Publication | None]:
-        """Yield the latest retained publication that ``may_see`` accepts for each topic of a subscription, or None.
+        """Yield, for one topic after the other, the latest publication that the subscription covers, or None.
 
-        Publications after the one with ``last_number`` do not count. There may be any time between two steps, and
-        nothing is kept of a publication that was replaced in the meantime.
+        Publications that ``may_see`` does not accept, and those retained after the one with ``last_number``, are
+        skipped. Any amount of time can pass between two steps. A publication that is replaced in the meantime is not
+        yielded.
         """
         covers = _covers(subscription)
         topics = [subscription.topic] if subscription.match == "exact" else list(self._by_topic)
@@ -71,7 +72,7 @@ def _covers(subscription: Subscription) -> Callable[[str], bool]:
     pattern = subscription.topic.split(".")
 
     def covers(topic: str) -> bool:
-        # The number comes first: a topic may have far more components than any pattern.
+        # Count the components before splitting the topic, because a topic can have far more of them than any pattern.
         return topic.count(".") == len(pattern) - 1 and all(
             component in ("", found) for component, found in zip(pattern, topic.split("."), strict=True)
         )
@@ -82,8 +83,8 @@ def _covers(subscription: Subscription) -> Callable[[str], bool]:
 class Query(Struct, forbid_unknown_fields=True):
     """The filters of ``wamp.subscription.get_events``. An event must pass all given filters.
 
-    Times must have a time zone and the precision in which events report theirs: an event is not after its own
-    timestamp.
+    Times must have a time zone and be truncated with :func:`.to_reported_precision`. The times of events are truncated
+    as well, so that no event counts as later than its own reported timestamp.
     """
 
     limit: int | None = None
@@ -136,7 +137,10 @@ class History:
         return list(self._events)
 
     def events(self, query: Query, now: Any, may_see: Callable[[Publication], bool]) -> list[Publication]:
-        """Return the publications that pass the query and ``may_see``, oldest first unless reversed."""
+        """Return the publications that match ``query`` and that ``may_see`` accepts.
+
+        The oldest comes first, unless the query reverses the order.
+        """
         self._remove_expired(now)
         found = [each for each in self._window(query) if query.admits(each) and may_see(each)]
         if query.reverse:
@@ -144,9 +148,9 @@ class History:
         return found if query.limit is None else found[: query.limit]
 
     def _window(self, query: Query) -> Iterator[Publication]:
-        """Yield the publications between the ids that the query gives as bounds, oldest first.
+        """Yield the publications within the bounds that the query sets by publication id, oldest first.
 
-        If a bound is not stored or no longer stored, yield nothing.
+        Yield nothing if the history does not contain the publication that is a bound.
         """
         events = list(self._events)
         places = {publication.id: place for place, publication in enumerate(events)}

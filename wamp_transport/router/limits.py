@@ -27,7 +27,7 @@ UNLIMITED: Final = maxsize - 1
 
 
 class SessionLimits:
-    """The limits of a session: for each limit, the strictest value that an owner sets, else :data:`UNLIMITED`.
+    """The limits of a session: for each limit, the strictest value that an owner sets, or :data:`UNLIMITED`.
 
     ``unchecked_size`` allows the hot path to make only one comparison: a message whose URI and payload together are no
     longer than this exceeds no limit.
@@ -88,12 +88,12 @@ class SessionCounts:
                 raise limit_error("sessions", owner, limits.sessions)
 
     def enter(self, owners: Iterable[Owner]) -> None:
-        """Count a session for these owners."""
+        """Add one session to the counts of these owners."""
         for owner, _ in owners:
             self._counts[owner] += 1
 
     def leave(self, owners: Iterable[Owner]) -> None:
-        """Stop counting a session for these owners. Owners without sessions are removed to save memory."""
+        """Subtract one session from the counts of these owners. To save memory, no count of 0 is kept."""
         for owner, _ in owners:
             self._counts[owner] -= 1
             if not self._counts[owner]:

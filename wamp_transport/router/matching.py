@@ -1,8 +1,13 @@
 """Index URI patterns: exact, prefix and wildcard. Broker, dealer and permissions share this index.
 
-An exact match is one look-up. Prefixes take one look-up for each length that occurs, wildcards one for each arrangement
-of wildcards that occurs among patterns with as many components; neither depends on the number of patterns. What a
-look-up costs depends on the URI alone, not on the patterns.
+Finding the patterns that match a URI takes only a few dictionary look-ups, however many patterns are stored:
+
+- exact patterns: one look-up
+- prefixes: one look-up for each different length of a stored prefix
+- wildcards: one look-up for each different arrangement of wildcards in the stored patterns that have as many components
+  as the URI
+
+The cost of a look-up depends only on the URI, not on the patterns.
 Section of the specification: Advanced Profile, "Pattern-based Registrations" (precedence).
 """
 
@@ -17,10 +22,10 @@ T = TypeVar("T")
 
 
 class _Shape(Generic[T]):
-    """The wildcard patterns that have the same number of components and their wildcards in the same places.
+    """A group of wildcard patterns that have the same number of components, and wildcards at the same positions.
 
-    ``literals`` returns the components of a URI in the other places. ``values`` holds the values by these components.
-    They are never empty, so an empty component of a URI or pattern equals none of them.
+    ``literals`` returns the components of a URI at the other positions. ``values`` maps the literal components of each
+    pattern to its value. Literal components are never empty, so an empty component of a URI matches none of them.
     """
 
     __slots__ = ("literals", "values")
@@ -32,8 +37,10 @@ class _Shape(Generic[T]):
 
 
 LITERAL, WILDCARD = "01"
-"""The characters of a mask, which has one for each component. Masks are text, because clients choose them: the hashes
-of numbers can be made to collide. Sorted masks are in the order of precedence.
+"""The characters of a mask, a text with one character for each component of a pattern.
+
+Sorted masks are in the order of precedence. A mask is not a number, because clients choose the patterns, and could
+choose them so that the hashes of numbers collide.
 """
 
 
@@ -46,10 +53,11 @@ def _nothing(components: Sequence[str]) -> tuple[()]:
 
 
 class PatternIndex(Generic[T]):
-    """Values by pattern. Each (match, URI) has one value.
+    """An index with one value for each pattern. A pattern consists of a match policy and a URI.
 
-    ``_shapes`` holds the shapes of wildcard patterns by number of components, each with its mask in the order of
-    precedence. ``_shapes_by_mask`` holds the same shapes by mask. Neither keeps a shape without values.
+    ``_shapes`` maps a number of components to the shapes of the wildcard patterns with this number, each preceded by
+    its mask, in the order of precedence. ``_shapes_by_mask`` contains the same shapes by mask. A shape that has no more
+    values is removed from both.
     """
 
     __slots__ = ("_lengths", "_prefixes", "_shapes", "_shapes_by_mask", "_wildcard_count", "exact")
@@ -123,7 +131,10 @@ class PatternIndex(Generic[T]):
         return found
 
     def find_covering(self, match: Match, pattern: str) -> list[T]:
-        """Return the values of prefixes and wildcards that match all URIs of ``pattern``, in order of precedence."""
+        """Return the values of the prefixes and wildcards that match all URIs that ``pattern`` matches.
+
+        The values are in order of precedence.
+        """
         if match == "prefix":
             return self._matching_prefixes(pattern)
         components = pattern.split(".")
@@ -159,12 +170,12 @@ class PatternIndex(Generic[T]):
             self._lengths = dict(sorted(lengths.items(), reverse=True))
 
     def _matching_wildcards(self, uri: str, *, is_pattern: bool = False) -> Iterator[T]:
-        """Yield the values of wildcards that cover ``uri``, literals before wildcards at each component.
+        """Yield the values of the wildcard patterns that match ``uri``, in order of precedence.
 
-        ``is_pattern``: it is a pattern itself, and every URI that it covers must be covered. Without it, an empty
-        component is covered by nothing: a wildcard stands for exactly one component that is not empty.
+        If ``is_pattern``, ``uri`` is itself a pattern, and only patterns that match all its URIs are found. Otherwise,
+        no pattern matches a URI with an empty component, because a wildcard stands for one non-empty component.
         """
-        # Before the URI is split: a client may ask for one of any length.
+        # Do this before splitting the URI, because a client can send a URI of any length.
         shapes = self._shapes.get(uri.count(".") + 1)
         if shapes is None:
             return

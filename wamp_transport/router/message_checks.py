@@ -10,7 +10,7 @@ from ..wamp.uris import component_excess
 from .records import Peer, Session
 
 CANCELING: Final = ("call_canceling", "call_cancelling")
-"""The two spellings of one feature; the specification has both."""
+"""The two spellings of this feature in the specification."""
 PASSTHRU: Final = "payload_passthru_mode"
 PROGRESSIVE_CALLS: Final = "progressive_call_invocations"
 PROGRESSIVE_RESULTS: Final = "progressive_call_results"
@@ -19,7 +19,7 @@ PROGRESSIVE_RESULTS: Final = "progressive_call_results"
 def check_sizes(session: Session, uri: str, message: Any, is_deeper: Callable[[str, Any, int], bool]) -> None:
     """Check a message against the limits of its sender. Raises RequestRefused.
 
-    Messages up to ``unchecked_size`` are within all limits; callers can skip this check for them.
+    Callers can skip this check for a message of up to ``unchecked_size``, which cannot exceed a limit.
     """
     limits = session.limits
     if len(uri) > limits.uri_length:
@@ -47,7 +47,7 @@ def check_pattern(session: Session, uri: str, match: str) -> None:
 
 
 def check_announced(session: Peer, role: str, options: Any, name: str) -> None:
-    """Check that a peer which uses ``ppt_*`` announced this feature for ``role``. Raises ProtocolViolation."""
+    """Check that a peer that uses payload passthru mode announced it for ``role``. Raises ProtocolViolation."""
     if options.ppt_scheme is not None and not session.has(role, PASSTHRU):
         raise ProtocolViolation(f"{name} uses ppt_scheme without the feature {PASSTHRU} announced for {role}")
 
@@ -59,11 +59,14 @@ def check_progress_announced(session: Peer) -> None:
 
 
 def check_progress_supported(callee: Peer, *, is_strict: bool) -> None:
-    """Check that a callee may be sent the parts of a progressive call. Raises RequestRefused.
+    """Check that a callee supports progressive calls. Raises RequestRefused.
 
-    Unless the realm is strict, a callee that announces neither progressive calls nor call canceling may support both
-    (wampy.js). One that announces only call canceling does not: Autobahn|Python closes its connection when it gets a
-    second INVOCATION with the same id, so that any caller could close it.
+    If the realm is strict, the callee must have announced both progressive calls and call canceling. Otherwise, a
+    callee is also accepted if it announced only progressive calls, or neither of the two, because it can still support
+    both, like wampy.js.
+
+    A callee that announced only call canceling is always refused. An example is Autobahn|Python. It closes its
+    connection when it receives a second INVOCATION with the same id, so any caller could disconnect it.
     """
     supports, can_cancel = callee.has("callee", PROGRESSIVE_CALLS), callee.has("callee", *CANCELING)
     if not (supports and can_cancel if is_strict else supports or not can_cancel):
@@ -71,9 +74,9 @@ def check_progress_supported(callee: Peer, *, is_strict: bool) -> None:
 
 
 def passes_progress(caller: Peer, callee: Peer, *, is_strict: bool) -> bool:
-    """Return whether the callee is asked for the progressive results that the caller asks for.
+    """Return whether to pass on the caller's request for progressive results to the callee.
 
-    If the realm is strict, both must have announced them, and the callee call canceling.
+    If the realm is strict, both must have announced progressive results, and the callee also call canceling.
     """
     if not is_strict:
         return True

@@ -14,7 +14,7 @@ Action = Literal["call", "register", "publish", "subscribe"]
 ACTIONS: tuple[Action, ...] = ("call", "register", "publish", "subscribe")
 
 TRUSTED = "trusted"
-"""The role that may do everything. Code in the router's process can use it. Of the clients, only operators can."""
+"""The role that may do everything. Only code in the router's process and operators can have it."""
 
 OPERATOR = "operator"
 """The authentication method of the router's operators. It is available at every service."""
@@ -22,12 +22,12 @@ OPERATOR = "operator"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of a realm, a role or a service; 0 means no limit. The strictest one applies to a session.
+    """The limits of a realm, a role or a service; 0 means no limit. The strictest limits apply to a session.
 
     - ``sessions``: simultaneous sessions of the realm, role or service
     - ``subscriptions``, ``registrations``, ``calls`` (in flight): of one session
     - ``uri_length``: characters of a topic, procedure or error URI
-    - ``depth``: nested lists and dictionaries in args or kwargs, args and kwargs included
+    - ``depth``: levels of nested lists and dictionaries, of which args and kwargs are the first
     - ``payload_size``: bytes of args and kwargs of one message, as received
     """
 
@@ -46,7 +46,7 @@ DEFAULT_LIMITS = Limits(uri_length=1024, depth=100)
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """The actions that a role may take on the URIs that a pattern covers; all others are denied."""
+    """The actions that a role may perform on the URIs that match a pattern. All other actions are denied."""
 
     uri: str
     match: Match = "exact"
@@ -110,9 +110,10 @@ class RealmOptions:
     - ``loose_uris``: URI components may contain all characters but white space, ``#`` and ``.``
     - ``strict_request_ids``: the request ids of a session must be 1, 2, 3, ...
     - ``timeouts_in_seconds``: the timeout of a CALL is in seconds, as with Crossbar, not in milliseconds
-    - ``strict_progress``: progressive results and progressive calls need clients that announced them
-    - ``dialect``: ``crossbar`` for what Crossbar sends where the specification demands something else: the answer to
-      GOODBYE has the client's reason, ``wamp.session.on_leave`` has one argument, and event history has Crossbar's form
+    - ``strict_progress``: progressive results and progressive calls are only for clients that announced these features
+    - ``dialect``: ``crossbar`` to send what Crossbar sends where it deviates from the specification: the answer to
+      GOODBYE repeats the client's reason, ``wamp.session.on_leave`` has one argument, and ``get_events`` returns events
+      in Crossbar's format
     - ``max_call_timeout``: seconds after which any call ends, 0 for no limit
     - ``max_retained``: number of topics with retained events, 0 for no limit
     """
@@ -191,10 +192,10 @@ LOCAL_SERVICE = ServiceOptions("local", hello_timeout=0)
 
 
 def is_narrowed(before: ServiceOptions, after: ServiceOptions) -> bool:
-    """Return whether some open sessions of a service could not join with its new options, so that they must end.
+    """Return whether the sessions of a service must end, because some could not join with its new options.
 
-    Added methods, realms and an added anonymous login do not count, nor do other limits or another HELLO timeout. Any
-    other change does.
+    Sessions stay open if authentication methods, realms or an anonymous login were added, or if the limits or the HELLO
+    timeout changed. They must end after any other change.
     """
     widened = replace(
         before,
@@ -209,7 +210,7 @@ def is_narrowed(before: ServiceOptions, after: ServiceOptions) -> bool:
 
 
 def for_same_client(before: ServiceOptions, after: ServiceOptions) -> ServiceOptions:
-    """Return ``after`` with the client id of ``before``, if there is one."""
+    """Return the options ``after`` with the client id from ``before``, if it has one."""
     if before.anonymous is None or before.anonymous.client_id is None or after.anonymous is None:
         return after
     return replace(after, anonymous=replace(after.anonymous, client_id=before.anonymous.client_id))

@@ -31,8 +31,9 @@ DENY_ALL = Permission(uri="", match="prefix")
 class Decision:
     """The decision whether a role may perform an action with a URI.
 
-    ``disclose``: the receiver learns the identity of the caller or publisher. ``is_valid``: the URI is valid.
-    ``failure``: the error URI and text to send if an authorizer answered with Deny or failed, else None.
+    ``disclose``: whether the receiver learns the identity of the caller or publisher. ``is_valid``: whether the URI is
+    valid. ``failure``: the error URI and text to send if the URI is invalid, or if an authorizer failed or answered
+    with Deny; otherwise None.
     """
 
     __slots__ = ("allowed", "disclose", "failure", "is_valid")
@@ -57,8 +58,8 @@ class Rules:
     """The permissions of a role, in an index that finds the permission for a URI or a pattern.
 
     Exactly one permission decides on a URI: the permission for exactly this URI, else the longest matching prefix, else
-    the matching wildcard with the most literal components. If several wildcards have equally many, the one with a
-    literal at the first component in which they differ decides.
+    the matching wildcard with the most literal components. If several wildcards have the same number of them, the one
+    with a literal at the first component in which they differ decides.
 
     A permission can decide on a pattern only if it covers all URIs of the pattern. Permissions that cover only some of
     these URIs are applied later, to each event or call. If two permissions have the same match policy and URI, the
@@ -90,14 +91,14 @@ class Rules:
 
 
 def _rank(permission: Permission) -> int:
-    """Return the sort key of a pattern. Prefixes have equal keys, so a stable sort keeps them in the index's order."""
+    """Return the sort key of a pattern. All prefixes have the same key, so that a stable sort keeps their order."""
     if permission.match == "prefix":
         return PREFIX_RANK
     return -sum(1 for component in permission.uri.split(".") if component)
 
 
 PREFIX_RANK = -(1 << 30)
-"""The rank of prefixes. It is lower than that of any wildcard, because no URI has so many components."""
+"""The rank of prefixes. It is lower than the rank of any wildcard, because no URI has that many components."""
 
 
 class Question(NamedTuple):
@@ -115,7 +116,7 @@ class Question(NamedTuple):
 
 
 class AuthorizerSuspension:
-    """A suspension that ends when the role's authorizer has decided. It resolves to a :class:`Decision`."""
+    """The suspension of a message until the role's authorizer has decided whether to allow its action."""
 
     __slots__ = ("_authorizer", "_options", "_role", "_session", "key")
 
@@ -194,7 +195,7 @@ class Role:
         }
 
     def check(self, session: Session, action: Action, uri: str, options: Any, match: Match = "exact") -> Decision:
-        """Return the decision on a request of a session, with the options of its message.
+        """Return the decision on a session's request. ``options`` are the options of its message.
 
         Raises MessageSuspended if the role's authorizer must be asked first. Call this before changing any state,
         because the message will be handled again.

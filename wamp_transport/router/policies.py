@@ -43,7 +43,7 @@ def choose_by_key(registration: Registration, key: str, excluded: Collection[int
 
 
 def weight(key: str, node_key: str) -> bytes:
-    """Return the weight of a node for a resource. All nodes of a cluster compute the same weight."""
+    """Return the weight of a node key for a resource key. Every router of a cluster computes the same weight."""
     return blake2b(f"{node_key}\0{key}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 

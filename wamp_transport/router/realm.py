@@ -141,7 +141,10 @@ class Realm:
         self._announce("wamp.session.on_join", "", session_details(session))
 
     def goodbye_reason(self, reason: str) -> str:
-        """Return the reason for the answer to GOODBYE. Crossbar repeats the client's, which must be a URI here."""
+        """Return the reason to send in the answer to a client's GOODBYE.
+
+        In Crossbar's dialect, this is the client's own reason, provided that it is a valid URI.
+        """
         is_repeated = self.options.dialect == "crossbar" and is_uri(reason, loose=True)
         return reason if is_repeated else errors.CLOSE_GOODBYE_AND_OUT
 
@@ -181,8 +184,8 @@ class Realm:
         """Remove a session. Return False if the session was already removed.
 
         Its calls end immediately. :meth:`run_cleanup` removes its subscriptions and registrations later. If
-        ``is_quiet``, its testaments and the meta event are not published. Change the state of the session before: a
-        removed session must not be in an active state.
+        ``is_quiet``, its testaments and the meta event are not published. Change the session's state before calling
+        this method, because a removed session must not be in an active state.
         """
         if self.sessions.pop(session.id, None) is None:
             return False
@@ -200,10 +203,10 @@ class Realm:
         return True
 
     def run_cleanup(self, steps: int) -> int:
-        """Clean up after sessions that left and after changed options, in at most ``steps`` steps.
+        """Clean up after sessions that have left and after a change of options, in at most ``steps`` steps.
 
-        Each step removes or reviews one subscription or registration: sessions that left lose all of them, other
-        sessions lose those that their role no longer allows. Return the number of unused steps.
+        Each step handles one subscription or registration: it is removed if its session has left, and revoked if the
+        session's role no longer allows it. Return the number of unused steps.
         """
         while steps and self._leaving:
             if next(self._leaving[0], True):
@@ -258,10 +261,10 @@ class Realm:
             self.broker.publish_own(topic, *args)
 
     def _review(self, session: Session) -> Iterator[bool]:
-        """Revoke the subscriptions and registrations of a session that are no longer allowed after new options.
+        """Revoke the subscriptions and registrations that a session's role no longer allows after a change of options.
 
-        Each step reviews one of them. If the role's authorizer was added or replaced, revoke all of them, and delete
-        the testaments. If the authorizer is unchanged, revoke none. Yield False after each step.
+        If the role's authorizer was added or replaced, revoke all of them, and delete the session's testaments. If the
+        authorizer is unchanged, revoke none. Yield False after reviewing each subscription or registration.
         """
         for registration in list(session.registrations.values()):
             if registration.id in session.registrations:

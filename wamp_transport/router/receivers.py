@@ -13,9 +13,10 @@ from .records import ACTIVE_STATES, Peer, Publication, Subscription
 ReceiverFilter = Callable[[Peer], bool]
 
 MAX_INTEGER_SET = 100
-"""Session ids of a list that are compared as numbers. More are compared as text.
+"""Maximum length of a list of session ids that are compared as numbers. Ids in longer lists are compared as text.
 
-A publisher chooses the ids. The hashes of numbers can be made to collide, and building a set then takes quadratic time.
+The publisher chooses the ids. It could choose numbers whose hashes collide, and building a set of them would take
+quadratic time.
 """
 
 
@@ -63,16 +64,16 @@ def receiver_filter(options: PublishOptions) -> ReceiverFilter | None:
 
 
 def stored_filter(publication: Publication) -> ReceiverFilter | None:
-    """Return the :func:`receiver_filter` of a stored publication. It is built once: its lists may be long."""
+    """Return the :func:`receiver_filter` of a stored publication. It is built only once, because lists can be long."""
     if publication.receiver_filter is None:
         publication.receiver_filter = receiver_filter(publication.message.options) or False
     return publication.receiver_filter or None
 
 
 def _select_shard(subscription: Subscription, to: Sequence[int], resource: str) -> list[int]:
-    """Return all receivers without a node key and, of those with a node key, the one that gets this resource.
+    """Return all receivers without a node key, and the one with a node key to which this resource is assigned.
 
-    A subscriber that is leaving gets no resource, because the event would be lost.
+    No resource is assigned to a subscriber that is leaving, because the event would be lost.
     """
     keys, subscribers = subscription.node_keys, subscription.subscribers
     shards = [each for each in to if each in keys and subscribers[each].state in ACTIVE_STATES]

@@ -15,10 +15,10 @@ from .options import Match, ServiceOptions
 from .pending import PendingLogin, PendingMessages
 
 REQUEST_KEY: Final = hash("request id") & MAX_ID - 1
-"""A random number. The key of a call in flight is its request id, XORed with this number.
+"""A secret random number. Calls in flight are stored under their request id, XORed with this number.
 
-Clients choose request ids. Without the secret they could choose ids that collide in a dict, and each look-up would take
-as long as there are calls.
+Clients choose the request ids. If the number were not secret, they could choose ids whose hashes collide, and the time
+for each look-up would grow with the number of calls.
 """
 
 State = Literal["closed", "authenticating", "challenging", "established", "suspended", "closing", "gone"]
@@ -125,11 +125,11 @@ class Session:
 
 
 PROOFS = frozenset({"verifier", "scram_server_signature"})
-"""What a login with SCRAM adds to the authextra of WELCOME for the client alone."""
+"""The keys that a login with SCRAM adds to the authextra of WELCOME. They are shown only to the client itself."""
 
 
 def session_details(session: Session) -> dict[str, Any]:
-    """Return the details of a session as the meta API and authorizers get them."""
+    """Return the details of a session for the meta API and for authorizers."""
     return {
         "session": session.id,
         "authid": session.authid,
@@ -142,7 +142,7 @@ def session_details(session: Session) -> dict[str, Any]:
 
 
 class Subscription:
-    """A topic or pattern and its subscribers, in the order of subscribing.
+    """A topic or pattern and its subscribers, in the order in which they subscribed.
 
     ``node_keys`` holds the node keys of the subscribers that have one. If ``is_persistent``, the subscription has an
     event history and is kept even without subscribers.
@@ -187,7 +187,10 @@ class Subscription:
 
 
 class RealmStats(NamedTuple):
-    """The sizes of a realm. ``calls`` counts calls in flight, ``retained`` counts topics with a retained event."""
+    """The number of objects of each kind in a realm.
+
+    ``calls`` counts calls in flight, ``retained`` counts topics with a retained event.
+    """
 
     sessions: int
     subscriptions: int
@@ -199,9 +202,12 @@ class RealmStats(NamedTuple):
 class Publication(Struct, gc=False):
     """A PUBLISH that was accepted, with its publisher's identity and the publication id.
 
-    ``is_plain`` means that its options ask for an acknowledgement at most. ``is_disclosed`` means that its receivers
-    learn who published it. The other fields are set when it is stored: ``time``; ``receiver_filter``, False if it has
-    no lists; ``retained_number``, which grows with each retained publication.
+    ``is_plain``: it has no options except, possibly, ``acknowledge``. ``is_disclosed``: its receivers learn who
+    published it.
+
+    These fields are set only if the publication is stored: ``time`` is the time of publication. ``receiver_filter``
+    checks a peer against the black and white lists, and is False if there are none. ``retained_number`` is the number
+    of a retained publication; see :class:`.RetainedEvents`.
     """
 
     id: int
@@ -276,8 +282,8 @@ class CallRecord(Struct, eq=False):
     ``call`` stays unchanged, so that it can be sent to another callee if this one is unavailable. ``tried`` holds the
     session ids of callees that were unavailable. ``is_streaming``: this is a progressive call, and the caller has not
     sent its last part yet. ``details`` are the details of the first INVOCATION, which apply to all parts.
-    ``is_disclosed``: the permissions of the caller's role disclose its identity. ``is_killed``: the caller canceled
-    the call with mode ``kill``, and the callee has not answered yet.
+    ``is_disclosed``: the permissions or the authorizer of the caller's role disclose its identity. ``is_killed``: the
+    caller canceled the call with mode ``kill``, and the callee has not answered yet.
     """
 
     caller: CallPeer

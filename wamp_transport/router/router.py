@@ -1,8 +1,9 @@
 """Provide the router core, which handles sessions and messages and puts effects into an outbox.
 
 The core is synchronous and does no I/O. Its owner must call it from one thread only. The owner calls
-:meth:`Router.advance` when a deadline is due, and :meth:`Router.run_cleanup` while there is cleanup. After each call it
-carries out the effects in order. Methods are not reentrant, so no effect may be carried out during a call.
+:meth:`Router.advance` when a deadline is due, and :meth:`Router.run_cleanup` as long as :attr:`Router.has_cleanup` is
+True. After each call it carries out the effects in order. Methods are not reentrant, so no effect may be carried out
+during a call.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -105,7 +106,10 @@ class Router:
         return False
 
     def decide(self, ticket: int, answer: Answer) -> None:
-        """Handle the answer to the request with this ticket. Ignore it if the ticket is no longer valid."""
+        """Handle the answer to the authentication or authorization request with this ticket.
+
+        Ignore the answer if the ticket is no longer valid.
+        """
         session = self._tickets.take(ticket)
         if session is None:
             return
@@ -183,8 +187,8 @@ class Router:
                 for session in [each for each in realm.sessions.values() if not has_role(new, each.authrole)]:
                     text = f"role {session.authrole!r} was removed from realm {name!r}"
                     self.leave(session.id, errors.NO_SUCH_ROLE, text)
-                # Sessions whose role was removed must leave before this, because the realm looks up their role.
-                # Suspended messages come after it, so that they are handled with the new permissions.
+                # Sessions whose role was removed must leave first, because the realm looks up the role of each session.
+                # Suspended messages are handled again afterwards, so that the new permissions apply to them.
                 realm.configure(new)
                 self._suspended_messages.restart(realm.sessions.values())
                 self._unfinished.discard(name)

@@ -12,8 +12,8 @@ In ``authenticating`` the client must wait for the router, and can only send ABO
 AUTHENTICATE or ABORT. A session that is ``suspended`` remains a member of its realm. Its messages are queued and
 handled in order, except ABORT and violations, which end the session immediately. A failed login ends in ``gone``: there
 is no second attempt.
-A message that a state does not list is a protocol violation. The states ``closing``, because the specification
-requires it, and ``gone`` ignore such messages instead. Only ``move`` assigns a state.
+A message that a state does not list is a protocol violation. Only the states ``closing`` and ``gone`` ignore other
+messages; for ``closing``, the specification requires this. Only ``move`` assigns a state.
 Section of the specification: Basic Profile, "Sessions"; "Protocol Errors".
 """
 

@@ -30,9 +30,9 @@ from .tickets import Tickets, cancel_deadline
 CLIENT_ROLES = ("publisher", "subscriber", "caller", "callee")
 ANONYMOUS = "anonymous"
 MAX_ECHOED_BYTES: Final = 4096
-"""JSON bytes of the largest authextra that an anonymous client gets back."""
+"""Maximum size of the authextra that an anonymous client gets back in WELCOME, in bytes of JSON."""
 MAX_ECHOED_DEPTH: Final = 16
-"""Lists and dictionaries inside each other in it."""
+"""Maximum nesting depth of this authextra."""
 
 Abort = Callable[[Session, str, str], None]
 """A function that ends a session with ABORT. It takes the session, a reason and a message."""
@@ -174,10 +174,11 @@ class SessionEstablishment:
         return Admit(hello.realm, authid, login.role, ANONYMOUS, "static", self._echoed(hello.details.authextra))
 
     def _echoed(self, authextra: dict[str, Any] | None) -> dict[str, Any] | None:
-        """Return the authextra of an anonymous client, which others see in ``wamp.session.on_join``, or None.
+        """Return a copy of an anonymous client's authextra, or None if it is unsuitable for other clients.
 
-        A client could hide its joining from them with values that their serialization cannot represent, and could
-        have the router send each of them much more than it sent itself. Such an authextra is left out.
+        The router sends it to other clients in ``wamp.session.on_join``. If their serializers could not represent it,
+        they would miss this event, and the client could join unnoticed. If it were large, the client could make the
+        router send much more than it has received.
         """
         if authextra is None or self._environment.is_deeper(PYTHON, authextra, MAX_ECHOED_DEPTH):
             return None
@@ -186,7 +187,7 @@ class SessionEstablishment:
             if len(text) > MAX_ECHOED_BYTES or b"\\u0000" in text:
                 return None
             copy: dict[str, Any] = msgspec.json.decode(text)
-            msgspec.msgpack.encode(copy)  # It represents fewer integers.
+            msgspec.msgpack.encode(copy)  # MessagePack represents fewer integers than JSON.
         except (TypeError, ValueError, OverflowError):
             return None
         return copy
@@ -247,7 +248,7 @@ class SessionEstablishment:
 
 
 def needs_authenticator(service: ServiceOptions, method: str) -> bool:
-    """Return whether the authenticator decides on this method."""
+    """Return whether the authenticator decides on logins with this method."""
     return method in service.authmethods or method == OPERATOR
 
 

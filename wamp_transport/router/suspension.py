@@ -62,8 +62,8 @@ class MessageSuspended(Exception):
 class SuspendedMessages:
     """The suspended messages of a router, at most one per session. ``receive(session_id, message)`` handles a message.
 
-    Invariant: a session has an entry exactly while its state is ``suspended``. Messages are handled in the order of
-    arrival: the queue is handled before the session is read again.
+    Invariant: a session is in ``_suspended`` exactly while its state is ``suspended``. Messages are handled in the
+    order of arrival: all queued messages are handled before more are read from the client.
     """
 
     def __init__(
@@ -80,7 +80,10 @@ class SuspendedMessages:
         self._suspended: dict[int, tuple[PendingMessages, Suspension]] = {}
 
     def suspend(self, session: Session, message: Message, suspension: Suspension) -> None:
-        """Suspend ``message`` and ask its question. Later messages of the session go to :meth:`queue`."""
+        """Suspend ``message`` and request the answer that it needs.
+
+        Pass the session's later messages to :meth:`queue`.
+        """
         # A resumed message may be suspended again. It then keeps its earlier answers and the queue.
         pending = session.pending = session.pending or PendingMessages()
         pending.message = message

@@ -18,7 +18,7 @@ class Tickets:
         self._open: dict[int, Session] = {}
 
     def issue(self, session: Session) -> int:
-        """Return a new ticket for the request that ``session`` waits for."""
+        """Return a new ticket for a request whose answer ``session`` waits for."""
         ticket = session.ticket = next(self._numbers)
         self._open[ticket] = session
         return ticket

@@ -39,12 +39,12 @@ ALL_BUT_CONTAINERS: Final = bytes(set(range(256)) - set(range(0x80, 0xDC)))
 TOO_DEEP_TEXT: Final = "nesting depth"
 MALFORMED_TEXTS: Final = ("premature end", "subtype", "break code", "simple value", "in indefinite length")
 OTHER_KEY_TEXTS: Final = ("map key must be", "set element must be")
-"""Texts of cbor2's errors, which have no classes of their own."""
+"""Parts of cbor2's error messages. They are needed because these errors have no exception classes of their own."""
 
 MAX_UNCHECKED_BYTES: Final = MAX_OTHER_KEYS
-"""A message of so many bytes cannot have a map or set with too many keys: each takes a byte at least."""
+"""A message up to this size cannot contain a map or set with too many keys, as each key takes at least one byte."""
 MANY_KEYS: Final = re.compile(rb"\xb8[\x65-\xff]|[\xb9-\xbb\xbf]|[\xd9\xda\xdb](?:\x00\x00|\x00{6})?\x01\x02")
-"""The first bytes of maps that may have more than 100 keys, and of sets. They may also be a part of something else."""
+"""The first bytes of sets, and of maps that can have more than 100 keys. The same bytes can also occur elsewhere."""
 
 
 def _refuse_sharing(value: Any, immutable: bool) -> Any:
@@ -72,7 +72,7 @@ FRACTION: Final = 30
 
 
 def _number(tag: int) -> Callable[[Any, bool], cbor2.CBORTag]:
-    """Return a decoder for ``tag`` that checks that its value is a pair of integers, and does not interpret it."""
+    """Return a decoder for ``tag`` that checks that the value is a pair of integers, but does not compute a number."""
 
     def number(value: Any, immutable: bool) -> cbor2.CBORTag:
         first, second = value if isinstance(value, list | tuple) and len(value) == 2 else (None, None)
@@ -97,9 +97,9 @@ long as parsing the message itself.
 """
 
 TAGS = {**SHARING, **{tag: _number(tag) for tag in (4, 5, FRACTION)}, **UNREAD}
-"""The tags of received messages that cbor2 must not interpret itself."""
+"""The decoders for the tags in received messages that cbor2 must not interpret itself."""
 VALUE_TAGS: Final = {**UNREAD, BYTES_AS_ARRAY: _bytes_of_array}
-"""The tags of payload for receivers with another serialization."""
+"""The decoders for tags in payload that is converted for receivers with another serialization."""
 
 try:
     cbor2.loads(b"\xa0", semantic_decoders=TAGS, strict_hashable_types=True)
@@ -112,8 +112,8 @@ class CborSerializer:
 
     - Shared values, very long decimals and very long fractions are refused.
     - Typed arrays of bytes become bytes for receivers with another serialization.
-    - Regular expressions and mail remain tags around text. Only receivers that use CBOR get them, since no other
-      serialization has them.
+    - Regular expressions and mail remain tags around text. Only receivers that use CBOR get them, because other
+      serializations cannot represent them.
 
     ``undefined`` in options is treated as absent.
     """
@@ -200,7 +200,10 @@ class CborSerializer:
 
 
 def _loads(data: bytes) -> Any:
-    """Return the values of a message. Raises PayloadError if a map or set has too many keys, or may have."""
+    """Decode a message. Raises PayloadError if a map or set has, or could have, too many keys.
+
+    Keys that are text or binary do not count; see :data:`MAX_OTHER_KEYS`.
+    """
     if len(data) <= MAX_UNCHECKED_BYTES:
         return _load(data)
     try:
@@ -210,7 +213,7 @@ def _loads(data: bytes) -> Any:
             raise
     may_have_many = MANY_KEYS.search(data) is not None
     if may_have_many and len(data) > LARGE_MESSAGE_BYTES:
-        # Only decoding could tell how many keys there are, and it builds the map.
+        # To count such keys, the message must be decoded, but decoding builds the map, which can take quadratic time.
         raise PayloadError("a large message has a map or set with a key that is neither text nor binary")
     value = _load(data)
     if may_have_many:
@@ -241,7 +244,7 @@ def _check_key_counts(value: Any) -> None:
 
 
 def _is_malformed(fault: Exception) -> bool:
-    """Return whether the bytes are not well-formed. Other faults are of values that are well-formed."""
+    """Return whether decoding failed because the bytes are not well-formed, rather than because a value is invalid."""
     return isinstance(fault, EOFError) or any(text in str(fault) for text in MALFORMED_TEXTS)
 
 

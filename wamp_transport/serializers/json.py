@@ -39,7 +39,10 @@ SEPARATOR: Final = re.compile(r"[ \t\r\n]*[\[,][ \t\r\n]*")
 
 MAX_DIGITS: Final = 100
 LENIENT: Final = json.JSONDecoder(parse_int=lambda text: int(text[:MAX_DIGITS]))
-"""Python's decoder, which accepts half a surrogate pair and NaN. It must not compute with long numbers."""
+"""Python's decoder, which accepts half a surrogate pair and NaN.
+
+It shortens integers to :data:`MAX_DIGITS` digits, because converting a longer one takes quadratic time.
+"""
 
 
 class JsonSerializer(StructSerializer):
@@ -70,9 +73,10 @@ class JsonSerializer(StructSerializer):
     # End of the hot path.
 
     def decode_leniently(self, data: bytes, fault: Exception) -> Message:
-        """Decode whole numbers that are written as floats, and messages whose payload has half a surrogate pair or NaN.
+        """Accept whole numbers that are written as floats, and half a surrogate pair or NaN in the payload.
 
-        JavaScript writes the former with its libraries for large numbers, and half a pair for an emoji that was cut.
+        Some JavaScript libraries for large numbers write whole numbers as floats. Half a surrogate pair results from
+        cutting a text in the middle of an emoji. If the payload itself is not valid, only the request fails.
         """
         try:
             values = LENIENT.decode(bytes(data).decode())
@@ -171,6 +175,6 @@ def _check_types(message: Any, payload: list[Any]) -> None:
 
 
 def _reason(fault: Exception) -> str:
-    # The strict decoder takes half a surrogate pair for the end of the text.
+    # The strict decoder mistakes half a surrogate pair for the end of the text.
     is_half_pair = any(word in str(fault) for word in ("truncated", "hex escape", "surrogate"))
     return "a text has half a surrogate pair" if is_half_pair else str(fault)

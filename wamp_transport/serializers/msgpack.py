@@ -48,11 +48,11 @@ SIMPLE: Final[Any] = reduce(
 in one pass. It does not include binary values, which would be ambiguous with text.
 """
 RANDOM_HASHES: Final = frozenset({str, bytes})
-"""The types whose hashes a peer cannot choose."""
+"""The types of keys whose hashes are randomized. A peer cannot choose keys of these types that collide."""
 SIMPLE_KEYS: Final = frozenset({int, float, bool, type(None)})
 """The other types of keys that are accepted in large messages."""
 MAX_UNCHECKED_BYTES: Final = 2 * MAX_OTHER_KEYS
-"""A message of so many bytes cannot have a map with too many keys: a key and a value take two bytes at least."""
+"""A message up to this size cannot contain a map with too many keys: a key and its value take at least two bytes."""
 LISTS: Final = frozenset({*range(0x90, 0xA0), 0xDC, 0xDD})
 MAPS: Final = frozenset({*range(0x80, 0x90), 0xDE, 0xDF})
 """The first bytes of all lists and of all maps."""
@@ -93,7 +93,10 @@ class MsgPackSerializer(StructSerializer):
             return self._with_invalid_payload(data, str(fault))
 
     def _with_invalid_payload(self, data: bytes, reason: str) -> Message:
-        """Return a message without its payload. Raises ProtocolViolation if the fault is elsewhere."""
+        """Return a message whose payload is replaced by an InvalidPayload with this reason.
+
+        Raises ProtocolViolation if the message is invalid outside its payload.
+        """
         try:
             self._elements.decode(data)
         except RecursionError:
@@ -129,7 +132,7 @@ class MsgPackSerializer(StructSerializer):
             raise unsayable("the router", fault) from fault
 
     def decode_leniently(self, data: bytes, fault: Exception) -> Message:
-        """Decode a message of a JavaScript client, with ``undefined`` for missing options or floats for integers."""
+        """Decode a message from a JavaScript client, with ``undefined`` for missing options or floats for integers."""
         if "`ext`" not in str(fault) and "`float`" not in str(fault):
             raise violation(fault) from fault
         try:
@@ -199,9 +202,10 @@ def lists(data: bytes) -> Any:
 
 
 def check_large(data: bytes) -> None:
-    """Raise PayloadError unless ``data`` is valid and its keys are simple and not too many.
+    """Check that ``data`` is valid and that its maps have simple keys. Raises PayloadError.
 
-    See :data:`MAX_OTHER_KEYS`.
+    A map can have any number of text and binary keys, but at most :data:`MAX_OTHER_KEYS` other keys, which must have
+    one of the types in :data:`SIMPLE_KEYS`.
     """
     try:
         try:
@@ -209,7 +213,7 @@ def check_large(data: bytes) -> None:
         except ValueError as fault:
             if "strict_map_key" not in str(fault):
                 raise
-            # Some keys are neither text nor binary. Check them with a hook that gets lists of pairs, not finished maps.
+            # Some keys are neither text nor binary. Check them with a hook that gets lists of pairs instead of maps.
             msgpack.unpackb(data, strict_map_key=False, object_pairs_hook=_check_keys)
     except msgpack.StackError:
         raise
@@ -224,7 +228,10 @@ def check_key_counts(data: bytes) -> None:
 
 
 def _check_keys(pairs: list[tuple[Any, Any]]) -> list[Any]:
-    """Return a value that is no valid key. Raises PayloadError for keys of other types, or too many."""
+    """Check the keys of one map, as :func:`check_large` describes. Raises PayloadError.
+
+    Return an empty list in place of the map. Like the map, it is not accepted as a key of another map.
+    """
     others = _check_key_count(pairs)
     if not SIMPLE_KEYS.issuperset(others):
         raise PayloadError("a map has a key that is neither text, binary nor a number")
@@ -232,7 +239,7 @@ def _check_keys(pairs: list[tuple[Any, Any]]) -> list[Any]:
 
 
 def _check_key_count(pairs: list[tuple[Any, Any]]) -> list[type[Any]]:
-    """Return the types of the keys that are neither text nor binary. Raises PayloadError if they are too many."""
+    """Return the types of the keys that are neither text nor binary. Raises PayloadError if there are too many."""
     others = [kind for key, _ in pairs if (kind := type(key)) not in RANDOM_HASHES]
     if len(others) > MAX_OTHER_KEYS:
         raise PayloadError(TOO_MANY_KEYS)

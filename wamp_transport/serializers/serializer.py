@@ -18,8 +18,9 @@ class Serializer(Protocol):
     def decode(self, data: bytes) -> Message:
         """Decode a message. Raises ProtocolViolation with the position of the invalid element.
 
-        The payload is validated but stays raw. If it is nested too deeply to check, ``args`` is TOO_DEEP. For a text
-        serialization, ``data`` must be valid UTF-8, which the transport checks.
+        The payload is validated but stays raw. If it is invalid, ``args`` is an InvalidPayload; if it is nested too
+        deeply to check, ``args`` is TOO_DEEP. For a text serialization, ``data`` must be valid UTF-8, which the
+        transport checks.
         """
         ...
 

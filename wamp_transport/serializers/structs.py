@@ -24,15 +24,16 @@ KINDS: dict[int, type[Message]] = {code: kind for kind, code in CODES.items()}
 PAYLOAD_POSITION = {CODES[kind]: fields + 1 for kind, fields in FIXED_FIELDS.items()}
 
 LARGE_MESSAGE_BYTES = 2048
-"""In messages with more bytes, map keys are checked before a map is built from them: building a map from keys with
-colliding hashes takes quadratic time.
+"""In messages of more than this many bytes, the keys of a map are checked before the map is built.
+
+Building a map from keys with colliding hashes takes quadratic time.
 """
 
 MAX_OTHER_KEYS = 100
-"""Keys of a map, or elements of a set, that are neither text nor binary.
+"""Maximum number of keys in a map, or elements in a set, that are neither text nor binary.
 
-Invariant: no dict or set is built of more such values of a peer. Their hashes are not random, so a peer can choose
-values that collide, and each look-up then takes as long as there are values.
+Invariant: no dict or set is built from more than this many such values that a peer sent. Their hashes are not
+randomized, so a peer could choose values that collide, and each look-up would then compare all values.
 """
 TOO_MANY_KEYS = f"a map has more than {MAX_OTHER_KEYS} keys that are neither text nor binary"
 
@@ -74,9 +75,10 @@ class StructSerializer:
     # End of the hot path.
 
     def decode_leniently(self, data: bytes, fault: Exception) -> Message:
-        """Decode bytes that strict decoding refused. Raises ProtocolViolation if they really are no message.
+        """Decode a message that the strict decoder rejected because of ``fault``.
 
-        Faults inside the payload fail the request, not the session: they make the payload an InvalidPayload.
+        If only the payload is faulty, make it an InvalidPayload, so that the request fails but the session continues.
+        Raises ProtocolViolation for any other fault that cannot be corrected.
         """
         raise violation(fault) from fault
 
@@ -87,7 +89,8 @@ class StructSerializer:
     def check_payload(self, message: Any, data: bytes) -> None:
         """Raise ProtocolViolation unless args are a list and kwargs a dictionary. Null counts as absent.
 
-        Faults inside these make the payload an InvalidPayload. ``data`` is the whole message as received.
+        If there is a fault inside args or kwargs, make the payload an InvalidPayload. ``data`` is the whole message as
+        received.
         """
         raise NotImplementedError
 
@@ -121,10 +124,11 @@ def without_payload(
     faults: tuple[type[Exception], ...] = DECODE_FAULTS,
     payload: InvalidPayload = TOO_DEEP,
 ) -> Message:
-    """Return the message that the first elements make. ``payload`` says why its payload is not read.
+    """Return a message whose payload cannot be read. Only the elements before the payload are read.
 
-    Raises ProtocolViolation if the message has no payload or the fault is elsewhere. ``faults`` are the exceptions
-    that reading may raise.
+    ``payload`` replaces the payload and states the reason. ``faults`` are the exceptions that reading the elements can
+    raise. Raises ProtocolViolation if an element before the payload is invalid, or if messages of this type have no
+    payload.
     """
     try:
         code: Any = next(elements, None)
@@ -149,7 +153,7 @@ def split_elements(elements: list[Any], code: Any) -> tuple[list[Any], list[Any]
 
 
 def message_from_head(head: list[Any], is_undefined: Callable[[Any], bool]) -> Message:
-    """Return a message without payload. ``head`` are the elements before the payload.
+    """Return a message without payload. ``head`` contains the elements before the payload.
 
     Values for which ``is_undefined`` is true are treated as absent. A float without a fraction is converted to an
     integer, because JavaScript clients send ids above 32 bits as floats. Raises ProtocolViolation for an unknown code,
@@ -164,7 +168,7 @@ def message_from_head(head: list[Any], is_undefined: Callable[[Any], bool]) -> M
 
 
 def mark_invalid(message: Any, fault: Exception) -> None:
-    """Mark the payload of a message as invalid, which fails its request."""
+    """Mark the payload of a message as invalid because of ``fault``, so that the request is refused."""
     message.args = InvalidPayload("nested too deeply" if isinstance(fault, RecursionError) else str(fault))
 
 

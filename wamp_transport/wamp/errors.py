@@ -83,7 +83,7 @@ class PayloadError(WampError):
 
 
 class ApplicationError(WampError):
-    """The answer ERROR to a request: ``uri`` is the reason, ``args`` and ``kwargs`` are the payload.
+    """An ERROR that answers a request: ``uri`` is the reason, ``args`` and ``kwargs`` are the payload.
 
     A procedure can raise this exception to send such an ERROR to its caller.
     """

@@ -20,7 +20,7 @@ EncAlgo = Annotated[str, Meta(pattern=r"^(cryptobox|mqtt|xbr|x_[a-z0-9_]+)\Z")]
 
 
 class Details(Struct, omit_defaults=True):
-    """Options or details of which the router reads no keys."""
+    """Options or details from which the router reads no keys."""
 
 
 # --- opening and closing a session -------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ class UnsubscribedDetails(Struct, omit_defaults=True):
 
 
 class Unsubscribed(Struct, array_like=True, tag=35, forbid_unknown_fields=True):
-    """``[UNSUBSCRIBED, request, details?]``, router to client. With request 0 and details, a revocation."""
+    """``[UNSUBSCRIBED, request, details?]``, router to client. With request id 0 and details, it is a revocation."""
 
     request_id: IdOrZero
     details: UnsubscribedDetails | None = None
@@ -366,7 +366,7 @@ class UnregisteredDetails(Struct, omit_defaults=True):
 
 
 class Unregistered(Struct, array_like=True, tag=67, forbid_unknown_fields=True):
-    """``[UNREGISTERED, request, details?]``, router to client. With request 0 and details, a revocation."""
+    """``[UNREGISTERED, request, details?]``, router to client. With request id 0 and details, it is a revocation."""
 
     request_id: IdOrZero
     details: UnregisteredDetails | None = None

@@ -23,9 +23,10 @@ ABSENT: Final = Raw(b"")
 
 
 class InvalidPayload:
-    """Stands for the args of a message whose payload cannot be accepted: the request fails, and the session goes on.
+    """A substitute for the args of a message whose payload is invalid. The request fails, but the session continues.
 
-    ``reason`` is for people. The size is larger than any limit, so size checks fail and look at the payload itself.
+    ``reason`` is a description for people. The length is greater than any limit, so that every comparison with a limit
+    leads to the check that refuses the request.
     """
 
     __slots__ = ("reason",)

@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 MAX_PATTERN_COMPONENTS: Final = 64
-"""Components of the longest pattern. Each takes memory, and time whenever a URI is matched."""
+"""Maximum number of components in a pattern. Each component takes memory, and time whenever a URI is matched."""
 
 STRICT = {
     "exact": re.compile(r"([0-9a-z_]+\.)*[0-9a-z_]+"),
@@ -36,7 +36,7 @@ def is_uri(uri: str, match: str = "exact", *, loose: bool = False) -> bool:
 
 
 def component_excess(uri: str, match: str) -> str:
-    """Return a sentence on the limit that a pattern exceeds with its number of components; empty if it does not."""
+    """Return an error message if a pattern has too many components, or an empty text if it does not."""
     count = uri.count(".") + 1
     if match == "exact" or count <= MAX_PATTERN_COMPONENTS:
         return ""
@@ -44,7 +44,7 @@ def component_excess(uri: str, match: str) -> str:
 
 
 def describe_fault(uri: str, match: str = "exact", *, loose: bool) -> str:
-    """Return the error message for an invalid URI. It names the option ``uri_check`` if that would accept the URI."""
+    """Return the error message for an invalid URI. It mentions ``uri_check: loose`` if this would allow the URI."""
     text = f"invalid URI {uri!r}"
     if loose or not is_uri(uri, match, loose=True):
         return text

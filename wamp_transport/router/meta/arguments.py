@@ -55,7 +55,7 @@ def convert_argument(value: Any, name: str, kind: Any) -> Any:
 
 
 def with_whole_numbers(value: Any) -> Any:
-    """Return ``value`` with floats that have no fraction as integers, also inside lists and dictionaries."""
+    """Return ``value`` with whole numbers converted from floats to integers, also inside lists and dictionaries."""
     if isinstance(value, float) and value.is_integer() and abs(value) <= MAX_ID:
         return int(value)
     if isinstance(value, list | tuple):

@@ -26,15 +26,16 @@ class Context:
 
 
 class LargeResult(NamedTuple):
-    """A result that may be much larger than its CALL. It is computed when the caller's buffer has room for it.
+    """A result that can be much larger than its CALL. It is not computed before the caller's buffer has room.
 
-    ``compute`` changes nothing. It may raise RequestRefused, but not suspend the call.
+    ``compute`` returns the result. It may raise RequestRefused, but must neither change any state nor suspend the call.
     """
 
     compute: Callable[[], Any]
 
 
 Procedure = Callable[[Context, Session, Arguments], Any]
-"""A meta procedure. It is called with context, caller and arguments, and returns the single positional result, or a
-LargeResult of it. Raises RequestRefused.
+"""A meta procedure. It is called with the context, the caller and the arguments, and raises RequestRefused if it fails.
+
+It returns the value to send as the only positional argument of RESULT, or a LargeResult that computes this value.
 """

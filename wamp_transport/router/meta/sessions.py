@@ -21,13 +21,13 @@ from .context import Context, LargeResult, Procedure
 
 
 def count(context: Context, caller: Session, arguments: Arguments) -> int:
-    """Return the number of sessions; if a list of roles is given, only of these roles."""
+    """Return the number of sessions. If a list of roles is given, count only the sessions with these roles."""
     roles = _roles(arguments)
     return sum(roles is None or session.authrole in roles for session in context.sessions.values())
 
 
 def list_(context: Context, caller: Session, arguments: Arguments) -> LargeResult:
-    """Return the ids of the sessions; if a list of roles is given, only of these roles."""
+    """Return the ids of the sessions. If a list of roles is given, include only the sessions with these roles."""
     roles = _roles(arguments)
     return LargeResult(
         lambda: [session.id for session in context.sessions.values() if roles is None or session.authrole in roles]

@@ -24,9 +24,12 @@ from .context import Context, LargeResult, Procedure
 
 TIMES = ("from_time", "after_time", "before_time", "until_time")
 MAX_EVENTS_BYTES = 4 * 1024 * 1024
-"""Payload of the past events in one answer, in bytes as received. Decoding it takes many times as much memory."""
+"""Maximum size of the payload of all events in one answer, in bytes as received.
+
+Decoding the payload takes many times as much memory.
+"""
 CROSSBAR_LIMIT = 10
-"""The events that Crossbar returns if there is no limit in the call. A limit of null is none."""
+"""The number of events that Crossbar returns if the call has no argument ``limit``. A limit of null means no limit."""
 PUBLICATIONS = ("from_publication", "after_publication", "before_publication", "until_publication")
 
 
@@ -89,9 +92,10 @@ def remove_subscriber(context: Context, caller: Session, arguments: Arguments) -
 
 
 def get_events(context: Context, caller: Session, arguments: Arguments) -> LargeResult:
-    """Return the past events of a subscription with event history, oldest first unless reversed.
+    """Return the past events of a subscription with event history, oldest first by default.
 
-    In Crossbar's dialect they are in its form, newest first, and at most 10 unless there is a limit.
+    In Crossbar's dialect, the events have Crossbar's format. By default, the newest event comes first, and at most 10
+    events are returned.
     """
     subscription = _subscription(context, arguments)
     topic, match = subscription.topic, subscription.match
@@ -138,7 +142,10 @@ def _event(context: Context, subscription: Subscription, publication: Publicatio
 
 
 def _crossbar_event(context: Context, subscription: Subscription, publication: Publication) -> dict[str, Any] | None:
-    """Return an event in Crossbar's form, which always contains the publisher's identity."""
+    """Return an event in Crossbar's format, which always contains the publisher's identity.
+
+    Return None if its payload cannot be decoded.
+    """
     payload = _payload(context, publication)
     if payload is None:
         return None
@@ -157,7 +164,7 @@ def _crossbar_event(context: Context, subscription: Subscription, publication: P
 
 
 def _payload(context: Context, publication: Publication) -> dict[str, Any] | None:
-    """Return the args and kwargs that a publication has; None if they cannot be decoded."""
+    """Return those of args and kwargs that a publication has, by name, or None if they cannot be decoded."""
     parts = {part: getattr(publication.message, part) for part in ("args", "kwargs")}
     try:
         return {
@@ -186,7 +193,7 @@ def _query(context: Context, arguments: Arguments) -> Query:
     for name in PUBLICATIONS:
         setattr(query, name, arguments.get_keyword(name, Id))
     for name in TIMES:
-        for key in (name, f"{name}stamp"):  # the specification's name, and that of the key of an event
+        for key in (name, f"{name}stamp"):  # the specification's name, or one like the key "timestamp" in events
             text = arguments.get_keyword(key, str)
             if text is not None:
                 setattr(query, name, _time(context, key, text))
