@@ -1,4 +1,4 @@
-"""The throttle of logins. It counts failures by address and by authid in Django's cache.
+"""The limit on failed logins. Failures are counted by address and by authid, in Django's cache.
 
 Processes that share the cache share the counts. Failures of unknown authids are counted as well, so a lockout does not
 reveal whether an authid exists.
@@ -26,7 +26,7 @@ CACHE_KEY_PREFIX: Final = "wamp_transport.failed"
 
 
 class Throttle:
-    """The counter of failed logins. It decides when a client is locked out."""
+    """A counter of failed logins that decides when a client is locked out."""
 
     def __init__(self) -> None:
         self._is_failure_logged = False
@@ -45,10 +45,10 @@ class Throttle:
 
     @asynccontextmanager
     async def attempt(self, limits: Lockout, address: str | None, authid: str | None) -> AsyncIterator[None]:
-        """Wait for a free place, then run the block, which is one attempt to log in.
+        """Wait until fewer attempts are running than failures are allowed. Then run the block, which is one attempt.
 
-        There are as many places as failures are allowed. With more concurrent attempts, an attacker could open many
-        connections and try a secret on each of them before the first failure is counted.
+        Without this wait, an attacker could open many connections and try a secret on each of them before the first
+        failure is counted.
         """
         async with AsyncExitStack() as stack:
             for key, limit in _cache_keys(limits, address, authid):
@@ -84,7 +84,10 @@ class Throttle:
 
 
 class AttemptQueue:
-    """The queue of attempts for one cache key. ``users`` is the number of attempts that are running or waiting."""
+    """The queue of login attempts for one cache key.
+
+    ``places`` is the number of attempts that can run at the same time. ``users`` counts running and waiting attempts.
+    """
 
     def __init__(self, places: int) -> None:
         self.places = asyncio.Semaphore(places)
