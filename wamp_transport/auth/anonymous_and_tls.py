@@ -1,4 +1,7 @@
-"""The authentication methods without a challenge: anonymous logins that are looked up, and TLS client certificates."""
+"""The authentication methods without a challenge.
+
+They are for clients with a TLS certificate, and for anonymous clients that a source of principals must accept.
+"""
 
 from typing import Any
 
@@ -11,7 +14,7 @@ from .principals import Principals, World, admission, lookup_of
 
 
 class AnonymousMethod:
-    """Login without credentials. The authid in HELLO is ignored."""
+    """The method for clients without credentials. The authid in HELLO is ignored."""
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals
@@ -33,14 +36,14 @@ class AnonymousMethod:
 
 
 class TlsMethod:
-    """Login with a known TLS client certificate. The authid in HELLO is ignored."""
+    """The method for clients with a known TLS client certificate. The authid in HELLO is ignored."""
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals
         self._default_role = default_role
 
     async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
-        """Admit the principal with this certificate."""
+        """Admit the client as the principal to whom its certificate belongs."""
         fingerprints = fingerprints_of(request.transport.get("peer_cert"))
         if not fingerprints:
             return Deny()

@@ -64,7 +64,7 @@ class CraMethod:
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
         """Admit the client if its signature is valid."""
-        # For an unknown client, compare the signature with that of a random key, so that both cases take the same time.
+        # Check the signature of an unknown client too, with a random key, so that both cases take the same time.
         keys = pending.keys or (self._world.random_bytes(NONCE_SIZE).hex(),)
         is_right = is_signature(keys, pending.challenge, message.signature)
         if not is_right or pending.principal is None:
@@ -83,7 +83,7 @@ class CraMethod:
 
 
 def salting_of(salt: str | None, iterations: int | None, keylen: int | None) -> Salting | None:
-    """Return the parameters as one object; None if they are incomplete."""
+    """Combine the parameters of the key derivation. Return None if one of them is missing."""
     if salt is None or iterations is None or keylen is None:
         return None
     return Salting(salt, iterations, keylen)

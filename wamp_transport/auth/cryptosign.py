@@ -43,7 +43,7 @@ def sign(private_key: bytes, message: bytes) -> str:
 
 
 def is_answer(key: str, message: bytes, answer: str) -> bool:
-    """Return whether ``answer`` contains this message and its signature by the owner of the public key ``key``."""
+    """Return whether ``answer`` contains ``message`` and a signature that is valid for the public key ``key``."""
     if not _ANSWER.fullmatch(answer):
         return False
     octets = bytes.fromhex(answer)

@@ -1,6 +1,7 @@
-"""Challenges for unknown clients. They look like those for principals, and do not change for the same authid.
+"""Parameters for challenges to unknown clients.
 
-Without both properties, an attacker could use one or two challenges to find out whether a principal exists.
+They look like the parameters of existing principals, and are always the same for an authid. Otherwise, an attacker
+could find out with one or two login attempts whether a principal exists.
 """
 
 import hmac
@@ -33,8 +34,7 @@ def choice(key: bytes, purpose: str, authid: str) -> int:
 def text_like(model: str, key: bytes, purpose: str, authid: str) -> str:
     """Return pseudorandom text of the same kind as ``model``: hexadecimal, base64, or the same character classes.
 
-    Two random salts have their digits in different positions, so a hexadecimal or base64 decoy does not copy the
-    positions from its model.
+    In hexadecimal and base64 text, digits and letters have other positions than in ``model``, as in two real salts.
     """
     if re.fullmatch(f"[{_HEX}]{{{SHORTEST_BASE64},}}", model):
         return octets(key, f"{purpose} text", authid, len(model) // 2 + 1).hex()[: len(model)]
@@ -52,7 +52,7 @@ _STANDARD: Final = str.maketrans("-_", "+/")
 
 
 def _base64_size(model: str) -> int | None:
-    """Return the number of bytes that a base64 text encodes, in either alphabet; None for other text."""
+    """Return the number of bytes that ``model`` encodes in base64 or URL-safe base64; None if it is other text."""
     plain = model.translate(_STANDARD).rstrip("=")
     if len(plain) < SHORTEST_BASE64:
         return None

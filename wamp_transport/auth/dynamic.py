@@ -79,8 +79,7 @@ class DynamicPrincipals:
 class FunctionPrincipals:
     """The principals that a Python function returns. The function is called with ``(realm, authid, details)``.
 
-    A synchronous function runs in a thread. If ``function`` is None, because it could not be created, every login
-    fails.
+    A synchronous function runs in a thread. ``function`` is None if it could not be created. Every login then fails.
     """
 
     provider = AuthProvider.FUNCTION.value

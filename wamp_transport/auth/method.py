@@ -8,7 +8,7 @@ from ..wamp.messages import Authenticate
 
 
 class Method(Protocol):
-    """An authentication method of a service.
+    """An authentication method of a WAMP service.
 
     :meth:`begin` and :meth:`finish` return ``Deny()`` without arguments if the client must not learn the reason. They
     raise LoginDenied if the source of principals raises it.
@@ -19,5 +19,5 @@ class Method(Protocol):
         ...
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
-        """Return the response to AUTHENTICATE. ``pending`` was stored with the challenge."""
+        """Return the response to AUTHENTICATE. ``pending`` is the state that :meth:`begin` has returned."""
         ...

@@ -1,4 +1,4 @@
-"""The login of operators from another process. Operator and node prove to each other that they know the node's key.
+"""Logins of operators from other processes. Operator and node prove to each other that they know the node's key.
 
 The key is never sent, and a response to one challenge is not valid for another. ``HELLO.details.authextra`` contains
 the operator's ``nonce`` and the requested ``role``. CHALLENGE contains a text with both nonces, and the node's proof.
@@ -25,7 +25,7 @@ from .providers import AuthProvider
 NONCE_SIZE: Final = 32
 """The size of a nonce in bytes."""
 MAX_TEXT_LENGTH: Final = 200
-"""The maximum length of an authid, a role and a nonce, in characters."""
+"""The maximum length of an authid, role or nonce, in characters."""
 ROUTER_SIDE: Final = "router"
 OPERATOR_SIDE: Final = "operator"
 
@@ -80,7 +80,7 @@ class OperatorMethod:
 
 
 def _read(text: str) -> dict[str, Any]:
-    """Return the content of a challenge; empty if it is not a JSON object."""
+    """Parse the text of a challenge. Return an empty dictionary if it is not a JSON object."""
     try:
         given = json.loads(text)
     except ValueError:

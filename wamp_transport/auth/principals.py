@@ -44,7 +44,7 @@ class Lookup:
 
 
 class TicketCheck(Protocol):
-    """A checker for tickets."""
+    """A check that decides whether a ticket is valid for a principal."""
 
     @property
     def is_slow(self) -> bool:
@@ -123,7 +123,7 @@ class Principals(Protocol):
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
         """Return a principal of a realm as a model for challenges to unknown clients; None if there is none.
 
-        The same ``choice`` returns the same principal, as long as the principals do not change.
+        The number ``choice`` selects the principal. It always selects the same one, until the principals change.
         """
         ...
 

@@ -18,11 +18,11 @@ _PROHIBITED = (
 
 
 MAX_CHARACTERS: Final = 1024
-"""Characters of the longest text that is normalized. Python's ``normalize`` takes quadratic time for some text."""
+"""The maximum length of the text, in characters. Python's ``normalize`` takes quadratic time for some text."""
 
 
 def saslprep(text: str) -> str:
-    """Return ``text`` normalized as a query: code points that are unassigned in Unicode 3.2 are allowed.
+    """Normalize ``text`` as a query string (RFC 3454), which can contain code points that Unicode 3.2 does not assign.
 
     Raises ValueError for characters that the profile prohibits, and for text that is too long.
     """

@@ -8,7 +8,7 @@ as follows:
 - User names are not escaped.
 - With Argon2, the password is not normalized, and the key is the base64 text of the hash instead of the hash.
 
-So keys derived with Argon2 are valid for only one variant. The name of the key derivation function shows which:
+Therefore, keys derived with Argon2 are valid for only one variant. The name of the key derivation function shows which:
 ``argon2id13`` for the specification, ``argon2id-13`` for the dialect. Keys derived with ``pbkdf2`` are valid for both.
 
 Section of the specification: Advanced Profile, "Salted Challenge Response Authentication"; RFC 5802, RFC 7677.
@@ -142,7 +142,7 @@ def _prepared(authid: str) -> str:
     try:
         return saslprep(authid)
     except ValueError:
-        # It is not normalized if it is prohibited or too long. The client sent it in its HELLO, so both sides know it.
+        # SASLprep does not allow this authid, or it is too long. Both sides can use it unchanged: it was sent in HELLO.
         return authid
 
 

@@ -20,7 +20,7 @@ KEYLEN: Final = 32
 """The length of a derived key in bytes."""
 
 SECRET_PLACES: Final = ((TICKET.name, "principals", "ticket"), (WAMPCRA.name, "users", "secret"))
-"""The places that can contain secrets: the method, the key of its list of principals, and the attribute."""
+"""The places in ``auth`` that can contain secrets: the method, the key for its principals, and the attribute."""
 
 Place = tuple[str, str, str, str]
 """The keys that lead from ``auth`` to a secret: method, list, authid and attribute."""
@@ -38,7 +38,7 @@ def sealed(auth: Any, hash_ticket: Callable[[str], str], new_salt: Callable[[], 
     """Return ``auth`` with each clear-text secret replaced with a hash or a derived key. This is slow on purpose.
 
     If a principal has a salt, iterations and keylen, they are used for its derived key. Otherwise, a new salt and the
-    default numbers are used. Clients receive these parameters with the challenge.
+    default iterations and keylen are used. Clients receive these parameters with the challenge.
     """
     kept = copy.deepcopy(auth)
     for method, listed, authid, attribute in in_the_clear(auth):

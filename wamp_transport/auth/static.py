@@ -21,7 +21,7 @@ from .ticket import DelayedTickets, PlainTickets
 Hashed = Callable[[tuple[str, ...]], TicketCheck]
 """A function that returns a checker for tickets, given their hashes.
 
-Without hashes, it returns a checker that accepts no ticket and takes as long as with one hash.
+Without hashes, it returns a checker that accepts no ticket, but takes as long as a checker for one hash.
 """
 
 

@@ -40,8 +40,8 @@ class PlainTickets:
 class DelayedTickets:
     """The clear-text tickets of a principal, if other principals of the service have hashed tickets.
 
-    A check takes as long as with a hash, so that its duration does not show which principals exist. ``delay`` is a slow
-    checker that accepts no ticket.
+    A check takes as long as for a hashed ticket, so that its duration does not show which principals exist. ``delay``
+    is a slow checker that accepts no ticket.
     """
 
     tickets: TicketCheck

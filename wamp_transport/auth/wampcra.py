@@ -61,6 +61,6 @@ def sign(key: str, challenge: str) -> str:
 
 
 def is_signature(keys: tuple[str, ...], challenge: str, signature: str) -> bool:
-    """Return whether any of the keys made the signature. The comparison takes constant time."""
+    """Return whether the signature was made with one of the keys. The comparison takes constant time."""
     given = signature.encode("utf-8", "replace")
     return any([hmac.compare_digest(sign(key, challenge).encode(), given) for key in keys])

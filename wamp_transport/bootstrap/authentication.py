@@ -107,7 +107,7 @@ class Authentication:
     def admit_operators(self, key: str) -> None:
         """Accept operators on all services, with any role, including ``trusted``.
 
-        Operators prove that they know ``key``.
+        Operators must prove that they know ``key``.
         """
         self._operators = OperatorMethod(key, self.world)
 
@@ -258,14 +258,17 @@ class ServiceLogins:
         self._principals = {name: principals for name, (principals, _) in built.items()}
 
     def is_still_allowed(self, authmethod: str, authprovider: str, authid: str, authrole: str) -> bool:
-        """Return whether the current methods still allow this login, as far as the configuration alone shows it."""
+        """Return whether the current methods can still allow this login.
+
+        Only the configuration is checked. Principals from other sources are assumed to exist.
+        """
         if authmethod in self._django:
             return True  # the session watch ends sessions of Django's users
         if authprovider == AuthProvider.COOKIE:
             return any(may_exist(each, authid, authrole) for each in self._principals.values())
         principals = self._principals.get(BY_WIRE_NAME[authmethod].name)
         if principals is None or principals.provider != authprovider:
-            return False  # a principal of another source can have the same name
+            return False  # a principal from another source can have the same name
         return may_exist(principals, authid, authrole)
 
 
@@ -280,7 +283,7 @@ def may_exist(principals: Principals, authid: str, authrole: str) -> bool:
 def _hashed_tickets(hashes: tuple[str, ...]) -> HashedTickets:
     """Return a checker for tickets, given their hashes in the configuration.
 
-    A hash with an unknown algorithm is logged. No ticket matches it.
+    If the algorithm of a hash is unknown, log an error. No ticket matches this hash.
     """
     for each in hashes:
         try:

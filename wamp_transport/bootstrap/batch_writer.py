@@ -20,7 +20,7 @@ LOG_INTERVAL_SECONDS: Final = 60.0
 class BatchWriter(Generic[Item]):
     """A queue of items and the task that writes them, in batches and in order. It belongs to one event loop.
 
-    ``name`` describes the items in the log ("events of histories"). ``write`` writes a batch. If it raises
+    ``name`` describes the items in the log, such as "events of histories". ``write`` writes a batch. If it raises
     DatabaseError, the batch is retried at the next :meth:`flush`. After any other exception, the batch is dropped. The
     queue holds up to ``max_items`` items with a total of ``max_bytes``. Further items are dropped, counted and logged.
     If ``is_eager``, items are written as soon as they are queued, not only at each :meth:`flush`.

@@ -21,11 +21,14 @@ from .cookies import CookieStores
 logger = logging.getLogger(__name__)
 
 IsStillAllowed = Callable[[str, str, str, str], bool]
-"""A function that returns whether the configuration still allows a login: ``(method, provider, authid, role)``."""
+"""A function that returns whether the configuration still allows a login.
+
+It is called with ``(method, provider, authid, role)``.
+"""
 
 
 class CookieLogins(NodeObserver):
-    """The reader and writer of the logins in a node's cookie stores.
+    """The logins in a node's cookie stores.
 
     It also observes the node, and deletes the login of a client that logs out or is logged out.
     """
@@ -37,7 +40,7 @@ class CookieLogins(NodeObserver):
         self._tasks: set[asyncio.Task[None]] = set()
 
     def configure(self, services: Iterable[PathService]) -> None:
-        """Set the services. Logins are stored only for services that have the authentication method ``cookie``."""
+        """Store and accept logins only for those of ``services`` that have the authentication method ``cookie``."""
         self._allowed = {each.key for each in services if COOKIE.name in service_options(each).authmethods}
 
     def watch(self, node: Node) -> None:

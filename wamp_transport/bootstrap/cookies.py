@@ -29,7 +29,7 @@ class CookieStores(ConfigurationPart):
     A store is opened when the first service needs it, and closed when no service uses it. Expired records are deleted
     at intervals.
 
-    ``trackers`` maps the key of each service with a cookie to its tracker.
+    ``trackers`` contains the cookie tracker of each service that has one, by the key of the service.
     """
 
     name = "cookies"
@@ -37,9 +37,9 @@ class CookieStores(ConfigurationPart):
     def __init__(self) -> None:
         self._stores: dict[Hashable, AsyncCookieStore] = {}
         self._prepared: dict[Hashable, AsyncCookieStore] = {}
-        """The new stores for a configuration that can still be refused.
+        """The new stores for a configuration that is being prepared and can still be refused.
 
-        A store opens its file only when it is used, so these stores have not opened theirs.
+        Their files are not open yet, because a store opens its file when it is first used.
         """
         self.trackers: dict[str, CookieTracker] = {}
         self._unpurged: list[AsyncCookieStore] = []
@@ -73,9 +73,9 @@ class CookieStores(ConfigurationPart):
                 store.close()
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Delete the expired records of new stores if they are files or have the option ``purge_on_startup``.
+        """Delete the expired records of each new store that is a file or has the option ``purge_on_startup``.
 
-        This opens the files of the new stores.
+        As a side effect, the files of new stores are opened.
         """
         for place, store in list(self._stores.items()):
             if store in self._unpurged:

@@ -26,7 +26,7 @@ WRITE_INTERVAL_SECONDS: Final = 0.25
 """The interval between two writes of queued events."""
 
 BATCHES_PER_TRIM: Final = 200
-"""The number of batches between deletions of events that exceed a history's limits."""
+"""The number of batches that are written between two deletions of events that exceed a history's limits."""
 
 MAX_QUEUED_EVENTS: Final = 100_000
 """The maximum number of queued events. Further events are dropped, counted and logged."""

@@ -24,8 +24,8 @@ CHANGED_LOGINS: Final = "the logins of this service have changed: log in again"
 class LoginsPart(ConfigurationPart):
     """The part for logins.
 
-    It closes sessions that the new configuration does not allow, and pending logins at services whose methods have
-    changed.
+    It closes sessions that the new configuration does not allow. It also aborts pending logins at services whose
+    methods have changed.
     """
 
     name = "logins"
@@ -95,7 +95,7 @@ class FunctionsPart(ConfigurationPart):
         self._functions = functions
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Log the functions that cannot be used. The roles that name them are denied everything."""
+        """Log the functions that cannot be used. All actions are denied to the roles that use them."""
         for fault in await asyncio.to_thread(lambda: list(self._functions.faults(new))):
             logger.error("%s", fault)
 

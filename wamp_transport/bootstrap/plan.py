@@ -69,14 +69,14 @@ class ConfigurationPart(Protocol):
 
 
 class PartsBehind(Exception):
-    """Some parts failed to apply a configuration and will be retried. The other parts have applied it."""
+    """Raised if some parts fail to apply a configuration. They are retried later. The other parts have applied it."""
 
     def __init__(self, failures: Iterable[tuple[ConfigurationPart, Exception]]) -> None:
         super().__init__("; ".join(f"{part.name}: {text_of(error)}" for part, error in failures))
 
 
 class PlanRunner:
-    """The runner that applies configurations to a list of parts and records which parts are behind.
+    """A runner that applies configurations to a list of parts, and records which parts have failed to apply the latest.
 
     The order of the list matters; see :class:`ConfigurationPart`.
     """
@@ -111,8 +111,8 @@ class PlanRunner:
     async def retry(self) -> None:
         """Retry the parts that are behind. Raises PartsBehind if some still fail.
 
-        A part can depend on earlier parts, as histories depend on the router's realms. So when a part recovers, all
-        later parts are applied again.
+        A part can depend on earlier parts, as histories depend on the router's realms. Therefore, when a part recovers,
+        the configuration is applied again to all later parts.
         """
         if self._wanted is None or not self.behind:
             return
@@ -125,7 +125,7 @@ class PlanRunner:
                 await self._apply(part, self._wanted, failures)
                 has_recovered = has_recovered or part not in failures
             else:
-                failures.pop(part, None)  # only the unneeded preparation failed; the configuration is applied already
+                failures.pop(part, None)  # this part has applied the configuration already, without this preparation
         self._finish(failures)
 
     def close(self) -> None:
@@ -178,8 +178,9 @@ class PlanRunner:
 
 
 async def failure_of(work: Callable[[], Awaitable[None]], seconds: float) -> Exception | None:
-    """Await ``work()``. Return its exception, or None if it succeeds. After ``seconds``, cancel it and return a
-    TimeoutError.
+    """Await ``work()`` and return its exception, or None if it succeeds.
+
+    If it takes longer than ``seconds``, cancel it and return a TimeoutError.
     """
     limit = asyncio.timeout(seconds)
     try:

@@ -64,7 +64,7 @@ class Runtime:
 
     @property
     def problem(self) -> str:
-        """The reason why the newest configuration is not completely applied; empty if it is."""
+        """The reason why the newest configuration is not completely applied; empty if there is none."""
         return "" if self._watcher is None else self._watcher.problem
 
     async def start(self) -> StartedNode:
@@ -81,7 +81,7 @@ class Runtime:
         await asyncio.gather(*ending, return_exceptions=True)
         if self.started is not None:
             await self.started.stop()
-        await wait_for_jobs(FORGET_SECONDS)  # otherwise a late report could be written after its deletion
+        await wait_for_jobs(FORGET_SECONDS)  # otherwise a late report could be written after the deletion
         if self._tasks:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._store_report(nodes.forget, self.name), FORGET_SECONDS)

@@ -37,13 +37,13 @@ MAX_QUEUED_SIGNALS: Final = 10_000
 """The maximum number of queued signals. Further signals are dropped, counted and logged."""
 
 MAX_QUEUED_BYTES: Final = 16 * 1024 * 1024
-"""The maximum size of the queued signals. Clients can send authids of any length."""
+"""The maximum size of the queued signals, which is limited because clients can send authids of any length."""
 
 MAX_BATCH_SIGNALS: Final = 100
 """The number of signals after which the thread closes its old database connections."""
 
 SIGNAL_OVERHEAD_BYTES: Final = 1_000
-"""The approximate size of a signal without its texts."""
+"""The approximate size of a signal without the text in its arguments."""
 
 SLOW_RECEIVER_SECONDS: Final = 1.0
 """A warning is logged if the receivers of one signal take longer than this."""
@@ -56,7 +56,10 @@ UserKey = Callable[[int], str | None]
 
 
 class Signals(NodeObserver):
-    """The sender of a node's signals. Call its methods on the node's event loop. Only :meth:`close` waits."""
+    """An observer that sends a node's signals. Call its methods on the node's event loop.
+
+    Only :meth:`close` waits for the receivers.
+    """
 
     def __init__(self) -> None:
         self._user_key: UserKey = lambda _: None

@@ -60,7 +60,7 @@ class MappingSource:
         self.mapping = mapping
 
     def revision(self) -> Hashable:
-        """Return a constant."""
+        """Return a constant, because the settings do not change."""
         return "settings"
 
     def load(self) -> Configuration:
@@ -71,7 +71,7 @@ class MappingSource:
 class DatabaseSource:
     """The configuration in the database.
 
-    If the database is empty, a default configuration is used in DEBUG mode. Without DEBUG, no path is served.
+    If the database contains no configuration, a default is used in DEBUG mode. Otherwise, no path is served.
     """
 
     has_endpoint = False

@@ -79,7 +79,7 @@ class StartedNode:
         self._handlers = AppHandlers(self.node, app_settings().handler_threads, self._identities.session_watch.user_of)
         self._cookies = cookies
         self.mounts = Mounts(self.node, cookies)
-        # The order matters. Parts that restrict come first: logins, permissions and paths. Each is applied without
+        # The order matters. Parts that restrict come first: logins, permissions and paths. They are applied without
         # waiting. Parts that wait for a disk, the database or the network follow, because their failure or delay must
         # not keep sessions open that are no longer allowed. A part comes after the parts on which it depends: cookie
         # stores after the mounts that use them, histories and handlers after the router's realms.

@@ -19,8 +19,9 @@ Result = TypeVar("Result")
 DATABASE_THREADS: Final = 2
 """The number of database threads. Each keeps one connection to each database.
 
-More threads would take time from the event loop without doing more work. With 8 threads, a storm of logins by stored
-principals slowed calls of other sessions from 2 to 50 ms, at the same rate of logins (``make bench-logins``).
+More threads would take time from the event loop without doing more work. With 8 threads, many simultaneous logins of
+stored principals slowed down calls of other sessions from 2 to 50 ms, and the logins were not faster (``make
+bench-logins``).
 """
 
 MAX_QUEUED_DATABASE_JOBS: Final = 2_000
@@ -42,7 +43,7 @@ FUNCTION_THREADS: Final = 8
 """The maximum number of the project's synchronous functions that run at the same time."""
 
 MAX_QUEUED_FUNCTIONS: Final = 1_000
-"""The maximum number of calls that are queued for these threads. Further calls fail immediately."""
+"""The maximum number of queued calls of functions. Further calls fail immediately."""
 
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, WorkerThreads] = WeakKeyDictionary()
 """The database threads of each event loop."""
@@ -84,7 +85,7 @@ async def in_thread(function: Callable[..., Result], *args: object, **kwargs: ob
     except WorkersClosed as error:  # the interpreter exits, for example for a reload in development
         task = asyncio.current_task()
         if task is not None:
-            task.cancel()  # otherwise the task would look like a failed one
+            task.cancel()  # otherwise the task would seem to have failed
             await asyncio.sleep(0)
         raise asyncio.CancelledError from error
 
@@ -99,7 +100,7 @@ async def wait_for_jobs(seconds: float) -> None:
 class Functions:
     """The functions that the configuration names by dotted path.
 
-    Coroutine functions run on the event loop. Other functions run in a thread pool for functions.
+    Coroutine functions run on the event loop. Other functions run in a separate thread pool.
     """
 
     def __init__(self) -> None:

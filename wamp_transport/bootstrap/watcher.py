@@ -18,10 +18,10 @@ POLL_SECONDS: Final = 0.5
 """The interval between checks for a new revision."""
 
 RETRY_SECONDS: Final = 1.0
-"""The delay of the first retry. It doubles with each further failure."""
+"""The delay before the first retry. It doubles with each further failure."""
 
 MAX_RETRY_SECONDS: Final = 30.0
-"""The maximum delay of a retry. A new revision is applied without delay."""
+"""The maximum delay before a retry. A new revision is applied without delay."""
 
 
 class ConfigurationWatcher:
@@ -43,7 +43,7 @@ class ConfigurationWatcher:
 
     @property
     def problem(self) -> str:
-        """The reason why the newest configuration is not completely applied; empty if it is."""
+        """The reason why the newest configuration is not completely applied; empty if there is none."""
         return self._problem or self._source_problem
 
     async def begin(self) -> None:
@@ -109,8 +109,8 @@ class ConfigurationWatcher:
     def _retry_later(self, error: Exception, message: str | None = None) -> None:
         """Schedule a retry.
 
-        Log ``message`` if the failure differs from the last one. For failures of parts, ``message`` is None, because
-        the plan has logged them.
+        Log ``message`` if the failure differs from the last one. If parts have failed, ``message`` is None, because the
+        plan has logged their failures.
         """
         self._delay = min(self._delay * 2 or RETRY_SECONDS, MAX_RETRY_SECONDS)
         self._retry_at = asyncio.get_running_loop().time() + self._delay

@@ -1,4 +1,4 @@
-"""Undocumented members of asgiref: the caller of a coroutine, and the threads and main loop of synchronous code."""
+"""Undocumented members of asgiref, for coroutines that synchronous code calls, and for its threads and main loop."""
 
 import asyncio
 from collections.abc import Iterator, MutableMapping
@@ -20,8 +20,9 @@ MEMBERS: Final = (
 )
 
 PROBLEM: Final = ASGIREF.problem(MEMBERS)
-"""The reason why this module cannot be used; empty if it can. The import raises no error, because commands that do not
-serve also import this module.
+"""The reason why this module cannot be used; empty if it can be used.
+
+Importing the module raises no error, because commands that run no server import it too.
 """
 
 

@@ -20,8 +20,9 @@ MEMBERS: Final = (
 )
 
 PROBLEM: Final = PYTHON.problem(MEMBERS)
-"""The reason why this module cannot be used; empty if it can. The import raises no error, because commands that do not
-serve also import this module.
+"""The reason why this module cannot be used; empty if it can be used.
+
+Importing the module raises no error, because commands that run no server import it too.
 """
 
 running_loop: Final[Callable[[], asyncio.AbstractEventLoop | None]] = getattr(
@@ -31,7 +32,7 @@ running_loop: Final[Callable[[], asyncio.AbstractEventLoop | None]] = getattr(
 
 
 def selector_of(loop: Any) -> BaseSelector | None:
-    """Return the selector of ``loop``; None if it has none, as for example a loop of uvloop."""
+    """Return the selector of ``loop``; None if it has none, such as a loop of uvloop."""
     selector = getattr(loop, "_selector", None)
     return selector if isinstance(selector, BaseSelector) else None
 
@@ -45,8 +46,8 @@ class LoopWithoutSockets(asyncio.BaseEventLoop):
     def __init__(self, selector: Any) -> None:
         super().__init__()
         self._selector = selector
-        # Asyncio runs timers early, by up to the clock resolution. A subclass can have a clock that tests set to an
-        # exact time, so no timer must run early.
+        # Asyncio can run timers early, by up to the clock resolution. No timer must run early here, because tests can
+        # set the clock of a subclass to an exact time.
         self._clock_resolution = 0.0
 
     def _write_to_self(self) -> None:
@@ -56,4 +57,4 @@ class LoopWithoutSockets(asyncio.BaseEventLoop):
         """Wake the loop, because it has new work. Any thread may call this. Subclasses override it."""
 
     def _process_events(self, event_list: list[Any]) -> None:
-        """Do nothing: without sockets there are no events."""
+        """Do nothing, because a loop without sockets has no I/O events."""

@@ -133,7 +133,7 @@ class DirectSocket(FileDescriptor):
     # Hot path: once per read and, for a slow peer, once per write.
 
     def startReading(self) -> None:
-        """Call ``doRead`` when the socket is readable."""
+        """Make the event loop call ``doRead`` whenever the socket is readable."""
         if self._is_read_directly:
             return
         loop = getattr(self.reactor, "_asyncioEventloop", None)
@@ -167,7 +167,7 @@ class DirectSocket(FileDescriptor):
         super().write(data)
 
     def startWriting(self) -> None:
-        """Write buffered bytes when the socket is writable."""
+        """Write the buffered bytes when the socket is writable."""
         self.is_writing = True
         super().startWriting()  # type: ignore[no-untyped-call]
 
@@ -183,10 +183,10 @@ class HttpChannel(HTTPChannel):
     """Twisted's HTTP parser with public names for its state."""
 
     header_size = property(attrgetter("_receivedHeaderSize"))
-    """The size of the current head in bytes, without its incomplete last line."""
+    """The size of the current request head in bytes, without its incomplete last line."""
 
     header_count = property(attrgetter("_receivedHeaderCount"))
-    """The number of header lines of the current head."""
+    """The number of header lines in the current request head."""
 
     is_handling_request = property(attrgetter("_handlingRequest"))
     """Whether a complete request is being handled."""
@@ -200,7 +200,7 @@ class HttpChannel(HTTPChannel):
         return hasattr(self, "_command")
 
     def read_without_producer(self) -> None:
-        """Disconnect the request from flow control, and resume reading."""
+        """Resume reading, and exclude the request from flow control from now on."""
         producer: Any = self._networkProducer
         producer.unregisterProducer()
         producer.resumeProducing()

@@ -1,6 +1,6 @@
 """Detection of slow consumers, which are peers for whom too many bytes are queued for too long.
 
-This module compares only sizes and times. It does not access sockets.
+This module only compares sizes and times. It does not access sockets.
 """
 
 from asyncio import TimerHandle
@@ -66,7 +66,7 @@ class SlowConsumerMonitor:
         self.is_congested = False
 
     def update_size(self, queued_bytes: int) -> None:
-        """Set the number of bytes queued for the peer, and compare it with the bounds. This can call the callbacks."""
+        """Update the number of bytes queued for the peer, and call a callback if it has crossed a bound."""
         bounds = self._bounds
         self._queued_bytes = queued_bytes
         if queued_bytes <= bounds.limit:

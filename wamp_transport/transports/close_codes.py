@@ -14,7 +14,7 @@ TOO_BIG: Final = 1009
 INTERNAL_ERROR: Final = 1011
 
 MAX_REASON_BYTES: Final = 123
-"""Maximum size of the text in a close frame, in octets."""
+"""The maximum size of the text in a close frame, in octets."""
 
 CODES: Final = {
     errors.PROTOCOL_VIOLATION: PROTOCOL_ERROR,

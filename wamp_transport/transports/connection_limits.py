@@ -10,7 +10,9 @@ IPV6_NETWORK_MASK: Final = (1 << 128) - (1 << 64)
 
 
 class ConnectionLimiter:
-    """A counter of the connections of a transport. Addresses are text; None means a Unix socket.
+    """A limiter that counts the open connections of a transport, and decides whether to refuse another one.
+
+    Addresses are strings. The address of a peer on a Unix socket is None.
 
     ``max_connections`` and ``max_per_address`` (None for no limit) can change while connections are open. The limit per
     address does not apply to the addresses in ``exempt``.
@@ -32,9 +34,9 @@ class ConnectionLimiter:
         return self.client_refusal(address)
 
     def client_refusal(self, address: str | None) -> str:
-        """Return the reason to refuse another client at ``address``, which can be behind a proxy; empty if accepted.
+        """Return the reason to refuse another connection for the client at ``address``; empty if it is accepted.
 
-        Only the limit per address is checked.
+        The client can be behind a proxy. Only the limit per address is checked.
         """
         limit = self.max_per_address
         if limit is None or address is None:
@@ -57,12 +59,12 @@ class ConnectionLimiter:
             self.release_client(address)
 
     def acquire_client(self, address: str) -> None:
-        """Count an open connection for the client at ``address`` as well, because a proxy forwards its request."""
+        """Count an open connection from a proxy for the client at ``address``, whose request the proxy forwards."""
         key = counting_key(address)
         self.by_address[key] = self.by_address.get(key, 0) + 1
 
     def release_client(self, address: str) -> None:
-        """Stop counting a connection for the client at ``address``."""
+        """Stop counting a connection that :meth:`acquire_client` has counted for the client at ``address``."""
         key = counting_key(address)
         remaining = self.by_address[key] - 1
         if remaining:

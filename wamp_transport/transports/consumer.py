@@ -26,7 +26,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 DIRECT_TRANSPORT = "wamp_transport.direct"
-"""Name of the ASGI scope extension that holds a :class:`DirectTransport`."""
+"""The name of the ASGI scope extension that contains a :class:`DirectTransport`."""
 
 
 class DirectTransport(ConnectionTransport, Protocol):
@@ -112,7 +112,7 @@ class WampConsumer(AsyncConsumer):  # type: ignore[misc]
 
 
 class AsgiTransport:
-    """A transport over ASGI events. It queues messages up to a limit, and a task sends them."""
+    """A transport that uses ASGI events. It queues messages up to a limit, and a task sends them."""
 
     def __init__(self, send: Send, *, is_binary: bool, has_close_codes: bool) -> None:
         self._send = send
@@ -201,7 +201,7 @@ class AsgiTransport:
 
 
 def acceptance(agreement: Agreement, scope: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the ASGI event that accepts a handshake. It sets the cookie of a new client."""
+    """Return the ASGI event that accepts a handshake. For a new client, the event also sets a cookie."""
     event = {"type": "websocket.accept", "subprotocol": agreement.subprotocol}
     visitor: Visitor | None = scope.get(VISITOR)
     return event if visitor is None or visitor.set_cookie is None else {**event, "headers": visitor.headers}

@@ -26,8 +26,9 @@ VISITOR: Final = "wamp_transport.visitor"
 """The key of the :class:`Visitor` in the ASGI scope of a handshake."""
 
 MAX_COOKIES_CHECKED: Final = 4
-"""Maximum number of cookies with the same name that are looked up. Browsers send several if they were set for several
-paths.
+"""The maximum number of cookies with the same name that are looked up.
+
+Browsers send several cookies if they were set for several paths.
 """
 
 MAX_COOKIE_CHARACTERS: Final = 4096
@@ -39,7 +40,7 @@ _BETWEEN: Final = re.compile("[;,]")
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A client that is known by its cookie.
+    """A client that is recognized by its cookie.
 
     ``id`` is public. ``set_cookie`` is the value of the Set-Cookie header for a new client; None for a known one.
     """
@@ -64,9 +65,10 @@ class CookieTracker:
         self._is_warned = False
 
     async def admit(self, scope: Mapping[str, Any]) -> Visitor | Refusal | None:
-        """Return the client of a handshake; a new client gets a cookie. Return a refusal if the store fails.
+        """Identify the client of a handshake by its cookie, or create a cookie for a new client.
 
-        Return None if the server cannot set cookies, because each connection would be a new client.
+        Return a refusal if the store fails. Return None if the server cannot set cookies, because each connection would
+        count as a new client.
         """
         settings = self._settings
         if not can_answer(scope):
@@ -114,7 +116,7 @@ def connections_of(id: str, connections: Iterable[Connection]) -> list[Connectio
 async def log_out(store: AsyncCookieStore, id: str, connections: Iterable[Connection]) -> None:
     """Delete the cookie of a client that is logged out, and close its other ``connections``.
 
-    They are closed even if the store raises CookieStoreError.
+    The connections are closed even if the store raises CookieStoreError.
     """
     try:
         await store.forget(id)
@@ -130,7 +132,7 @@ def client_of(connection: Connection) -> str | None:
 
 
 def cookies_named(name: str, scope: Mapping[str, Any]) -> list[str]:
-    """Return the values of the cookies called ``name``, without values that no service can have set."""
+    """Return the values of the first cookies called ``name``. Values that no service can have set are left out."""
     return list(dict.fromkeys(_values(name, scope)))[:MAX_COOKIES_CHECKED]
 
 
@@ -138,7 +140,7 @@ def _values(name: str, scope: Mapping[str, Any]) -> Iterator[str]:
     for header, content in scope.get("headers", ()):
         if header.lower() != b"cookie":
             continue
-        # Servers join several headers with a comma.
+        # Some servers join several Cookie headers with a comma.
         for pair in _BETWEEN.split(content.decode("latin-1")):
             key, _, value = pair.partition("=")
             value = value.strip()

@@ -1,7 +1,7 @@
 """The message encoders of WebSocket connections, by serializer.
 
-Connections with the same form of frames share an encoder, so that an event for many connections is framed and
-compressed once.
+Connections with the same serializer and compression share an encoder, so that an event for many connections is framed
+and compressed only once.
 """
 
 import zlib

@@ -12,13 +12,13 @@ from typing import Any, Final
 from ..compat.asyncio import selector_of
 
 STAY_AWAKE_AFTER: Final = 4
-"""Number of consecutive short waits after which the loop polls."""
+"""The number of short waits in succession after which the loop begins to poll."""
 
 MAX_SHORT_WAITS: Final = 8
 """Upper bound of the counter of short waits. A long wait subtracts ``STAY_AWAKE_AFTER``.
 
-As a result, the loop polls only if four of five waits are short. This is so while peers respond to each other, but not
-if messages arrive at random times.
+As a result, the loop polls only if four of five waits are short. This is the case while peers respond to each other,
+but not if messages arrive at random times.
 """
 
 
@@ -53,9 +53,9 @@ def enable_busy_poll(loop: Any, seconds: float) -> bool:
 
 
 class BusyPoll:
-    """A ``select`` that polls for up to ``seconds`` before it sleeps, if most of the last waits were not longer.
+    """A ``select`` that polls for up to ``seconds`` before it sleeps, if most of the recent waits were that short.
 
-    To sleep and wake up takes longer than the router needs for a whole call. If peers respond within ``seconds``, as
+    Sleeping and waking up takes longer than the router needs for a whole call. If peers respond within ``seconds``, as
     services on the same host do, polling saves a third of the latency for about the same CPU time.
 
     The loop does not poll after a turn that took more than half of ``seconds``. While the process sleeps, more messages

@@ -38,7 +38,7 @@ UNUSUAL: Final = frozenset({b"content-length", b"transfer-encoding", b"expect", 
 
 
 class UpgradeRequest(Struct, gc=False):
-    """A valid request for a WebSocket.
+    """A valid request to open a WebSocket.
 
     ``path`` and ``query`` are percent-encoded, as received. ``headers`` contains all headers in order, with unique
     lower-case names. ``subprotocols`` are in the client's order. ``rest`` contains the bytes after the request.

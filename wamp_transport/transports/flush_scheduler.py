@@ -1,7 +1,7 @@
-"""Flush write buffers at the end of each turn of the event loop, in slices if there are many.
+"""Flush write buffers at the end of each turn of the event loop.
 
-An event for ten thousand subscribers causes ten thousand writes to sockets. Between slices, the loop serves other
-peers.
+If there are many buffers, they are flushed in slices, and the loop serves other peers between the slices. For example,
+an event for ten thousand subscribers causes ten thousand writes to sockets.
 """
 
 import logging
@@ -14,13 +14,13 @@ from .event_loop import call_at_end_of_turns
 logger = logging.getLogger(__name__)
 
 MAX_PEERS_PER_TURN: Final = 256
-"""Maximum number of peers that are flushed at the end of a turn without slices."""
+"""The maximum number of peers that are flushed together. If there are more, they are flushed in slices."""
 
 SLICE_SECONDS: Final = 0.005
-"""Minimum duration of a slice in seconds."""
+"""The minimum time for a slice, in seconds."""
 
 PEERS_PER_CLOCK_CHECK: Final = 16
-"""Number of peers in a slice that are flushed between two checks of the time."""
+"""The number of peers in a slice that are flushed between two checks of the time."""
 
 
 class Loop(Protocol):
@@ -37,8 +37,8 @@ class Flushable(Protocol):
     def flush(self) -> bool:
         """Send the collected bytes.
 
-        Return whether this can have given the loop new work, so that it must not wait for I/O yet. This is not the case
-        if all bytes were passed directly to the operating system.
+        Return True if this can have given the event loop new work, so that it must not wait for I/O yet. Return False
+        if it has not, for example because all bytes were passed directly to the operating system.
         """
         ...
 
@@ -46,8 +46,8 @@ class Flushable(Protocol):
 class FlushScheduler:
     """A scheduler that flushes each peer at most once per turn of the loop.
 
-    The bytes stay in the peers' own buffers, so their order is kept for each peer. If there is a backlog and only a few
-    peers are scheduled after it, these are flushed first.
+    The bytes stay in the peers' own buffers, so their order is kept for each peer. Peers that could not be flushed in
+    one turn form a backlog. If only a few peers are scheduled in a later turn, they are flushed before the backlog.
 
     :meth:`end_turn` runs at the end of each turn if the loop supports this (``_has_turn_hook``). Otherwise, it runs in
     the next turn.
@@ -115,7 +115,7 @@ class FlushScheduler:
         """
         backlog, time = self._backlog, self._loop.time
         begin = time()
-        # A slice takes at least as long as all other work since the last slice. Otherwise, events of a peer that
+        # A slice takes at least as long as all other work since the last slice. Otherwise, events from a peer that
         # publishes without a pause would be read faster than they are sent.
         end = begin + max(SLICE_SECONDS, begin - self._ended if backlog else 0.0)
         if len(fresh) > MAX_PEERS_PER_TURN:

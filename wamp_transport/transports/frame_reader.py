@@ -14,13 +14,17 @@ from websockets.speedups import apply_mask
 from .frames import BINARY, COMPRESSED, TEXT, whole_masked_frame
 
 FRAMES_PER_TURN: Final = 128
-"""Maximum number of frames of one peer that are read before other peers are served."""
+"""The maximum number of frames from one peer that are read before other peers are served."""
 
 LARGE_FRAME_BYTES: Final = 8 * 1024
-"""Size in bytes from which frames are unmasked without a copy, and not parsed again with every piece that arrives."""
+"""The size in bytes from which a frame is *large*.
+
+The payload is then unmasked without copying it first. While the frame is incomplete, it is not parsed again for each
+piece that arrives.
+"""
 
 LARGE_MESSAGE_BYTES: Final = 128 * 1024
-"""Size in bytes above which a compressed message uses up a whole turn of the loop. It is the decompressed size."""
+"""The decompressed size in bytes above which a compressed message uses up the peer's turn of the event loop."""
 
 
 class NextStep(Enum):
@@ -39,7 +43,7 @@ class NextStep(Enum):
     """:meth:`FrameReader.interrupt` was called: check the state of the connection before reading on."""
 
 
-WAIT, FALLBACK, YIELD, STOP = NextStep  # reading a short frame is faster than looking up a member of an enum
+WAIT, FALLBACK, YIELD, STOP = NextStep  # looking up a member of an enum takes longer than reading a short frame
 
 
 class FrameReader:
@@ -73,12 +77,13 @@ class FrameReader:
         and negative if there are enough bytes.
         """
         self.frames_left = FRAMES_PER_TURN
-        """The number of the peer's frames that may still be read in this turn. The owner sets it when a turn
-        begins, and decrements it for frames that the fallback reads.
+        """The number of frames that may still be read in this turn. The owner of the reader sets it when a turn begins,
+        and decrements it for frames that the fallback reads.
         """
         self.incomplete_since = 0.0
-        """The time at which an incomplete message was first seen; 0 if there is none. The owner sets it, and a complete
-        message resets it.
+        """The time at which an incomplete message was first seen; 0 if there is none.
+
+        The owner of the reader sets it, and a complete message resets it.
         """
         self.next_step = WAIT
         """The next step for the remaining bytes of the last :meth:`read`. Not valid if no bytes remain."""

@@ -12,11 +12,14 @@ from websockets.speedups import apply_mask
 
 TEXT: Final = 0x81
 BINARY: Final = 0x82
-"""First byte of a frame that is a complete message: the final bit is set, and the extension bits are not."""
+"""``TEXT`` and ``BINARY`` are the first bytes of frames that are a complete message.
+
+The final bit is set, and the extension bits are not.
+"""
 
 FINAL: Final = 0x80
 COMPRESSED: Final = 0x40
-"""Bit in the first byte of a compressed message; RFC 7692, section 6."""
+"""The bit in the first byte of a message that marks it as compressed; RFC 7692, section 6."""
 
 WHOLE: Final = frozenset({TEXT, BINARY, TEXT | COMPRESSED, BINARY | COMPRESSED})
 """The first bytes of frames that are a complete message."""
@@ -41,8 +44,8 @@ def binary_frame(payload: bytes) -> bytes:
 def message_frames(first: int, payload: bytes, *, size: int = 0, make_mask: Callable[[], bytes] | None = None) -> bytes:
     """Return a message as frames with at most ``size`` octets of payload each; as one frame if ``size`` is 0.
 
-    ``first`` is the first octet that the message has as a single frame. ``make_mask`` is called for each frame. If it
-    is None, frames are not masked.
+    ``first`` is the first octet that a single frame with the whole message would have. ``make_mask`` is called for each
+    frame. If it is None, frames are not masked.
     """
     size = size or len(payload) or 1
     frames: list[bytes] = []
@@ -57,7 +60,7 @@ def message_frames(first: int, payload: bytes, *, size: int = 0, make_mask: Call
 
 
 class MessageFramer:
-    """A framer for the messages of one connection, if the connection cannot share its frames with others.
+    """A framer for the messages of a connection that cannot share its frames with other connections.
 
     ``write`` is called with the frames of each message. ``compress`` is called with each payload if compression was
     agreed, and ``make_mask`` for each frame if frames are masked. ``max_payload`` is the maximum payload of a frame in
@@ -107,15 +110,15 @@ def _head(first: int, size: int, masked: int = 0) -> bytes:
 
 TEXT_HEADS: Final = [_head(TEXT, size) for size in range(LENGTH_16)]
 BINARY_HEADS: Final = [_head(BINARY, size) for size in range(LENGTH_16)]
-"""The heads of short messages, indexed by payload size."""
+"""``TEXT_HEADS`` and ``BINARY_HEADS`` contain the frame headers of short messages, indexed by payload size."""
 
 
 def whole_masked_frame(data: bytes, start: int) -> tuple[int, int] | None:
-    """Return the positions at which the payload of the frame at ``start`` begins and ends; None if it is not common.
+    """Return the positions at which the payload of the frame at ``start`` begins and ends.
 
-    A common frame is a complete, masked text or binary message with a minimally encoded length. It has no extension
-    bits except the compression bit. If the frame is incomplete, the end lies beyond ``data``. The mask is in the four
-    bytes before the payload.
+    Return None if there is no common frame. A common frame is a complete, masked text or binary message with a
+    minimally encoded length. It has no extension bits except the compression bit. If the frame is incomplete, the end
+    lies beyond ``data``. The mask is in the four bytes before the payload.
     """
     available = len(data) - start
     if available < 6 or data[start] not in WHOLE:

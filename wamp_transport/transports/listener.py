@@ -13,8 +13,8 @@ from ..config.transport import DEFAULT_MAX_CONNECTIONS, WebOptions
 class Listener:
     """A transport to open.
 
-    ``path`` is the absolute path of a Unix socket. ``config_path`` is the transport's place in the configuration, for
-    error messages.
+    ``path`` is the absolute path of a Unix socket. ``config_path`` is the transport's location in the configuration
+    and is used in error messages.
     """
 
     endpoint: TcpEndpoint | UnixEndpoint

@@ -72,12 +72,15 @@ def headers_of(scope: Mapping[str, Any]) -> dict[bytes, str]:
 
 
 def installed(names: Iterable[str]) -> tuple[str, ...]:
-    """Return those of ``names`` that are serializers whose libraries are installed."""
+    """Return the serializers among ``names`` whose libraries are installed."""
     return tuple(name for name in names if name in SERIALIZERS)
 
 
 def _choose(offered: Sequence[str], terms: HandshakeTerms) -> Agreement | Refusal:
-    """Return the first offered subprotocol that the service supports, in the client's order."""
+    """Choose the first subprotocol in the client's order that the service supports.
+
+    If there is none, choose JSON without a subprotocol if the service allows this. Otherwise, refuse the handshake.
+    """
     for name in offered:
         serializer = BY_SUBPROTOCOL.get(name)
         if serializer is not None and serializer.name in terms.serializers:

@@ -11,9 +11,9 @@ DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 SAME_ORIGIN = "same-origin"
 
 MAX_ORIGIN_CHARACTERS = 512
-"""Characters of the longest origin that is matched: a scheme, a host name of at most 253 characters and a port.
+"""The maximum length of an origin in characters. A host name has at most 253.
 
-A pattern with several ``*`` takes more than linear time for some text.
+Without a limit, matching a pattern with several ``*`` could take too long, because its time is not linear.
 """
 
 _NO_ORIGIN = re.compile(r"[\s,@]")
@@ -36,7 +36,7 @@ class OriginPolicy:
         self._patterns = [_compiled(pattern) for pattern in patterns if pattern not in (SAME_ORIGIN, "*")]
 
     def allows(self, origin: str | None, host: str | None, *, is_secure: bool) -> bool:
-        """Return whether a page from ``origin`` may connect. None means a request without an Origin header.
+        """Return whether a page from ``origin`` may connect. ``origin`` is None if the request has no Origin header.
 
         ``host`` is the Host header, and ``is_secure`` is true if the connection is known to use TLS. Both are used for
         ``same-origin`` only.

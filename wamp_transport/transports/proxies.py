@@ -20,7 +20,7 @@ _SECURE: Final = {"https": True, "wss": True, "http": False, "ws": False}
 
 Headers = Sequence[tuple[bytes, bytes]]
 Hop = Mapping[str, str]
-"""The request as one proxy received it. The keys are ``for``, ``proto``, ``host`` and ``port``; all are optional."""
+"""A request as one of the proxies received it. All keys are optional: ``for``, ``proto``, ``host`` and ``port``."""
 
 
 class TrustedProxies:
@@ -60,7 +60,7 @@ class Forwarded:
 
 
 def forwarded(headers: Headers, proxies: TrustedProxies) -> Forwarded:
-    """Parse the forwarding headers of a request from a trusted proxy. Ignores invalid values and never raises."""
+    """Parse the forwarding headers of a request from a trusted proxy. Invalid values are ignored and raise no error."""
     texts: dict[bytes, str] = {}
     for name, value in headers:
         if name == b"forwarded" or name.startswith(b"x-forwarded-"):
@@ -105,7 +105,7 @@ def parsed(text: str) -> IPv4Address | IPv6Address | None:
 def _outermost(hops: Sequence[Hop], proxies: TrustedProxies) -> Forwarded:
     """Return the request as the outermost trusted proxy received it.
 
-    The nearest proxy wrote the last hop. An earlier hop is used only if the sender in the next hop is a trusted proxy.
+    The nearest proxy wrote the last hop. An earlier hop is used only if the hop after it names a trusted proxy.
     """
     client: tuple[str, int] | None = None
     outermost: Hop = {}
@@ -139,7 +139,7 @@ def _host(host: str, port: str, is_secure: bool | None) -> str | None:
 def _x_hops(texts: Mapping[bytes, str]) -> list[Hop]:
     """Return the hops in ``X-Forwarded-*`` headers.
 
-    Each header is a list to which each proxy adds a value, or the single value of the last proxy.
+    Each header contains either a list to which each proxy appends a value, or a single value from the last proxy.
     """
     lists = {
         key: [part.strip() for part in texts.get(b"x-forwarded-" + key.encode(), "").split(",")]

@@ -34,12 +34,14 @@ class ReadGate:
         self._transport = transport
         self.reasons = NO_REASONS
         self.holds_input = False
-        """Whether bytes that were received before the pause must wait too. If ``OUTPUT`` is the only reason, they are
-        processed: they are few, and can contain the peer's reply to a close frame.
+        """Whether bytes that were received before the pause must wait too.
+
+        This is False if ``OUTPUT`` is the only reason. The bytes are few, and can contain the peer's reply to a close
+        frame.
         """
 
     def pause(self, reason: PauseReason) -> None:
-        """Stop reading for a reason."""
+        """Add a reason, and stop reading from the peer."""
         self._set(self.reasons | {reason})
         self._transport.pauseProducing()
 

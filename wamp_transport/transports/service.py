@@ -17,7 +17,10 @@ from .origins import OriginPolicy
 CHANGED: Final = "the service was removed, or its options for logins have changed"
 
 TLS_DETAILS: Final = "wamp_transport.tls"
-"""Name of the ASGI scope extension with details of TLS: ``channel_id`` and, if there is one, ``peer_cert``."""
+"""The name of the ASGI scope extension with the details of TLS.
+
+It contains ``channel_id`` and, for a client with a certificate, ``peer_cert``.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class WampService:
     def build(
         cls, node: Node, options: ServiceOptions, settings: WebSocketSection, cookies: CookieTracker | None = None
     ) -> "WampService":
-        """Return the service for its section in the configuration."""
+        """Build a service from its section in the configuration."""
         websocket = settings.options
         terms = HandshakeTerms(
             serializers=installed(settings.offered_serializers),
@@ -69,9 +72,9 @@ class WampService:
 
     @property
     def current_options(self) -> ServiceOptions | None:
-        """The options for new sessions; None if a newer configuration allows less than this service.
+        """The options for new sessions; None if a newer configuration removes the service or restricts its logins.
 
-        The configuration can change during a handshake, so read this at the end of the handshake.
+        The configuration can change during a handshake. Therefore, read this property at the end of the handshake.
         """
         return self.node.current_service(self.options)
 

@@ -1,7 +1,7 @@
 """Log the traffic of services with the option ``debug``: handshakes, frames without their payload, and closes.
 
-Each service has a logger below ``wamp_transport.traffic``. Only selected headers are logged, and the kind, length and
-flags of frames. Payloads, cookies, query strings and credentials are never logged.
+Each service has a logger below ``wamp_transport.traffic``. For a handshake, only selected headers are logged. For a
+frame, only its kind, length and flags are logged. Payloads, cookies, query strings and credentials are never logged.
 """
 
 import logging
@@ -50,7 +50,7 @@ def traffic_logger(service: PathService) -> logging.Logger:
 class Trace:
     """The log of one connection's traffic.
 
-    Its methods accept bytes as they are received and sent, so a frame can be split at any place.
+    Its methods accept bytes in the pieces in which they are received or sent, so a frame can be split anywhere.
     """
 
     def __init__(self, logger: logging.Logger, peer: str) -> None:
@@ -62,7 +62,7 @@ class Trace:
     def listen(self, protocol: Any) -> None:
         """Log the bytes that ``protocol`` receives from now on.
 
-        This replaces a method of this one object, so that tracing does not slow down other connections.
+        This replaces a method of this ``protocol`` only, so that tracing does not slow down other connections.
         """
         receive = protocol.dataReceived
 
@@ -83,7 +83,7 @@ class Trace:
         self._logger.info("%s is answered %s (%s)", self._peer, shown(first), shown_headers(headers))
 
     def received(self, data: bytes) -> None:
-        """Log the frames that begin in received bytes."""
+        """Parse bytes from the peer, and log the frames in them."""
         for brief in self._incoming.feed(data):
             self._logger.info("%s > %s", self._peer, brief)
 
@@ -97,12 +97,12 @@ class Trace:
         return log_and_write
 
     def sent(self, data: bytes) -> None:
-        """Log the frames that begin in sent bytes."""
+        """Parse bytes for the peer, and log the frames in them."""
         for brief in self._outgoing.feed(data):
             self._logger.info("%s < %s", self._peer, brief)
 
     def ended(self, was_clean: bool, code: int | None, reason: str | None) -> None:
-        """Log that the socket is closed."""
+        """Log that the socket was closed. ``was_clean`` is true after a close handshake."""
         how = "after a close" if was_clean else "without a close"
         self._logger.info("%s disconnected %s: %s %s", self._peer, how, code, shown((reason or "").encode()))
 

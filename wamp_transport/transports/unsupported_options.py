@@ -22,8 +22,9 @@ CONSUMER_OPTIONS: Final = frozenset(
 WAITING_SERVER_OPTIONS: Final = frozenset(
     {"outgoing_limit", "outgoing_grace_period", "outgoing_policy", "max_outgoing_size"}
 )
-"""Options that have an effect only under servers that wait for slow peers. Uvicorn and Hypercorn do, plain Daphne does
-not.
+"""Options that have an effect only under servers that wait for slow peers.
+
+Uvicorn and Hypercorn wait for them; plain Daphne does not.
 """
 
 IGNORED_OPTIONS: Final = frozenset({"enable_flash_policy", "flash_policy"})
@@ -54,5 +55,5 @@ def unsupported_by_path(configuration: Configuration, *, waits: bool = False) ->
 
 
 def describe_unsupported(configuration: Configuration, *, waits: bool = False) -> str:
-    """Return all unsupported options as one line of text; empty if there are none."""
+    """Return one line of text that lists all unsupported options; empty if there are none."""
     return "; ".join(f"{path}: {', '.join(names)}" for path, names in unsupported_by_path(configuration, waits=waits))

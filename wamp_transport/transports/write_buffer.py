@@ -1,7 +1,7 @@
-"""Collect the bytes for one peer during a turn of the event loop, and send them in one piece at its end.
+"""Collect the bytes for one peer during a turn of the event loop, and send them together at the end of the turn.
 
 The buffer is the producer of a Twisted transport. The transport calls ``pauseProducing`` when its own buffer is full,
-and ``resumeProducing`` when its buffer is empty again. For slow peers, the number of collected bytes is limited.
+and ``resumeProducing`` when its buffer is empty again. The number of collected bytes is limited if the peer is slow.
 """
 
 from collections.abc import Callable
@@ -52,7 +52,7 @@ class WriteBuffer:
     # Hot path: once per message written, and once per peer and turn of the loop.
 
     def write(self, data: bytes) -> None:
-        """Add complete frames. They are sent with the next flush."""
+        """Add complete frames, to be sent with the next flush."""
         frames = self._frames
         if not frames:
             # Only the first frame schedules the buffer. The buffer then stays scheduled, or blocked, until it has no

@@ -21,13 +21,13 @@ MAX_QUEUED_ENTRIES: Final = 5_000
 """The maximum number of queued entries. Further entries are dropped, counted and logged."""
 
 MAX_QUEUED_BYTES: Final = 8 * 1024 * 1024
-"""The maximum size of the queued entries. Clients can send authids of any length."""
+"""The maximum size of the queued entries, which is limited because clients can send authids of any length."""
 
 MAX_BATCH_ENTRIES: Final = 500
 """The maximum number of entries that are written in one transaction."""
 
 ENTRY_OVERHEAD_BYTES: Final = 500
-"""The approximate size of an entry without its texts."""
+"""The approximate size of an entry without its text columns."""
 
 CLOSE_SECONDS: Final = 2.0
 """The time limit for writing the queued entries when the node stops."""
@@ -38,7 +38,7 @@ PURGE_INTERVAL_SECONDS: Final = 3600.0
 GROUPING_COLUMNS: Final = ("kind", "realm", "authid", "authrole", "authmethod", "address", "reason")
 """The columns by which entries are grouped.
 
-Queued entries that are equal in these columns are stored as one entry, with their count and the detail of the first.
+Queued entries with equal values in these columns are stored as one entry, with their number and the first detail.
 """
 
 

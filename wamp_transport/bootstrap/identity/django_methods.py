@@ -46,7 +46,7 @@ class TokenPrincipals:
         return Principal(identity.role, identity.authid, identity.realm, identity.extra)
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
-        """Return None, because the challenge for a token is empty and so needs no model."""
+        """Return None, because challenges for tokens are empty and need no model."""
         return None
 
 
@@ -74,5 +74,5 @@ class SessionMethod:
         return Admit(realm, identity.authid, identity.role, DJANGO_SESSION.name, AuthProvider.DJANGO.value)
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
-        """Deny the login: this method sends no challenge, so an AUTHENTICATE message is not valid."""
+        """Deny the login, because AUTHENTICATE is not valid without a challenge."""
         return Deny()

@@ -34,7 +34,7 @@ Result = TypeVar("Result")
 
 
 class Unanswered(LoginDenied):
-    """The project's hooks did not return in time. The log contains the names of the slow hooks."""
+    """Raised if the project's hooks do not return in time. The log contains the names of the slow hooks."""
 
     def __init__(self) -> None:
         super().__init__(errors.UNAVAILABLE, "this login takes too long; try again later")

@@ -63,12 +63,12 @@ class GuardedAuthenticator:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def authenticate(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
-        """Return the next step of a login. During a lockout, deny the login without asking the inner authenticator."""
+        """Return the next step of a login. During a lockout, deny the login without calling the inner authenticator."""
         try:
             answer = await self._decide(request)
         except DatabaseBusy:
-            # This can happen before or after the secret is checked, with the same denial. So a client does not learn
-            # whether its secret was wrong from an attempt that was not counted.
+            # This can happen before or after the secret is checked. The denial is the same in both cases, because an
+            # attempt that was not counted must not show whether the secret was wrong.
             answer = Deny(errors.UNAVAILABLE, "too many logins at the same time; try again later")
         if isinstance(answer, LockedOut):
             self._audit.record("lockout", **self._columns(request))

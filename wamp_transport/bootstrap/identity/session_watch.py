@@ -35,7 +35,7 @@ Leave = Callable[[int, str, str], None]
 
 
 class SessionWatch:
-    """The watched sessions of a node, with their identities.
+    """The sessions of a node that are watched, and their identities.
 
     ``session_exists(session_id)`` returns whether the router has this session. ``leave`` closes a session.
     ``on_closed`` is called with the ID, the identity and a message for each session that the watch closes.
@@ -62,9 +62,9 @@ class SessionWatch:
 
     @property
     def mark(self) -> int | None:
-        """The number of the last change that was read.
+        """The number of the last change that was read; None while changes are not being read.
 
-        Get it before you query an identity, and pass it to :meth:`watch`.
+        Read it before you query an identity, and pass it to :meth:`watch`.
         """
         return self._seen
 

@@ -24,7 +24,7 @@ from ..threads import in_thread
 logger = logging.getLogger(__name__)
 
 MIN_LOOKUP_SECONDS: Final = 0.02
-"""The minimum duration of a lookup, so that clients cannot find out by timing whether a principal exists."""
+"""The minimum duration of a lookup. It prevents the response time from showing whether a principal exists."""
 
 SAMPLE_LIFETIME_SECONDS: Final = 60.0
 """The time for which sample credentials are cached. They are the models for challenges to unknown clients."""
@@ -68,7 +68,7 @@ class StoredPrincipals:
         self._models: dict[str | None, Models] = {}
 
     async def find(self, lookup: Lookup) -> Principal | None:
-        """Return the principal with this certificate, public key or authid, depending on the method.
+        """Find a principal by its certificate, public key or authid, depending on the method.
 
         If there is none, return None. For tickets, return a principal that accepts no ticket instead, so that the check
         takes the same time.
@@ -85,8 +85,8 @@ class StoredPrincipals:
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
         """Return a principal on which to model the challenge to an unknown client.
 
-        If there is no sample, return one with the parameters of newly created credentials. Return None if challenges of
-        the method have no parameters.
+        If there is no sample, return a principal with the parameters of newly created credentials. Return None if the
+        method's challenges contain no parameters.
         """
         models = self._models.get(realm)
         if models is not None and models.principals:

@@ -65,7 +65,7 @@ class Attempt:
 
 
 class Throttle:
-    """The counter of failed logins. It decides when a client is locked out."""
+    """A counter of failed logins that decides when a client is locked out."""
 
     def __init__(self) -> None:
         self._is_failure_logged = False
@@ -97,8 +97,8 @@ class Throttle:
     async def place_for(self, attempt: Attempt) -> AsyncIterator[None]:
         """Wait for a free place, then run the block, which is the attempt.
 
-        There are as many places as failures are allowed. With more concurrent attempts, an attacker could open many
-        connections and try a secret on each of them before the first failure is counted.
+        Without this wait, an attacker could open many connections and try a secret on each of them before the first
+        failure is counted.
         """
         counters = attempt.counters(is_trusted=False)
         if self._is_any_full(counters) and await self._run(self._is_trusted, attempt):
@@ -159,7 +159,10 @@ class Throttle:
 
 
 class AttemptQueue:
-    """The queue of attempts for one cache key. ``users`` is the number of attempts that are running or waiting."""
+    """The queue of login attempts for one cache key.
+
+    ``places`` is the number of attempts that can run at the same time. ``users`` counts running and waiting attempts.
+    """
 
     def __init__(self, places: int) -> None:
         self.places = asyncio.Semaphore(places)

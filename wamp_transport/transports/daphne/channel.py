@@ -24,10 +24,10 @@ MAX_HEADER_LINES: Final = 200
 """Maximum number of header lines of a request."""
 
 IDLE_SECONDS: Final = 60
-"""Seconds without data after which a connection is closed if ``client_timeout`` is not set."""
+"""The time without data, in seconds, after which a connection is closed if ``client_timeout`` is not set."""
 
 LINGER_SECONDS: Final = 1.0
-"""Seconds for which more input from a refused client is read and discarded, so that the client can read the reason."""
+"""The time in seconds for discarding more input from a refused client, so that the client can read the reason."""
 
 
 def is_host(values: Sequence[bytes], *, is_required: bool) -> bool:
@@ -51,8 +51,8 @@ def phrase(status: int) -> bytes:
 class LimitedChannel(HttpChannel):
     """Twisted's HTTP parser with the limits of a web transport.
 
-    The head of the first request must be complete within ``seconds``. The heads of later requests must be complete
-    within ``request_timeout`` after their first byte. Received bytes do not extend these times.
+    The head of the first request must be complete within ``seconds``. The head of a later request must be complete
+    within ``request_timeout`` after its first byte. These times are not extended when more bytes arrive.
     """
 
     maxHeaders = MAX_HEADER_LINES
@@ -85,7 +85,7 @@ class LimitedChannel(HttpChannel):
         LineReceiver.dataReceived(self, data)  # type: ignore[no-untyped-call]
 
     def lineReceived(self, line: bytes) -> None:
-        """Handle a line of a head, unless the head is too large."""
+        """Handle a line of a request head, or refuse the request if the head is too large."""
         if self._is_refused:
             return
         if self.header_size + len(line) > self.totalHeadersSize:
@@ -135,7 +135,7 @@ class LimitedChannel(HttpChannel):
         super().allHeadersReceived()  # type: ignore[no-untyped-call]
 
     def rawDataReceived(self, data: bytes) -> None:
-        """Handle bytes of a body, or bytes that arrive while the request before them is being handled."""
+        """Handle bytes of a body, or bytes that arrive while the previous request is still being handled."""
         if self._is_refused:
             return
         if not self.is_handling_request:

@@ -17,7 +17,7 @@ from ..encoders import deflated
 NAME: Final = "permessage-deflate"
 
 MIN_WINDOW_BITS, MAX_WINDOW_BITS = 9, 15
-"""Window sizes in bits that zlib supports for raw streams. The RFC also allows 8; such offers are declined."""
+"""The window sizes in bits that zlib supports for raw streams. The RFC also allows 8, but such offers are declined."""
 
 TRAILER: Final = b"\x00\x00\xff\xff"
 """The last bytes of a flushed block. A sender omits them, and the receiver adds them again."""
@@ -44,7 +44,7 @@ class DeflateParameters:
 
 
 def agree(offers: Iterable[Offer], settings: Deflate) -> DeflateParameters | None:
-    """Return the parameters for the first acceptable offer; None if there is none and messages are not compressed."""
+    """Return the parameters for the first acceptable offer; None if there is none. Messages are then not compressed."""
     for name, parameters in offers:
         if name == NAME and (accepted := _accept(parameters, settings)) is not None:
             return accepted

@@ -1,4 +1,4 @@
-"""The transport of a WAMP connection over a WebSocket of this product's server, without ASGI events."""
+"""The transport between a WebSocket of this product's server and a WAMP connection, without ASGI events."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,8 +36,10 @@ class DaphneTransport:
     write_buffer: WriteBuffer
 
     write: Callable[[bytes], None]
-    """A function that sends the bytes of an encoded message. It is an attribute for speed: if the bytes are complete
-    frames, it is the write buffer's own method.
+    """A function that sends the bytes of an encoded message.
+
+    It is an attribute instead of a method, to save a call: if the bytes are complete frames, it is the write buffer's
+    own method.
     """
 
     def __init__(self, protocol: Any) -> None:

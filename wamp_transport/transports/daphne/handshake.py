@@ -36,7 +36,10 @@ SOFTWARE: Final = f"wampnode/{__version__}"
 
 
 class HandshakeProtocol(WebSocketProtocol):
-    """Daphne's WebSocket protocol with the options of a configured service. Other paths have Daphne's behavior."""
+    """Daphne's WebSocket protocol with the options of a configured service.
+
+    Requests for paths without a service are handled as in Daphne.
+    """
 
     data: bytes
     _options: WebSocketOptions | None = None
@@ -111,7 +114,7 @@ class HandshakeProtocol(WebSocketProtocol):
             self.is_framed = self.is_framed and parameters.our_reset
 
     def refresh(self, options: WebSocketOptions | None) -> None:
-        """Apply changed options of the path, if they can change on an open connection."""
+        """Apply those changed options of the path that can change on an open connection."""
         if self._options is None or options is None or options == self._options:
             return
         if self.state in (self.STATE_CONNECTING, self.STATE_OPEN):
@@ -123,7 +126,7 @@ class HandshakeProtocol(WebSocketProtocol):
     def identify(self, scope: dict[str, Any]) -> None:
         """Add the transport and the details of TLS to the ASGI scope of this handshake.
 
-        If a trusted proxy reports the client's address, set it as well.
+        If a trusted proxy reports the client's address, use it instead of the proxy's address.
         """
         details = tls_details(self.transport)
         scope["scheme"] = "wss" if details else "ws"
@@ -216,7 +219,7 @@ class HandshakeProtocol(WebSocketProtocol):
             super().handle_exception(exception)
 
     def serverReject(self) -> None:
-        """Refuse the connection for an application that gives no reason."""
+        """Refuse the connection, because the application has rejected it without a reason."""
         if self._simple_handshake is None:
             super().serverReject()
         else:

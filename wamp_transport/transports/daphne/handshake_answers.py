@@ -6,7 +6,7 @@ from typing import Any
 from .channel import phrase
 
 OWN_HEADERS = ("content-length", "connection")
-"""Headers that this module always sets itself. It ignores values from an application."""
+"""Headers that this module always sets itself. Values from an application are ignored."""
 
 
 def http_answer(status: int, headers: Iterable[tuple[str, str]], body: bytes) -> bytes:

@@ -1,6 +1,6 @@
 """Map WebSocket options to attributes of Autobahn's protocol, and apply them to connections.
 
-Sections of RFC 6455: 5 to 7; the names and ranges of the options are those of the configuration.
+Sections of RFC 6455: 5 to 7. The options have the same names and ranges as in the configuration.
 """
 
 import logging
@@ -20,14 +20,14 @@ MAX_WHOLE_FRAME_BYTES: Final = 128 * 1024
 """Maximum size of frames that are read in one piece. Autobahn reads larger frames piece by piece."""
 
 CLOSE_TIMEOUT_SECONDS: Final = 30.0
-"""Seconds within which a peer must complete the closing handshake, if ``close_handshake_timeout`` is not set."""
+"""The time limit in seconds for the closing handshake, if ``close_handshake_timeout`` is not set."""
 
 APPLIED_ONCE: Final = {
     "mask_server_frames": "maskServerFrames",
     "apply_mask": "applyMask",
     "auto_fragment_size": "autoFragmentSize",
 }
-"""Attributes of Autobahn's protocol, by option, for the options that cannot change after the handshake."""
+"""The options that cannot change after the handshake, and the attribute of Autobahn's protocol for each of them."""
 
 APPLIED: Final = {
     "validate_utf8": "utf8validateIncoming",
@@ -39,14 +39,14 @@ APPLIED: Final = {
     "auto_ping_size": "autoPingSize",
     "auto_ping_restart_on_any_traffic": "autoPingRestartOnAnyTraffic",
 }
-"""Attributes of Autobahn's protocol, by option, for the options that can also change on open connections."""
+"""The options that can change on open connections, and the attribute of Autobahn's protocol for each of them."""
 
 APPLIED_SECONDS: Final = {
     "auto_ping_interval": "autoPingInterval",
     "auto_ping_timeout": "autoPingTimeout",
     "message_timeout": "message_timeout",
 }
-"""Attributes, by option, for the times that can also change on open connections.
+"""The times that can change on open connections, and the attribute for each of them.
 
 The options are in milliseconds, the attributes in seconds.
 """
@@ -85,7 +85,7 @@ def apply_live(protocol: Any, options: WebSocketOptions) -> None:
 
 
 def attributes(options: WebSocketOptions) -> dict[str, Any]:
-    """Return the attributes of a protocol for all options, with their values."""
+    """Return the attributes that a protocol needs for ``options``, with their values."""
     return {
         **{attribute: getattr(options, option) for option, attribute in APPLIED_ONCE.items()},
         **live_attributes(options, applies_mask=options.apply_mask),
@@ -118,7 +118,7 @@ def restart_pings(protocol: Any) -> None:
 
 
 def stop_pings(protocol: Any) -> None:
-    """Cancel pings until :func:`restart_pings`, and the timeout of a pending ping."""
+    """Stop sending pings until :func:`restart_pings` is called, and cancel the timeout of a pending ping."""
     if protocol.autoPingPendingCall is not None:
         protocol.autoPingPendingCall.cancel()
         protocol.autoPingPendingCall = None

@@ -24,7 +24,7 @@ MAX_CONTROL_FRAME_BYTES: Final = 125
 
 
 class WampWebSocketProtocol(HandshakeProtocol):
-    """A WebSocket. It behaves like Daphne's protocol until a WAMP service attaches to ``direct``.
+    """The protocol of a WebSocket. It behaves like Daphne's until a WAMP service attaches a connection to ``direct``.
 
     ``self.data`` contains the received bytes that were not parsed yet. Autobahn's parser reads its frames from this
     buffer.
@@ -34,10 +34,10 @@ class WampWebSocketProtocol(HandshakeProtocol):
     maxMessagePayloadSize: int
 
     largest_short_frame = 0
-    """Maximum payload in octets of frames for the frame reader; -1 to use only Autobahn's parser."""
+    """The maximum payload of frames that the frame reader handles, in octets; -1 to use only Autobahn's parser."""
 
     message_timeout = 0.0
-    """Seconds within which a message must be complete; 0 for no limit."""
+    """The time in seconds within which a message must be complete; 0 for no limit."""
 
     _is_closed_by_peer = False
     _abort_timer: asyncio.TimerHandle | None = None
@@ -47,7 +47,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self.direct = DaphneTransport(self)
 
     def onOpen(self) -> None:
-        """Register the write buffer as the producer, so that it is notified when the peer reads slowly."""
+        """Register the write buffer as the transport's producer, so that it is notified when the peer reads slowly."""
         super().onOpen()
         if self.direct.connection is not None:
             self.transport.unregisterProducer()
@@ -245,8 +245,8 @@ def protocol_with(
 ) -> type[WampWebSocketProtocol]:
     """Return a subclass of ``base`` for the options of a path.
 
-    It has class attributes for the values that Autobahn would copy from ``factory`` to each connection. This saves time
-    and memory per connection.
+    The subclass stores the values that Autobahn would copy from ``factory`` to each connection as class attributes.
+    This saves time and memory per connection.
     """
     settings = {name: getattr(factory, name) for name in base.CONFIG_ATTRS}
     settings |= attributes(options)

@@ -1,4 +1,4 @@
-"""HTTP requests under this product's server: trusted proxies, limits, upgrades to WebSocket, slow clients.
+"""The HTTP requests of this product's server, with trusted proxies, limits, upgrades to WebSocket and flow control.
 
 No module outside this package may import this one.
 """
@@ -45,7 +45,7 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
         self._is_secure = False
 
     def identify(self, scope: dict[str, Any]) -> None:
-        """Add the transport to the ASGI scope, and the client's address if a trusted proxy reports it."""
+        """Add the transport to the ASGI scope, and the client's address and scheme if a trusted proxy reports them."""
         factory = self.channel.factory
         scope["wamp_transport"] = factory.key
         scope["root_path"] = believed_root_path(scope["root_path"], scope["client"], factory, self.server)
@@ -191,7 +191,7 @@ def tokens(values: Iterable[bytes]) -> list[bytes]:
 def upgrade_fault(protocol: bytes, headers: Any, content: Any) -> tuple[int, str]:
     """Check an upgrade for faults that Autobahn ignores.
 
-    Return the HTTP status and the reason for refusing it, or 0 and an empty text.
+    Return the HTTP status and the reason for refusing it; 0 and an empty string if there are no faults.
     """
     versions: Sequence[bytes] = headers.getRawHeaders(b"Sec-WebSocket-Version", ())
     if protocol != b"HTTP/1.1":

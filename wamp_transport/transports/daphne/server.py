@@ -71,13 +71,13 @@ class ListenError(OSError):
 class WampServer(Server):  # type: ignore[misc]
     """Daphne's server for several transports.
 
-    ``on_start`` is called when the event loop runs. It must set ``wanted``, the transports to open. ``on_stop`` is
+    ``on_start`` is called once the event loop runs. It must set ``wanted`` to the transports to open. ``on_stop`` is
     called before the loop ends, and must close the sessions. ``failure`` is the exception that prevented the start, or
     None. ``busy_poll`` is in seconds; see :mod:`~wamp_transport.transports.event_loop`.
     """
 
     websocket_protocol: type[WampWebSocketProtocol] = WampWebSocketProtocol
-    """The class of the protocol of each WebSocket."""
+    """The protocol class for WebSockets."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class WampServer(Server):  # type: ignore[misc]
     async def listen(self, listeners: Mapping[str, Listener]) -> None:
         """Open new transports, apply changes to open ones, and close those that are not in ``listeners``.
 
-        Raises ListenError if some transports cannot be opened. The others are open in that case.
+        Raises ListenError if some transports cannot be opened, after all others were opened.
         """
         # Close transports before opening others, because a new transport can use the same address.
         for key, transport in list(self._transports.items()):
@@ -156,7 +156,10 @@ class WampServer(Server):  # type: ignore[misc]
             raise ListenError("; ".join(faults))
 
     def websocket_for(self, key: str, request: UpgradeRequest) -> WampWebSocketProtocol | None:
-        """Return the protocol for a parsed request; None if no service has its path or if Autobahn must parse it."""
+        """Return the protocol for a parsed request.
+
+        Return None if no service has the requested path, or if Autobahn must parse the request.
+        """
         service = self.find_service(key, request.path)
         if service is None or is_debugged(service):
             return None
@@ -226,13 +229,13 @@ class WampServer(Server):  # type: ignore[misc]
         return queue
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
-        """Process an ASGI event. After each part of a body except the last, wait until the client has caught up."""
+        """Process an ASGI event. After each part of a response except the last, wait until the client has caught up."""
         await super().handle_reply(protocol, message)
         if message.get("more_body") and isinstance(protocol, TransportRequest):
             await protocol.writable.wait()
 
     def application_checker(self) -> None:
-        """Do nothing: each task reports its end itself, so Daphne's check every second is not needed."""
+        """Do nothing. Daphne checks every second for ended applications, but here each application reports its end."""
 
     def _application_ended(self, protocol: Any, task: "asyncio.Task[Any]") -> None:
         details = self.connections[protocol]

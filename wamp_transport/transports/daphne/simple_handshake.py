@@ -1,6 +1,6 @@
 """The handshake for a request that was parsed in one step, without the parsers of Daphne and Autobahn.
 
-It sets the same attributes of the protocol as these parsers, in a fraction of the time.
+It sets the same attributes of the protocol as these parsers, but takes only a fraction of the time.
 """
 
 import time
@@ -18,7 +18,7 @@ class LoggedRequest(NamedTuple):
 
 
 class SimpleHandshake:
-    """The handshake of one protocol. :func:`~.protocol.protocol_with` sets the options on the protocol's class."""
+    """The handshake of one connection, whose protocol class was created by :func:`~.protocol.protocol_with`."""
 
     __slots__ = ("_protocol", "_request")
 

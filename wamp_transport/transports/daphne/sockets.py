@@ -18,18 +18,19 @@ from ..connection_limits import ConnectionLimiter
 from ..listener import Listener
 
 FIRST_READ, MIN_READ, MAX_READ = 4 * 1024, 1024, 256 * 1024
-"""Initial, minimum and maximum size of a read in bytes. It is doubled if a read returns as many bytes as it can, and
-these bytes are handled quickly.
+"""The initial, minimum and maximum size of a read in bytes.
+
+The size is doubled if a read returns that many bytes and they are handled quickly.
 """
 
 SLOW_READ_SECONDS: Final = 0.005
-"""If handling the bytes of a read takes more seconds than this, the next read has half their size.
+"""The time in seconds for handling the bytes of a read. If it takes longer, the next read has half their size.
 
-A few bytes can be an event for thousands of subscribers, and other peers must wait until it is handled.
+Even a few bytes can contain an event for thousands of subscribers, and other peers must wait until it is handled.
 """
 
 SOCKET_MODE: Final = 0o660
-"""Permissions of a Unix socket."""
+"""The permissions of the file of a Unix socket."""
 
 
 class CountedConnection(DirectSocket):

@@ -1,4 +1,4 @@
-"""TLS of a transport: contexts that are reloaded when their files change, and details of the peer.
+"""TLS for a transport: contexts that are reloaded when their files change, and details about the peer.
 
 Sections of RFC 9325: 3.1 (versions), 4.2 (ciphers); RFC 5929 and RFC 9266: channel binding.
 """
@@ -136,7 +136,7 @@ class _Creator:
 class TlsFactory(TLSMemoryBIOFactory):
     """A factory that adds TLS to the connections of another factory. New connections use the newest certificate."""
 
-    # Twisted's default protocol would delay writes by one turn of the loop to collect them. They are collected already.
+    # Twisted's default protocol would delay writes by one turn of the loop, to join them. The write buffer joins them.
     protocol = TlsProtocol
 
     def __init__(self, wrapped: Any, files: TlsFiles, context: SSL.Context) -> None:
@@ -217,7 +217,10 @@ def certificate_details(certificate: Certificate) -> dict[str, Any]:
 
 
 def _names(name: Name) -> dict[str, str]:
-    """Return the attributes by their short names, such as ``cn`` and ``o``. If one is repeated, use the last value."""
+    """Return the attributes of a name by their short names, such as ``cn`` and ``o``.
+
+    If an attribute is repeated, use its last value.
+    """
     return {attribute.rfc4514_attribute_name.lower(): str(attribute.value) for attribute in name}
 
 
