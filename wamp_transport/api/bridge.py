@@ -84,7 +84,7 @@ class LoopBridge:
             raise
 
     def iterate(self, parts: AsyncGenerator[Outcome, None]) -> Generator[Outcome, None, None]:
-        """Yield the items of an async generator that runs on the loop. Call this from a thread.
+        """Yield the items of the async generator ``parts``, which runs on the loop. Call this from a thread.
 
         Closing the returned generator also closes ``parts``.
         """
@@ -95,7 +95,9 @@ class LoopBridge:
             self.run_on_loop(_close(parts))
 
     async def aiterate(self, parts: AsyncGenerator[Outcome, None]) -> AsyncGenerator[Outcome, None]:
-        """Yield the items of an async generator that runs on the loop. Call this from a coroutine on any loop.
+        """Yield the items of the async generator ``parts``, which runs on the loop.
+
+        Call this from a coroutine on any loop.
 
         Closing the returned generator also closes ``parts``.
         """

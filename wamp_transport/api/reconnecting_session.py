@@ -112,7 +112,7 @@ class ReconnectingSession:
                 handler.session = session
 
     async def _reconnect_when_closed(self, session: node_session.Session) -> None:
-        """Reconnect when the session closes, as long as there are handlers."""
+        """Wait until the session closes. Then reconnect, unless there are no handlers to restore."""
         reason = await session.wait_ended()
         pause = FIRST_RETRY_SECONDS
         while self._handlers:

@@ -13,7 +13,7 @@ from wamp_transport.config.section import Finding
 from wamp_transport.router.options import Dialect
 
 OF_FILES: Final[Dialect] = "crossbar"
-"""The default dialect of realms in a file. The file can be that of a Crossbar node, whose clients rely on this dialect."""
+"""The default dialect of realms in a file. A file can come from a Crossbar node, whose clients rely on this dialect."""
 
 
 def resolve(realm: RealmSection, dialect: Dialect) -> RealmSection:

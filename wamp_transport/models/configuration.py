@@ -357,8 +357,8 @@ class ConfigurationState(models.Model):
     """The revision of the configuration, and the parts of an imported file that have no rows. The table has one row.
 
     ``document`` is the imported mapping without realms and transports; it is null if nothing was imported. The column
-    ``worker`` of realms and transports is the index of a worker in it. Relative paths are relative to ``base_dir``, the
-    directory of the imported file.
+    ``worker`` of realms and transports contains the index of a worker in ``document``. Relative paths are relative to
+    ``base_dir``, the directory of the imported file.
     """
 
     ONLY: ClassVar[int] = 1

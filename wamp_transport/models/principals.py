@@ -115,7 +115,7 @@ class Credential(models.Model):
 
 
 class UserRole(models.Model):
-    """A line of the table that gives roles to Django users.
+    """A line in the table that gives roles to Django users.
 
     The first line that matches a user determines the user's role in a realm.
     """
