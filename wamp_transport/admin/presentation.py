@@ -16,7 +16,7 @@ from wamp_transport.config.attributes import Attribute
 
 
 def json_of(mapping: Mapping[str, Any], attributes: Iterable[Attribute] = ()) -> SafeString:
-    """Return a mapping as indented JSON with secrets masked."""
+    """Return a mapping as indented JSON. Secrets are masked, including the values of secret ``attributes``."""
     shown = masked(copy.deepcopy(dict(mapping)))
     for attribute in attributes:
         if attribute.secret and value_at(shown, attribute.path) is not ABSENT:

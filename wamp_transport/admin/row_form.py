@@ -78,7 +78,10 @@ class RowForm(AnyModelForm):
         self.show(fault.problem, fault.path if fault.row is self.instance else None)
 
     def show(self, problem: Problem, path: str | None) -> None:
-        """Show a problem at the field for ``path``, unless the field already has an error."""
+        """Show a problem at the field for ``path``, unless the field already has an error.
+
+        If there is no such field, show the problem at the top of the form.
+        """
         name = None if path is None else self.field_at(path)
         if name in self.errors:
             return

@@ -14,7 +14,7 @@ from ..wamp.errors import CallTimeout, TransportError
 Outcome = TypeVar("Outcome")
 
 GRACE_SECONDS: Final = 5.0
-"""How long a thread waits beyond a time limit, in seconds, before it assumes that the event loop has stopped."""
+"""The time for which a thread waits beyond a time limit before it assumes that the event loop has stopped."""
 
 
 async def within(seconds: float | None, work: Coroutine[Any, Any, Outcome]) -> Outcome:
@@ -52,9 +52,9 @@ class LoopBridge:
         return await asyncio.wrap_future(self.run_on_loop(work))
 
     def forbid_on_loop(self, name: str) -> None:
-        """Raise SynchronousOnlyOperation if called on the loop.
+        """Raise SynchronousOnlyOperation if this is called on the loop.
 
-        The blocking function ``name`` would deadlock there.
+        ``name`` is the name of the blocking function that the caller runs. On the loop, this function would deadlock.
         """
         try:
             running = asyncio.get_running_loop()

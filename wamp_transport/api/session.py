@@ -285,7 +285,7 @@ class Session:
     ) -> "_Target":
         """Return the session and time limit for an operation.
 
-        ``blocking`` is the name of the API method if it blocks the thread that calls it.
+        ``blocking`` is the name of the API method if it blocks the calling thread, which must not run the event loop.
         """
         backend = current_backend()
         if blocking is not None:
@@ -412,7 +412,7 @@ class PendingPublication:
 
 
 def value_of(result: Result) -> Any:
-    """Return the result's only positional value, None if it is empty, and otherwise the result itself."""
+    """Return the value of a result with a single positional value, None for an empty result, or else the result."""
     if result.kwargs or len(result.args) > 1:
         return result
     return result.value

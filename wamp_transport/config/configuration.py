@@ -169,7 +169,7 @@ def build(
 
 
 def _confined(transport: Transport, worker: RouterWorker, workers: int) -> Transport:
-    """If there are several router workers, return a copy whose services offer only the realms of its own worker."""
+    """Return the transport or, if there are several router workers, a copy restricted to the realms of its worker."""
     if workers == 1:
         return transport
     realms = frozenset(realm.name for realm in worker.realms)
@@ -230,7 +230,7 @@ def anonymous_login(service: WebSocketSection) -> AnonymousLogin | None:
 
 
 def asked_methods(service: WebSocketSection) -> frozenset[str]:
-    """Return the authmethods for which the router calls the authenticator."""
+    """Return the names of the methods for which the router asks an authenticator whether a client can join."""
     auth = service.auth
     if auth is None:
         return frozenset()

@@ -1,4 +1,4 @@
-"""The ``cookie`` section: the cookie that identifies clients, and the store of its records."""
+"""The ``cookie`` section: the cookie that identifies clients, and the store that remembers them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal

@@ -31,7 +31,7 @@ def enabled(sections: Iterable[SchemaMatch], environ: Mapping[str, str]) -> list
 
 
 def check_across(sections: list[SchemaMatch], environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield the findings that involve more than one section of the enabled workers."""
+    """Yield the findings that involve more than one section. ``sections`` are those of the enabled workers."""
     yield from _repeated(sections, (RealmSection,), "name", "realm")
     yield from _repeated(sections, (WebTransport, WebSocketTransport), "id", "transport id")
     yield from _endpoints(sections, environ)

@@ -142,7 +142,7 @@ class RoleSection(LimitsSection):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that the role is not reserved for the router. Report entries that are repeated or have no effect."""
+        """Check that the role is not reserved for the router, and report settings that have no effect."""
         if given.get("name") == "trusted":
             yield Finding(("name",), "role trusted is the router's own and cannot be defined")
         yield from _authorizer_findings(given)

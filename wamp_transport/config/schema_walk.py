@@ -116,7 +116,7 @@ def sections_in(annotation: Any, value: object, location: Location = ()) -> Iter
 
 
 def place_at(annotation: Any, steps: tuple[str | int, ...]) -> Place:
-    """Return the place for the location of a pydantic error, whose steps are ``steps``.
+    """Return the place to which a pydantic error belongs. ``steps`` is the location that the error contains.
 
     If several sections are allowed, pydantic adds a step with the ``type`` of the selected one. The location of the
     place does not contain these steps.

@@ -1,7 +1,7 @@
 """The configuration in the database. It is read as one mapping, validated like a file, and replaced as a whole.
 
-All functions are synchronous. Mappings have the format of a config.json of version 2. An imported configuration is
-exported unchanged, except for secrets, which are stored as hashes and derived keys.
+All functions are synchronous. Mappings have the format of a config.json of version 2. After :func:`replace`,
+:func:`to_mapping` returns an equal mapping, except that it contains hashes and derived keys instead of secrets.
 """
 
 import copy
@@ -103,7 +103,7 @@ def load(base_dir: str | os.PathLike[str]) -> Configuration:
 def replace(
     mapping: Mapping[str, Any], base_dir: str | os.PathLike[str] | None = None, *, source: str = "import"
 ) -> Configuration:
-    """Replace the whole stored configuration with ``mapping``, including disabled transports, in one transaction.
+    """Replace the whole stored configuration, including disabled transports, with ``mapping`` in one transaction.
 
     The mapping is validated first. ``source`` is its name in reports. Relative paths in it are relative to ``base_dir``
     or, if that is None, to the directory that is passed to :func:`load`. Return the resulting configuration.

@@ -1,4 +1,4 @@
-"""The states that running nodes report to the database, for the admin and for operators."""
+"""The reports that running nodes store in the database about their state, for the admin and for operators."""
 
 import os
 import socket

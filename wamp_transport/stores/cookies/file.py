@@ -115,7 +115,7 @@ class FileCookies:
 
     @contextmanager
     def _at_the_disk(self) -> Iterator[None]:
-        """Close the file after an error, so that the next call reads the actual content from disk."""
+        """Run the block. After an error, close the file, so that the next call reads its actual content from disk."""
         try:
             yield
         except OSError as error:

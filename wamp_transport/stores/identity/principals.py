@@ -110,7 +110,7 @@ def credential_used(id: int) -> None:
 def sample(methods: Iterable[str], realm: str | None, most: int = 50) -> list[tuple[str, StoredCredential]]:
     """Return up to ``most`` credentials, each with the role of its principal.
 
-    Challenges for unknown authids imitate these credentials. If ``realm`` is None, they can be from any realm.
+    Decoy challenges for unknown authids imitate these credentials. If ``realm`` is None, they can be from any realm.
     """
     rows = _counting(Credential.objects.filter(method__in=list(methods)), "").select_related("principal")
     if realm is not None:

@@ -88,7 +88,7 @@ def of_stored(realm: str, authid: str, role: str) -> Identity:
 
 
 def again(identity: Identity) -> Identity | None:
-    """Return the current state of an identity; None if it is no longer valid."""
+    """Return an up-to-date copy of an identity; None if it is no longer valid."""
     if identity.is_stored:
         found = principals.find(identity.realm, identity.authid, ())
         return None if found is None else replace(identity, role=found.role, user=found.user)
