@@ -1,6 +1,6 @@
 """The read-only page for the audit trail.
 
-It does not contain changes made in the admin, which have a separate history.
+The audit trail does not contain changes made in the admin. Django records them in the history of each object.
 """
 
 from typing import Any
@@ -31,5 +31,5 @@ class AuditEntryAdmin(AnyModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: entries are deleted only by age and number."""
+        """Return False. Entries are deleted automatically, when they are too old or too many."""
         return False

@@ -22,7 +22,7 @@ OUTCOMES = {"allowed": _("Allowed"), "denied": _("Denied"), "asked": _("An autho
 
 
 class ExplainForm(forms.Form):
-    """The form in which the user enters an action of the role, to have the decision on it explained."""
+    """The form for the action and the URI whose permission the page explains."""
 
     action = forms.ChoiceField(label=_("Action"), choices=[(action, action) for action in ACTIONS])
     uri = forms.CharField(label=_("URI"), required=False, strip=True)
@@ -64,7 +64,8 @@ def explain_view(admin: AnyModelAdmin, request: HttpRequest, role: Role) -> Http
 def _answers(role: Role, asked: dict[str, Any]) -> tuple[list["Answer"], str]:
     """Return the explanations, or an empty list and the problem that prevents them.
 
-    There is one explanation for the page's role or, if a principal was named, one for each of its roles.
+    If the form names a principal, explain the decision for each role that it can have. Otherwise explain it for
+    ``role``.
     """
     try:
         configuration = store.load(base_directory())
@@ -95,7 +96,7 @@ def _answers(role: Role, asked: dict[str, Any]) -> tuple[list["Answer"], str]:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An explanation on the page. If a principal was named, ``who`` describes the source of the role."""
+    """An explanation on the page. If the form names a principal, ``who`` describes where its role is defined."""
 
     explanation: Explanation
     who: str

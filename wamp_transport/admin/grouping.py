@@ -25,7 +25,7 @@ Fieldset = tuple[Any, dict[str, Any]]
 
 
 def _decided(method: AuthMethod) -> tuple[str, ...]:
-    """Return the attributes for logins on which a procedure or function decides, and for the default role."""
+    """Return the attribute paths for a procedure or function that decides on logins, and for the default role."""
     names = ("authenticator", "authenticator-realm", "authenticator-role", "create", "config", "default-role")
     return _login(method, *names)
 

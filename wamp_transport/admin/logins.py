@@ -12,10 +12,7 @@ class WebSocketForm(RowForm):
     """The form of a row that can be a WebSocket service."""
 
     def completed(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """Return the settings. Add a ``type`` to each authentication method that has none.
-
-        The method's other attributes determine the type.
-        """
+        """Return the settings to save. An authentication method without ``type`` gets the type for its attributes."""
         auth = settings.get("auth")
         with_types = {method.name for method in AUTH_METHODS if method.has_principal_source}
         for name, method in auth.items() if isinstance(auth, dict) else ():

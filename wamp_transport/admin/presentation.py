@@ -16,7 +16,7 @@ from wamp_transport.config.attributes import Attribute
 
 
 def json_of(mapping: Mapping[str, Any], attributes: Iterable[Attribute] = ()) -> SafeString:
-    """Return a mapping as indented JSON with secrets masked."""
+    """Return a mapping as indented JSON. Secrets are masked, including the values of secret ``attributes``."""
     shown = masked(copy.deepcopy(dict(mapping)))
     for attribute in attributes:
         if attribute.secret and value_at(shown, attribute.path) is not ABSENT:
@@ -27,7 +27,7 @@ def json_of(mapping: Mapping[str, Any], attributes: Iterable[Attribute] = ()) ->
 def not_offered(attributes: Sequence[Attribute], settings: Mapping[str, Any]) -> SafeString:
     """Return a table of the attributes that are known but not supported.
 
-    Attributes that are stored are shown with their values, others only by name.
+    Attributes that ``settings`` contains are shown with their values, the others only by name.
     """
     others = [attribute for attribute in attributes if not attribute.offered]
     stored = [

@@ -65,7 +65,7 @@ class CredentialForm(AnyModelForm):
             self.fields["secret"].disabled = True
 
     def has_changed(self) -> bool:
-        """Return whether the user has entered anything. In a new line, browsers always send a method: ignore it."""
+        """Return whether the user has entered anything. A new line in which only a method is chosen does not count."""
         return super().has_changed() and (self.instance.pk is not None or self.changed_data != ["method"])
 
     def clean(self) -> None:

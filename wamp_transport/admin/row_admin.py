@@ -1,4 +1,7 @@
-"""The base classes of the admin of configuration rows. The schema defines the forms. Saving a row shows its notices."""
+"""The base classes for the admin of configuration rows.
+
+The schema defines the fields of the forms. When a row is saved, the next page shows the notices about the row.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
@@ -23,10 +26,10 @@ MAX_NOTICES = 5
 
 
 class RowAdmin(AnyModelAdmin):
-    """The base class of the admin of a model of configuration rows.
+    """The base class for the admin of a configuration model.
 
-    The form has a field for each attribute that is stored in ``settings``. ``own_fields`` lists the form fields of
-    database columns.
+    The form has a field for each attribute that is stored in ``settings``. ``own_fields`` lists the form fields for
+    other columns.
     """
 
     form = RowForm
@@ -103,7 +106,7 @@ class RowAdmin(AnyModelAdmin):
 
 
 class TypedRowAdmin(RowAdmin):
-    """The base class of the admin of rows that have a type. The type is chosen first and cannot be changed later."""
+    """The base class for the admin of rows with a type. The type is chosen first and cannot be changed later."""
 
     types: ClassVar[Sequence[tuple[str, Any]]] = ()
 

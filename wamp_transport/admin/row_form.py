@@ -18,8 +18,8 @@ from wamp_transport.config.report import Problem
 class RowForm(AnyModelForm):
     """The form of a configuration row.
 
-    ``attributes`` maps the names of form fields to attributes. ``columns`` maps the JSON paths of keys that have a
-    column to form fields. ``type`` is the type of a new row, for rows that have types.
+    ``attributes`` maps the names of form fields to attributes. ``columns`` maps the JSON path of each key that has its
+    own column to the name of the form field. ``type`` is the type of a new row; empty if rows of this model have none.
     """
 
     attributes: ClassVar[Mapping[str, Attribute]] = {}
@@ -60,7 +60,7 @@ class RowForm(AnyModelForm):
         return cleaned
 
     def completed(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """Return the settings after deriving or removing values that depend on others. Subclasses override this."""
+        """Return the settings to save. Subclasses override this to derive or remove values that depend on others."""
         return settings
 
     def _post_clean(self) -> None:
@@ -78,7 +78,10 @@ class RowForm(AnyModelForm):
         self.show(fault.problem, fault.path if fault.row is self.instance else None)
 
     def show(self, problem: Problem, path: str | None) -> None:
-        """Show a problem at the field for ``path``, unless the field already has an error."""
+        """Show a problem at the field for ``path``, unless the field already has an error.
+
+        If there is no such field, show the problem at the top of the form.
+        """
         name = None if path is None else self.field_at(path)
         if name in self.errors:
             return

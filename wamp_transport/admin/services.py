@@ -1,4 +1,4 @@
-"""The admin of paths, each with its service."""
+"""The admin of paths and the services at these paths."""
 
 from typing import Any, ClassVar
 

@@ -64,7 +64,7 @@ class TransportForm(WebSocketForm):
         return check_transport(mapping_of(self.instance))
 
     def field_at(self, path: str) -> str | None:
-        """Return the form field for a JSON path. Show problems of the whole endpoint at its port or socket path."""
+        """Return the form field for a JSON path. For the whole endpoint, return that of its port or socket path."""
         if path in ("", "endpoint"):
             return {"tcp": "port", "unix": "socket_path"}.get(self.instance.endpoint_type, "endpoint_type")
         return super().field_at(path)

@@ -1,4 +1,4 @@
-"""The admin of the table of roles of Django users."""
+"""The admin of the table that gives roles to Django users."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ class UserRoleForm(AnyModelForm):
 
 @admin.register(UserRole)
 class UserRoleAdmin(AnyModelAdmin):
-    """The admin of the table of roles of Django users. Lines are shown in the order in which they are tried."""
+    """The admin of the table that gives roles to Django users. Lines are shown in the order in which they are tried."""
 
     form = UserRoleForm
     list_display = ("__str__", "order", "realm", "kind", "group", "permission", "role")

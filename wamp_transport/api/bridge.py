@@ -14,7 +14,7 @@ from ..wamp.errors import CallTimeout, TransportError
 Outcome = TypeVar("Outcome")
 
 GRACE_SECONDS: Final = 5.0
-"""How long a thread waits beyond a time limit, in seconds, before it assumes that the event loop has stopped."""
+"""The time for which a thread waits beyond a time limit before it assumes that the event loop has stopped."""
 
 
 async def within(seconds: float | None, work: Coroutine[Any, Any, Outcome]) -> Outcome:
@@ -52,9 +52,9 @@ class LoopBridge:
         return await asyncio.wrap_future(self.run_on_loop(work))
 
     def forbid_on_loop(self, name: str) -> None:
-        """Raise SynchronousOnlyOperation if called on the loop.
+        """Raise SynchronousOnlyOperation if this is called on the loop.
 
-        The blocking function ``name`` would deadlock there.
+        ``name`` is the name of the blocking function that the caller runs. On the loop, this function would deadlock.
         """
         try:
             running = asyncio.get_running_loop()
@@ -84,7 +84,7 @@ class LoopBridge:
             raise
 
     def iterate(self, parts: AsyncGenerator[Outcome, None]) -> Generator[Outcome, None, None]:
-        """Yield the items of an async generator that runs on the loop. Call this from a thread.
+        """Yield the items of the async generator ``parts``, which runs on the loop. Call this from a thread.
 
         Closing the returned generator also closes ``parts``.
         """
@@ -95,7 +95,9 @@ class LoopBridge:
             self.run_on_loop(_close(parts))
 
     async def aiterate(self, parts: AsyncGenerator[Outcome, None]) -> AsyncGenerator[Outcome, None]:
-        """Yield the items of an async generator that runs on the loop. Call this from a coroutine on any loop.
+        """Yield the items of the async generator ``parts``, which runs on the loop.
+
+        Call this from a coroutine on any loop.
 
         Closing the returned generator also closes ``parts``.
         """

@@ -49,7 +49,10 @@ class ReconnectingSession:
         return await asyncio.shield(self._opening)
 
     async def add(self, handler: "PersistentHandler") -> None:
-        """Subscribe or register a handler now, and again after each reconnect. Raises WampError if it fails now."""
+        """Subscribe or register a handler now, and again after each reconnect.
+
+        Raises WampError if the first attempt fails. The handler is then forgotten.
+        """
         session = await self.session()
         self._handlers.append(handler)
         try:
@@ -71,7 +74,7 @@ class ReconnectingSession:
             await self._session.leave()
 
     def stop(self) -> None:
-        """Stop reconnecting."""
+        """Stop reconnecting, and forget all handlers."""
         self._handlers.clear()
         for task in list(self._tasks):
             task.cancel()
@@ -112,7 +115,7 @@ class ReconnectingSession:
                 handler.session = session
 
     async def _reconnect_when_closed(self, session: node_session.Session) -> None:
-        """Reconnect when the session closes, as long as there are handlers."""
+        """Wait until the session closes. Then reconnect, unless there are no handlers to restore."""
         reason = await session.wait_ended()
         pause = FIRST_RETRY_SECONDS
         while self._handlers:

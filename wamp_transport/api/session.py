@@ -23,7 +23,7 @@ Match = Literal["exact", "prefix", "wildcard"]
 Timeout = float | Literal["default"] | None
 
 DEFAULT_TIMEOUT: Final = "default"
-"""The marker for the default timeout: the session's own or, if it has none, that of the settings."""
+"""The value that selects the default timeout: that of the session or, if it has none, that in the settings."""
 
 _SUBSCRIBE_OPTIONS: Final = SubscribeOptions()
 _REGISTER_OPTIONS: Final = RegisterOptions()
@@ -70,9 +70,9 @@ class Session:
 
         With ``on_commit=False``, publish immediately, even if the transaction is rolled back later. ``using`` is the
         database of the transaction. Values are copied immediately, not at the commit. Subscribers in this process
-        receive the event too, unless ``options`` contains ``exclude_me``. With ``acknowledge`` in the options, return
-        the ID of the publication, or None if the event waits for the commit. Raises PayloadError if a value cannot be
-        sent.
+        receive the event too, unless ``options`` sets ``exclude_me`` to True. If ``options`` sets ``acknowledge``,
+        return the ID of the publication, or None if the event waits for the commit. Raises PayloadError if a value
+        cannot be sent.
         """
         publication = PendingPublication.of(topic, args, kwargs, options, self._with(realm, role, timeout))
         if on_commit and run_after_commit(publication.send, using):
@@ -93,7 +93,8 @@ class Session:
     ) -> int | None:
         """Publish an event. See :meth:`publish`.
 
-        The transaction is that of the synchronous code that called this coroutine with ``async_to_sync``.
+        If synchronous code calls this coroutine with ``async_to_sync``, the event waits for the transaction that is
+        open in that code.
         """
         publication = PendingPublication.of(topic, args, kwargs, options, self._with(realm, role, timeout))
         if on_commit and await arun_after_commit(publication.send, using):
@@ -148,8 +149,8 @@ class Session:
     ) -> Any:
         """Call a procedure and return its result.
 
-        A single positional value is returned directly, and an empty result as None. Otherwise the result is a
-        :class:`Result` with several or named values. After ``timeout``, the call is canceled and raises CallTimeout.
+        If the result is a single positional value, return this value. If it is empty, return None. If it has several
+        or named values, return a :class:`Result`. After ``timeout``, cancel the call and raise CallTimeout.
         """
         target = self._target(realm, role, timeout, blocking="call")
         return target.wait(target.call(procedure, args, kwargs, options))
@@ -269,7 +270,7 @@ class Session:
         return await target.bridge.await_on_loop(target.session_info())
 
     def _with(self, realm: str | None, role: str | None, timeout: Timeout) -> "Session":
-        """Return this session, or one with the values that an operation overrides."""
+        """Return this session, or a copy with the values that an operation overrides."""
         if realm is None and role is None and timeout == DEFAULT_TIMEOUT:
             return self
         timeout = self._timeout if timeout == DEFAULT_TIMEOUT else timeout
@@ -284,7 +285,7 @@ class Session:
     ) -> "_Target":
         """Return the session and time limit for an operation.
 
-        ``blocking`` is the name of the API method if it blocks the thread that calls it.
+        ``blocking`` is the name of the API method if it blocks the calling thread, which must not run the event loop.
         """
         backend = current_backend()
         if blocking is not None:
@@ -296,7 +297,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """The session and the time limit of an operation. The coroutines run on the loop of ``bridge``."""
+    """The session and the time limit of an operation. Coroutines of this class run on the loop of ``bridge``."""
 
     backend: ApiBackend
     session: ReconnectingSession
@@ -411,7 +412,7 @@ class PendingPublication:
 
 
 def value_of(result: Result) -> Any:
-    """Return the result's only positional value, None if it is empty, and otherwise the result itself."""
+    """Return the value of a result with a single positional value, None for an empty result, or else the result."""
     if result.kwargs or len(result.args) > 1:
         return result
     return result.value

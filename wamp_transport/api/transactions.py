@@ -20,9 +20,9 @@ def run_after_commit(work: Callable[[], object], using: str | None) -> bool:
 
 
 async def arun_after_commit(work: Callable[[], object], using: str | None) -> bool:
-    """Call ``work`` after the commit of the transaction that is open in the synchronous code behind this coroutine.
+    """Call ``work`` after the open transaction of the synchronous caller is committed.
 
-    That is the code that called it with ``async_to_sync``. If there is no such code or transaction, do nothing and
-    return False.
+    The synchronous caller is the code that called this coroutine, directly or indirectly, with ``async_to_sync``. If
+    there is no such code, or if it has no open transaction, do nothing and return False.
     """
     return is_called_by_sync_code() and await sync_to_async(run_after_commit)(work, using)

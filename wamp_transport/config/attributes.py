@@ -16,10 +16,11 @@ Kind = Literal["bool", "int", "str", "list[str]", "choice", "json"]
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """A leaf attribute of a section. ``path`` is its dotted path in the section.
+    """A leaf attribute of a section: its value is not a section itself. ``path`` is its dotted path in the section.
 
-    ``minimum`` and ``maximum`` are inclusive. An attribute that is not ``offered`` is not supported: it is ``refused``
-    or, if that is false, ignored. ``instead`` then explains the consequence.
+    ``minimum`` and ``maximum`` are inclusive. If ``offered`` is false, the attribute is not supported. A configuration
+    that sets it is rejected if ``refused`` is true; otherwise the attribute is ignored. ``instead`` explains the
+    consequence.
     """
 
     path: str
@@ -44,8 +45,8 @@ def attributes_of(
 ) -> Iterator[Attribute]:
     """Yield all leaf attributes of ``section`` and of its nested sections. A list of sections is a leaf.
 
-    ``prefix`` is the start of each path. ``within`` contains the extra properties of an unsupported attribute that
-    contains the section. The attributes in the section are then unsupported as well.
+    ``prefix`` is added to the start of each path. If the section belongs to an unsupported attribute, ``within``
+    contains the extra properties of that attribute, and all attributes in the section are unsupported as well.
     """
     for key, field in attributes(section):
         path = f"{prefix}{key}"
@@ -58,7 +59,7 @@ def attributes_of(
 
 
 def describe(path: str, field: FieldInfo, mark: dict[str, Any] | None = None) -> Attribute:
-    """Return the attribute for a field. ``mark`` overrides the field's extra properties."""
+    """Return the :class:`Attribute` for a pydantic field. If ``mark`` is given, it replaces the extra properties."""
     mark = extra_of(field) if mark is None else mark
     minimum, maximum, pattern = _limits(field)
     return Attribute(
@@ -81,7 +82,7 @@ def describe(path: str, field: FieldInfo, mark: dict[str, Any] | None = None) ->
 
 
 def kind_of(annotation: Any) -> Kind:
-    """Return the kind of form field for a type."""
+    """Return the kind of form field that a type needs."""
     annotation = bare(annotation)
     if annotation is bool:
         return "bool"

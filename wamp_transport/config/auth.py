@@ -28,7 +28,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "database": (),
     "token": (),
 }
-"""The attributes that are valid only for one ``type``. For type static, each class has its own ``static_keys``."""
+"""The attributes that are valid only for one ``type``. Each class lists those of type static in ``static_keys``."""
 
 PRINCIPALS = ("principals", "users")
 
@@ -109,7 +109,7 @@ class MethodAuth(Section):
             yield Finding(("default-role",), "role trusted is the router's own and cannot be given to clients")
 
     def listed(self) -> Mapping[str, StaticPrincipal]:
-        """Return the principals that the configuration lists, for type static. Keys are those in the configuration."""
+        """Return the principals that the configuration lists for type static, by their key in the configuration."""
         return {}
 
 
@@ -155,7 +155,7 @@ class TicketAuth(MethodAuth):
 
 
 class CraAuth(MethodAuth):
-    """Login with WAMP-CRA: the client proves that it has a shared secret, which is not sent."""
+    """Login with WAMP-CRA: the client proves that it knows a shared secret, without sending it."""
 
     static_keys = ("users",)
 
@@ -167,7 +167,7 @@ class CraAuth(MethodAuth):
 
 
 class ScramAuth(MethodAuth):
-    """Login with SCRAM: the password is neither sent nor known to the server. Methods: wamp-scram and scram."""
+    """Login with SCRAM: the password is never sent, and the server does not know it. Methods: wamp-scram and scram."""
 
     type: StoredKind = setting(..., _STORED)
     principals: dict[str, ScramPrincipal] | None = _listed("Principals and the keys derived from their passwords")

@@ -1,6 +1,6 @@
 """The files of a TLS endpoint. This module reads and checks them, so that problems are found before a handshake fails.
 
-The handshakes themselves belong to the transports.
+The transports perform the handshakes.
 """
 
 import os
@@ -44,7 +44,7 @@ class TlsFiles:
 
     @classmethod
     def of(cls, section: TlsSection, resolve: Callable[[str], Path]) -> "TlsFiles":
-        """Return the files that a section names."""
+        """Return the files that a section names. ``resolve`` makes a path absolute."""
         return cls(
             resolve(section.key),
             resolve(section.certificate),
@@ -68,7 +68,10 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """The content of the files. ``chain`` is sent with the certificate. ``authorities`` sign clients' certificates."""
+    """The parsed content of the files.
+
+    ``chain`` is sent with the certificate. ``authorities`` are the authorities whose client certificates are accepted.
+    """
 
     key: PrivateKeyTypes
     certificate: Certificate
@@ -81,9 +84,9 @@ class _Unusable(Exception):
 
 
 def read(files: TlsFiles, now: datetime | None = None) -> tuple[Material | None, list[Finding]]:
-    """Return the content of the files (None if they cannot be used) and the findings about them.
+    """Read and check the files. Return their content, or None if they cannot be used, and a list of findings.
 
-    Locations are relative to the section ``tls``. Invalid content never raises an exception.
+    Locations are relative to the section ``tls``. Files that are missing or invalid do not raise an exception.
     """
     findings: list[Finding] = []
     key = _try(findings, ("key",), files.key, _key)

@@ -1,6 +1,7 @@
 """Validation of data against the schema.
 
-The result contains pydantic's errors and the findings of sections in one list, in the order of the data.
+Pydantic's errors and the findings of the sections' own checks are collected in one list. :func:`problems` sorts it by
+position in the document.
 """
 
 import difflib
@@ -48,7 +49,7 @@ class Checked:
 
 
 def check(annotation: Any, value: object, environ: Mapping[str, str]) -> Checked:
-    """Validate ``value`` against a section, or against a union of sections. Faults are returned and not raised."""
+    """Validate ``value`` against a section, or against a union of sections. Return faults instead of raising them."""
     findings: list[Finding] = []
     data = normalize(value, findings)
     typed = None
@@ -100,8 +101,8 @@ def _section_findings(found: SchemaMatch) -> Iterator[Finding]:
 def _matters(value: Any, refused: bool, default: Any, quiet: Any) -> bool:
     """Return whether the value of an unsupported attribute must be reported.
 
-    A refused attribute is reported unless it is None. Any other attribute is reported unless it is None or one of the
-    ``quiet`` values. Without ``quiet`` values, the default is not reported.
+    A refused attribute is reported unless its value is None. An ignored attribute is reported unless its value is None
+    or one of the ``quiet`` values. If there are no ``quiet`` values, its default is not reported either.
     """
     calm = [] if refused else list(quiet) or [default]
     return not any(type(value) is type(other) and value == other for other in [*calm, None])

@@ -38,10 +38,11 @@ Item = TypeVar("Item")
 class PathService:
     """A service at a path. Two versions of a configuration use the same ``key`` for the same transport and path.
 
-    ``realms`` are the realms that its sessions may join; None means all. If there are several router workers, they are
-    the realms of the service's worker. ``type`` is the service's type. It is ``none`` for an unsupported service: its
-    path returns 404 and does not fall back to the service of a parent path. ``config_path`` is the JSON path of the
-    service in the configuration; comparisons ignore it.
+    ``realms`` contains the realms that clients of the service may join; None means all. If the configuration has
+    several router workers, these are the realms of the service's own worker. ``type`` is the service's type, or
+    ``none`` if the service is not supported. A request for an unsupported service gets a 404 response. It does not fall
+    back to the service of a parent path. ``config_path`` is the JSON path of the service in the configuration;
+    comparisons ignore it.
     """
 
     key: str
@@ -59,7 +60,7 @@ class PathService:
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """An address to listen on, with its services as a flat list. ``endpoint`` is None if none is configured."""
+    """An address to listen on, with a flat list of its services. ``endpoint`` is None if none is configured."""
 
     key: str
     endpoint: TcpEndpoint | UnixEndpoint | None
@@ -128,7 +129,7 @@ def build(
 ) -> tuple[Configuration, list[Finding]]:
     """Return the configuration for a validated node, and findings about applied defaults.
 
-    ``dialect`` is that of realms which do not name one.
+    ``dialect`` is the dialect of each realm that does not name one.
     """
     findings: list[Finding] = []
     routers = [
@@ -168,7 +169,7 @@ def build(
 
 
 def _confined(transport: Transport, worker: RouterWorker, workers: int) -> Transport:
-    """Return the transport. If there are several router workers, restrict its services to the realms of its worker."""
+    """Return the transport or, if there are several router workers, a copy restricted to the realms of its worker."""
     if workers == 1:
         return transport
     realms = frozenset(realm.name for realm in worker.realms)
@@ -176,7 +177,7 @@ def _confined(transport: Transport, worker: RouterWorker, workers: int) -> Trans
 
 
 def missing_directories(configuration: Configuration) -> Iterator[tuple[PathService, str]]:
-    """Yield the static services whose directory does not exist, with the directory."""
+    """Yield each static service whose directory does not exist, and the path of that directory."""
     for service in configuration.services:
         if isinstance(service.settings, StaticService) and service.settings.directory is not None:
             directory = configuration.resolve(service.settings.directory)
@@ -215,10 +216,10 @@ def service_options(path_service: PathService) -> ServiceOptions:
 
 
 def anonymous_login(service: WebSocketSection) -> AnonymousLogin | None:
-    """Return the options for anonymous clients that the router admits itself.
+    """Return the options for anonymous clients that the router admits without asking an authenticator.
 
-    Return None if anonymous clients may not join, or if an authenticator decides on them. If no authentication method
-    is configured, anonymous clients may join.
+    Return None if anonymous clients cannot join, or if an authenticator decides whether they can. If no authentication
+    method is configured, anonymous clients can join.
     """
     auth = service.auth
     if auth is None or not auth.model_fields_set:
@@ -229,7 +230,7 @@ def anonymous_login(service: WebSocketSection) -> AnonymousLogin | None:
 
 
 def asked_methods(service: WebSocketSection) -> frozenset[str]:
-    """Return the authmethods for which the router calls the authenticator."""
+    """Return the names of the methods for which the router asks an authenticator whether a client can join."""
     auth = service.auth
     if auth is None:
         return frozenset()

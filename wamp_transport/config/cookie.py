@@ -1,4 +1,4 @@
-"""The ``cookie`` section: the cookie that identifies clients, and the store of its records."""
+"""The ``cookie`` section: the cookie that identifies clients, and the store that remembers them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -19,9 +19,10 @@ _ONE_DATABASE = "cookies are kept in the database of the Django project"
 
 
 class CookieStoreSection(Section):
-    """The store of cookie records: in memory, in a file that only one process can use, or in the database.
+    """The store that remembers clients by their cookies: in memory, in a file for a single process, or in the database.
 
-    Expired records are deleted every minute. The values of cookies are stored only as hashes.
+    It has a record for each cookie. Expired records are deleted every minute. The values of cookies are stored only as
+    hashes.
     """
 
     type: Literal["memory", "file", "database"] = setting(

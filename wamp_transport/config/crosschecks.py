@@ -31,7 +31,7 @@ def enabled(sections: Iterable[SchemaMatch], environ: Mapping[str, str]) -> list
 
 
 def check_across(sections: list[SchemaMatch], environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield the findings that involve more than one section of the enabled workers."""
+    """Yield the findings that involve more than one section. ``sections`` are those of the enabled workers."""
     yield from _repeated(sections, (RealmSection,), "name", "realm")
     yield from _repeated(sections, (WebTransport, WebSocketTransport), "id", "transport id")
     yield from _endpoints(sections, environ)
@@ -141,7 +141,7 @@ def _urls(sections: list[SchemaMatch]) -> Iterator[Finding]:
 def _cookies(sections: list[SchemaMatch]) -> Iterator[Finding]:
     """Check that services whose cookies have the same name use the same store.
 
-    For a browser, they are one cookie of the host.
+    A browser has only one cookie with this name for the host, so each service would replace the cookie of the other.
     """
     first: dict[tuple[Location, object], tuple[object, Location]] = {}
     for found, transport, _ in _services(sections):

@@ -1,4 +1,7 @@
-"""The dialect of realms that do not say which they speak: Crossbar's in files, the specification's elsewhere."""
+"""The default dialect of realms: Crossbar's if the configuration is a file, and otherwise the specification's.
+
+The realm option ``dialect`` describes what differs between the two dialects.
+"""
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,18 +13,18 @@ from wamp_transport.config.section import Finding
 from wamp_transport.router.options import Dialect
 
 OF_FILES: Final[Dialect] = "crossbar"
-"""The dialect of realms in a file, which clients of a Crossbar node may rely on."""
+"""The default dialect of realms in a file. A file can come from a Crossbar node, whose clients rely on this dialect."""
 
 
 def resolve(realm: RealmSection, dialect: Dialect) -> RealmSection:
-    """Return the realm with ``dialect`` if it does not say which it speaks."""
+    """Return the realm or, if its options name no dialect, a copy whose options name ``dialect``."""
     if realm.options.dialect is not None:
         return realm
     return realm.model_copy(update={"options": realm.options.model_copy(update={"dialect": dialect})})
 
 
 def dialect_findings(sections: Iterable[SchemaMatch], dialect: Dialect) -> Iterator[Finding]:
-    """Yield a notice for each realm that speaks Crossbar's dialect although its configuration does not say so."""
+    """If ``dialect``, the default, is Crossbar's, yield a notice for each realm whose options name no dialect."""
     for found in sections:
         if found.section is RealmSection and dialect == OF_FILES and not _is_given(found.given):
             text = f'speaks the dialect "{dialect}", as all realms in files do that do not name another one'
@@ -30,9 +33,9 @@ def dialect_findings(sections: Iterable[SchemaMatch], dialect: Dialect) -> Itera
 
 
 def with_dialect(mapping: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
-    """Return a copy of a valid configuration in which each realm says which dialect it speaks.
+    """Return a copy of a valid configuration in which realms that name no dialect have the option ``dialect`` set.
 
-    It means the same in a file and elsewhere.
+    The meaning of the copy does not depend on whether it is stored in a file.
     """
     result: dict[str, Any] = copy.deepcopy(dict(mapping))
     for worker in result.get("workers", ()):

@@ -12,7 +12,7 @@ _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 def variable_name(value: object) -> str | None:
-    """Return the name of the environment variable in ``value``; None if there is none."""
+    """Return the name of the environment variable that ``value`` refers to; None if ``value`` is not a reference."""
     match = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
     return (match[1] or match[2]) if match else None
 
@@ -24,7 +24,10 @@ def environment_of(info: ValidationInfo) -> Mapping[str, str]:
 
 
 def number_from_environment(value: Any, info: ValidationInfo) -> Any:
-    """Return a number, read from an environment variable if one is named. Errors never contain the variable's value."""
+    """Return ``value`` or, if it names an environment variable, the number in the variable.
+
+    Error messages never contain the content of the variable.
+    """
     name = variable_name(value)
     if name is None:
         return value
@@ -37,13 +40,13 @@ def number_from_environment(value: Any, info: ValidationInfo) -> Any:
 
 
 def switch_from_environment(value: Any, info: ValidationInfo) -> Any:
-    """Return a boolean. If an environment variable is named, return whether it is not empty."""
+    """Return ``value`` or, if it names an environment variable, whether the variable is set and not empty."""
     name = variable_name(value)
     return value if name is None else bool(environment_of(info).get(name))
 
 
 def number_in(value: object, environ: Mapping[str, str]) -> int | None:
-    """Return the integer in ``value`` or in the environment variable that it names; None if there is none."""
+    """Return the integer in ``value`` or in the environment variable that it names; None if there is no integer."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     text = environ.get(variable_name(value) or "", "").strip()
@@ -51,6 +54,6 @@ def number_in(value: object, environ: Mapping[str, str]) -> int | None:
 
 
 def switch_in(value: object, environ: Mapping[str, str]) -> bool:
-    """Return the boolean in ``value`` or in the environment variable that it names."""
+    """Return whether ``value`` is True or, if it names an environment variable, whether that is set and not empty."""
     name = variable_name(value)
     return value is True if name is None else bool(environ.get(name))

@@ -1,6 +1,6 @@
 """Explanation of a role's permissions: the rule that decides, its place, and the rules that it overrides.
 
-The decision comes from the router's own code, with roles that are built from the configuration.
+The router's own code makes the decision, for a role that is built from the configuration.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ Outcome = Literal["allowed", "denied", "asked"]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule and its place in the configuration. ``allows`` contains the allowed actions."""
+    """A permission rule and its JSON path in the configuration. ``allows`` contains the actions that it allows."""
 
     path: str
     uri: str

@@ -36,9 +36,10 @@ def service_types() -> tuple[str, ...]:
 
 
 def fields_of(type: str) -> tuple[Attribute, ...]:
-    """Return the leaf attributes of a section in ``SECTIONS``, such as a type of service. ``type`` is left out.
+    """Return the leaf attributes of a section, without the attribute ``type``.
 
-    Raises KeyError for an unknown name.
+    The parameter ``type`` is the name of the section in ``SECTIONS``, such as a type of service. Raises KeyError for an
+    unknown name.
     """
     return tuple(attribute for attribute in attributes_of(SECTIONS[type]) if attribute.path != "type")
 
@@ -46,9 +47,9 @@ def fields_of(type: str) -> tuple[Attribute, ...]:
 def check_service(
     type: str, mapping: Any, full_path: str | None = None, *, environ: Mapping[str, str] | None = None
 ) -> list[Problem]:
-    """Return the problems of a service. ``full_path`` is the path of the service, such as ``/app/ws``.
+    """Validate a service and return the problems. ``full_path`` is the path of the service, such as ``/app/ws``.
 
-    If it is None, URLs are not checked.
+    It is compared with the URLs in the service's settings. If it is None, URLs are not checked.
     """
     given = {**mapping, "type": type} if isinstance(mapping, Mapping) else mapping
     checked = check(Service, given, _environment(environ))
@@ -64,7 +65,7 @@ def check_service(
 
 
 def check_paths(mapping: Any, *, environ: Mapping[str, str] | None = None) -> list[Problem]:
-    """Return the problems of a transport's ``paths``. Locations begin with a key of ``paths``."""
+    """Validate a transport's ``paths`` and return the problems. Locations begin with a key of ``paths``."""
     found = check_service("path", {"paths": mapping}, "/", environ=environ)
     return [
         Problem(problem.path.removeprefix("paths").removeprefix("."), problem.message, problem.hint, problem.level)
@@ -73,27 +74,27 @@ def check_paths(mapping: Any, *, environ: Mapping[str, str] | None = None) -> li
 
 
 def check_realm(mapping: Any) -> list[Problem]:
-    """Return the problems of a realm."""
+    """Validate a realm and return the problems."""
     return _check(RealmSection, mapping, None)
 
 
 def check_role(mapping: Any) -> list[Problem]:
-    """Return the problems of a role."""
+    """Validate a role and return the problems."""
     return _check(RoleSection, mapping, None)
 
 
 def check_permission(mapping: Any) -> list[Problem]:
-    """Return the problems of a permission."""
+    """Validate a permission and return the problems."""
     return _check(PermissionSection, mapping, None)
 
 
 def check_endpoint(mapping: Any, *, environ: Mapping[str, str] | None = None) -> list[Problem]:
-    """Return the problems of an endpoint."""
+    """Validate an endpoint and return the problems."""
     return _check(Endpoint, mapping, environ)
 
 
 def check_transport(mapping: Any, *, environ: Mapping[str, str] | None = None) -> list[Problem]:
-    """Return the problems of a transport. The URLs of its services are not checked."""
+    """Validate a transport and return the problems. The URLs of its services are not checked."""
     return _check(TransportSection, mapping, environ)
 
 

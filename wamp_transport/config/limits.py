@@ -7,7 +7,7 @@ from wamp_transport.router.options import DEFAULT_LIMITS, Limits
 
 
 def limit(default: int, help: str, unit: str = "") -> Any:
-    """Return an attribute for a limit."""
+    """Declare an attribute for a limit. The value 0 means that there is no limit."""
     return setting(default, f"{help}, from 0. 0: no limit.", unit=unit, ge=0)
 
 

@@ -15,7 +15,7 @@ Key = Annotated[str, Field(pattern=PATH_KEY)]
 
 
 class PathTree(Section):
-    """A branch: further paths below this path."""
+    """A branch of the URL tree, with services at this path and at paths below it."""
 
     type: Literal["path"] = setting(..., 'Must be "path".')
     id: str | None = identifier()
@@ -65,8 +65,8 @@ SERVICE_TYPES: dict[str, type[Section]] = {
 
 
 def segments_at(location: Location) -> tuple[str, ...]:
-    """Return the path segments for ``location``, which starts at the ``paths`` of a transport.
+    """Return the URL path segments of the service at ``location``, which is relative to the service's transport.
 
-    In the location, keys alternate with the word ``paths``. A key "/" adds no segment.
+    The location has the form ``paths, key, paths, key, ...``. Each key is a segment, except the key "/".
     """
     return tuple(str(key) for key in location[1::2] if key != "/")

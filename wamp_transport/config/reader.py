@@ -56,7 +56,7 @@ def read_mapping(
     """Read the configuration from a mapping in the format of config.json. Raises ConfigError.
 
     ``source`` is the name of the mapping in reports. ``environ`` contains the values for ``$NAME``, by default the
-    process's environment. ``dialect`` is that of realms which do not name one.
+    process's environment. ``dialect`` is the dialect of each realm that does not name one.
     """
     environ = os.environ if environ is None else environ
     checked = check(Node, mapping, environ)

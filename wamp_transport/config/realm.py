@@ -17,7 +17,7 @@ _PROCEDURE = r"^[^\s#.:]+(\.[^\s#.:]+)*$"
 MATCHES: Final[tuple[Match, ...]] = ("exact", "prefix", "wildcard")
 
 FUNCTION_PREFIX: Final = "function:"
-"""The prefix that marks an authorizer as a Python function. The URI of an authorizer cannot contain a colon."""
+"""The prefix that marks an authorizer as a Python function. A URI with a colon is not accepted as an authorizer."""
 
 
 class Allow(Section):
@@ -30,7 +30,7 @@ class Allow(Section):
 
 
 class Disclose(Section):
-    """Disclosure of identities to receivers."""
+    """Whether the identities of callers and publishers are disclosed to receivers."""
 
     caller: bool = setting(False, "Disclose the caller to the callee.")
     publisher: bool = setting(False, "Disclose the publisher to subscribers.")
@@ -142,7 +142,7 @@ class RoleSection(LimitsSection):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that the role is not reserved for the router. Report entries that are repeated or have no effect."""
+        """Check that the role is not reserved for the router, and report settings that have no effect."""
         if given.get("name") == "trusted":
             yield Finding(("name",), "role trusted is the router's own and cannot be defined")
         yield from _authorizer_findings(given)
@@ -239,7 +239,7 @@ class RealmOptionsSection(RealmLimitsSection):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Report the former name of an option."""
+        """Report the use of an option's former name."""
         lenient = given.get("lenient_progress")
         if not isinstance(lenient, bool):
             return
@@ -251,7 +251,10 @@ class RealmOptionsSection(RealmLimitsSection):
 
     @property
     def is_progress_strict(self) -> bool:
-        """Whether clients must announce progressive results and calls. ``lenient_progress`` is the former option."""
+        """Whether clients must announce progressive results, progressive calls and call canceling.
+
+        The former option ``lenient_progress`` applies if ``strict_progress`` is not given.
+        """
         if self.lenient_progress is None or "strict_progress" in self.model_fields_set:
             return self.strict_progress
         return not self.lenient_progress
@@ -267,7 +270,7 @@ class HistorySection(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check the number of components."""
+        """Check that the URI does not have too many components."""
         yield from _excess(given.get("uri"), given.get("match", "exact"))
 
 
@@ -366,7 +369,10 @@ def open_realm() -> dict[str, Any]:
 
 
 def _authorizer_findings(given: Mapping[str, Any]) -> Iterator[Finding]:
-    """Check that only one of permissions, procedure and function decides. Report options that have no effect."""
+    """Check that permissions, an authorizer procedure and an authorizer function are not given together.
+
+    Report options that have no effect.
+    """
     named = [name for name in ("authorizer", "authorizer_function") if given.get(name) is not None]
     if len(named) > 1:
         yield Finding(("authorizer_function",), "cannot be given together with `authorizer`", "leave out one of them")
@@ -400,7 +406,7 @@ def _in_vain(role: object, loose: bool, location: Location) -> Iterator[Finding]
 
 
 def _unreachable(permissions: Sequence[Any]) -> Iterator[Finding]:
-    """Yield a finding for each permission, or allowed action of a permission, that has no effect."""
+    """Yield a finding for each permission that has no effect, or that allows an action without effect."""
     patterns: list[tuple[str, Match] | None] = []
     actions = []
     for entry in permissions:
@@ -416,10 +422,10 @@ def _unreachable(permissions: Sequence[Any]) -> Iterator[Finding]:
 def find_unreachable(
     patterns: Sequence[tuple[str, Match] | None], actions: Sequence[frozenset[str]]
 ) -> Iterator[Finding]:
-    """Yield a finding for each rule, or allowed action of a rule, that has no effect.
+    """Yield a finding for each rule of a role that has no effect, or that allows an action without effect.
 
-    Locations are relative to the role. ``patterns`` contains the URI and match policy of each entry, or None for an
-    invalid entry. ``actions`` contains the allowed actions of each entry.
+    Locations are relative to the role. ``patterns`` contains the URI and match policy of each rule, or None for an
+    invalid rule. ``actions`` contains the actions that each rule allows.
     """
     places = {pattern: index for index, pattern in enumerate(patterns) if pattern is not None}
     rules = Rules(Permission(*pattern) for pattern in places if pattern[1] == "prefix")

@@ -35,8 +35,8 @@ def markdown() -> str:
 def unoffered() -> Iterator[tuple[str, list[str], bool, str]]:
     """Yield the parts of a Crossbar configuration that this router does not support.
 
-    Each item contains the place, the unsupported keys (empty if the whole place is unsupported), whether they are
-    refused, and an explanation. Keys with the same place and explanation are combined.
+    Each item contains the key path of a section, the section's unsupported keys (none if the whole section is
+    unsupported), whether they are refused, and an explanation. Keys with the same explanation share an item.
     """
     for section, places in _sections():
         place = places[0] if places else ""
@@ -55,7 +55,7 @@ def unoffered() -> Iterator[tuple[str, list[str], bool, str]]:
 
 
 def _sections() -> list[tuple[type[Section], list[str]]]:
-    """Return all sections in page order, with the key paths of each."""
+    """Return all sections in the order of the page, each with the key paths at which it can be used."""
     places: dict[type[Section], list[str]] = {}
     _collect(Node, "", places)
     return list(places.items())
@@ -73,7 +73,7 @@ def _collect(section: type[Section], path: str, places: dict[type[Section], list
 
 
 def _inner(section: type[Section], path: str) -> Iterator[tuple[tuple[type[Section], ...], str]]:
-    """Yield the child sections and the key path for each attribute that contains sections."""
+    """For each attribute that contains sections, yield these sections and the key path of the attribute."""
     for key, field in attributes(section):
         below = f"{path}.{key}" if path else key
         inner = sections_of(field.annotation)

@@ -22,7 +22,7 @@ class SchemaMatch:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in the schema: a location in the data with its section, attribute and type."""
+    """A location in the data, with the section, attribute and type that the schema has for this location."""
 
     location: Location
     section: type[Section] | None
@@ -78,7 +78,7 @@ def choose(sections: tuple[type[Section], ...], kind: object) -> type[Section] |
 
 
 def attributes(section: type[Section]) -> Iterator[tuple[str, FieldInfo]]:
-    """Yield each field of the section, preceded by its key in the data."""
+    """Yield the fields of the section as pairs of key and field. The key is the field's name in a configuration."""
     for name, field in section.model_fields.items():
         yield field.alias or name, field
 
@@ -116,9 +116,10 @@ def sections_in(annotation: Any, value: object, location: Location = ()) -> Iter
 
 
 def place_at(annotation: Any, steps: tuple[str | int, ...]) -> Place:
-    """Return the place for the location of a pydantic error.
+    """Return the place to which a pydantic error belongs. ``steps`` is the location that the error contains.
 
-    If ``type`` selects a section, the location contains the type as an additional step.
+    If several sections are allowed, pydantic adds a step with the ``type`` of the selected one. The location of the
+    place does not contain these steps.
     """
     location: list[str | int] = []
     section: type[Section] | None = None

@@ -24,7 +24,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Unoffered:
-    """The reason why a kind of section is not supported, and whether the configuration can be used without it.
+    """The reason why a kind of section is not supported. ``level`` tells whether the configuration can be used anyway.
 
     ``{type}`` in the message is replaced with the section's type.
     """
@@ -64,7 +64,7 @@ def setting(
     secret: bool = False,
     **rules: Any,
 ) -> Any:
-    """Return an attribute of a section. ``default`` is ``...`` if the attribute is required.
+    """Declare an attribute of a section. ``default`` is ``...`` if the attribute is required.
 
     ``ignored`` and ``refused`` mark an attribute that is known but not supported. Their text explains the consequence.
     An ``ignored`` attribute has no effect. It is reported unless it has its default value or, if ``quiet`` is given,
@@ -88,7 +88,7 @@ def setting(
 
 
 def identifier() -> Any:
-    """Return the attribute ``id``: a name for management tools, which Crossbar allows for every item."""
+    """Declare the attribute ``id``: a name for management tools, which Crossbar allows for every item."""
     return setting(
         None,
         "A name of your choice for this item, unique among its kind. 3 to 64 of a-z, 0-9 and _, letter first.",

@@ -98,7 +98,7 @@ def _check_proxies(given: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def is_proxy(text: str) -> bool:
-    """Return whether ``text`` is an address, a network or ``unix``."""
+    """Return whether ``text`` is valid in ``trusted_proxies``: an IP address, a network or ``unix``."""
     try:
         return text == "unix" or bool(ip_network(text))
     except ValueError:
@@ -125,7 +125,7 @@ class WebTransport(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that proxies are valid addresses."""
+        """Check that each trusted proxy is an IP address, a network or ``unix``."""
         yield from _check_proxies(given)
 
 
@@ -144,7 +144,7 @@ class WebSocketTransport(WebSocketSection):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check the WebSocket service, and that proxies are valid addresses."""
+        """Check the WebSocket service, and that each trusted proxy is an IP address, a network or ``unix``."""
         yield from super().check(given)
         yield from _check_proxies(given)
 

@@ -219,9 +219,9 @@ class WebSocketService(WebSocketSection):
 
 
 def url_finding(url: object, segments: tuple[str, ...]) -> Finding | None:
-    """Check the URL of a service whose path has these segments.
+    """Check the configured URL of a service. ``segments`` are the segments of the service's path.
 
-    Return a finding if ``url`` is not a WebSocket URL or has another path, otherwise None.
+    Return a finding if ``url`` is not a WebSocket URL or has another path. Return None if it is correct or not given.
     """
     if not isinstance(url, str):
         return None

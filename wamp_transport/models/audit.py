@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class AuditEntry(models.Model):
-    """An entry of the audit trail. Running nodes write entries, which never change. The admin shows them.
+    """An entry in the audit trail. Running nodes write the entries, and the admin shows them. Entries never change.
 
     ``count`` is the number of similar events from the same client that the entry represents.
     """

@@ -67,7 +67,11 @@ def sealed(settings: Any, *, is_deep: bool = False) -> Any:
 
 
 class ConfigurationQuerySet(models.QuerySet[Row]):
-    """A queryset that seals secrets and increments the revision in bulk operations, which send no signals."""
+    """A queryset whose bulk operations seal secrets and increment the revision.
+
+    For single rows, receivers of Django's signals do this, but bulk operations send no signals. To seal a secret means
+    to replace it with a hash or a derived key.
+    """
 
     def update(self, **values: Any) -> int:
         """Update the rows and increment the revision in one transaction."""
@@ -121,7 +125,7 @@ class ConfigurationRow(models.Model):
 
     @classmethod
     def sealed(cls, settings: Any) -> Any:
-        """Return the settings as they are stored. Models with logins in the settings override this to seal secrets."""
+        """Return ``settings`` as they are stored. Models with secrets in the settings override this to seal them."""
         return settings
 
     def seal(self) -> None:
@@ -191,7 +195,7 @@ class Role(ConfigurationRow):
 class PermissionRule(ConfigurationRow):
     """A rule that allows a role to perform actions on the URIs that match a pattern.
 
-    A flag that is null means False.
+    A flag can be null, which means False.
     """
 
     role = models.ForeignKey(Role, models.CASCADE, related_name="permissions", verbose_name=_("role"))
@@ -357,8 +361,8 @@ class ConfigurationState(models.Model):
     """The revision of the configuration, and the parts of an imported file that have no rows. The table has one row.
 
     ``document`` is the imported mapping without realms and transports; it is null if nothing was imported. The column
-    ``worker`` of realms and transports is the index of a worker in it. Relative paths are relative to ``base_dir``, the
-    directory of the imported file.
+    ``worker`` of realms and transports contains the index of a worker in ``document``. Relative paths are relative to
+    ``base_dir``, the directory of the imported file.
     """
 
     ONLY: ClassVar[int] = 1

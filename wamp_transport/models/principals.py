@@ -115,7 +115,7 @@ class Credential(models.Model):
 
 
 class UserRole(models.Model):
-    """A line of the table that gives roles to Django users.
+    """A line in the table that gives roles to Django users.
 
     The first line that matches a user determines the user's role in a realm.
     """
@@ -167,7 +167,7 @@ class IdentityChange(models.Model):
 
     ``key`` is the primary key of a user, the digest of a Django session's key, or the realm and authid of a principal.
     The kind ``session`` means that a Django session has ended; ``logout`` means that all Django sessions of a user have
-    ended.
+    ended. The kind ``everybody`` has no key and concerns all users.
     """
 
     KINDS = [(kind, kind) for kind in ("user", "session", "logout", "principal", "everybody")]

@@ -48,7 +48,7 @@ class RunningNode(models.Model):
 
 
 class StoredEvent(models.Model):
-    """An event of a durable event history."""
+    """An event in the history of a topic or pattern that is stored in the database."""
 
     id = models.BigAutoField(primary_key=True)
     realm = models.CharField(_("realm"), max_length=255)

@@ -1,7 +1,8 @@
-"""Conversion between a mapping and a row: some keys are stored in separate columns, the rest in one JSON column.
+"""Conversion between a mapping from the configuration and a database row.
 
-The conversion is lossless. Null and empty texts are stored in the JSON column if, in a separate column, they would mean
-that the key is not given.
+Some keys are stored in separate columns, the rest in one JSON column. The conversion is lossless. In most separate
+columns, null or an empty text means that the key is not given. If a key is given with such a value, it is stored in the
+JSON column instead.
 """
 
 import copy
@@ -21,7 +22,7 @@ def _same(value: Any) -> Any:
 class Column:
     """A column, and the keys that lead to its value in the mapping.
 
-    If ``is_always_given``, an empty text in the column is a value. Otherwise it means that no value is given.
+    An empty text in the column means that no value is given, unless ``is_always_given`` is true.
     """
 
     name: str
@@ -68,7 +69,7 @@ def columns_of(row: Row) -> tuple[Column, ...]:
 
 
 def split_columns(mapping: Mapping[str, Any], row: Row) -> None:
-    """Fill the columns and ``settings`` of a row from a validated mapping."""
+    """Fill the columns of a row, including the JSON column ``settings``, from a validated mapping."""
     rest: dict[str, Any] = copy.deepcopy(dict(mapping))
     for column in columns_of(row):
         *above, key = column.keys
@@ -82,7 +83,7 @@ def split_columns(mapping: Mapping[str, Any], row: Row) -> None:
 
 
 def join_columns(row: Row) -> dict[str, Any]:
-    """Return the mapping for a row, without its child rows."""
+    """Return the part of the configuration that a row stores, without that of its child rows."""
     mapping: dict[str, Any] = {}
     rest = copy.deepcopy(row.settings)
     for column in columns_of(row):

@@ -1,4 +1,4 @@
-"""Conversion of the configuration's rows to a config.json mapping. JSON paths can be traced back to rows."""
+"""Conversion of the configuration's rows to a config.json mapping in which each JSON path can be traced to its row."""
 
 import copy
 from collections import defaultdict
@@ -26,7 +26,10 @@ Kind = TypeVar("Kind", bound=ConfigurationRow)
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """All rows of the configuration. They can include an edit that is not stored yet."""
+    """All rows of the configuration, which can include an edit that is not stored yet.
+
+    ``document`` contains the parts of an imported configuration that are not stored in rows.
+    """
 
     document: dict[str, Any] | None = None
     realms: tuple[Realm, ...] = ()
@@ -65,13 +68,16 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class ConfigDocument:
-    """The configuration as a config.json mapping. ``places`` maps the JSON paths of rows in it to the rows."""
+    """The configuration as a config.json mapping. ``places`` maps the JSON path of each row's mapping to the row."""
 
     mapping: dict[str, Any]
     places: dict[str, ConfigurationRow] = field(default_factory=dict)
 
     def owner(self, path: str) -> tuple[ConfigurationRow | None, str]:
-        """Return the row that contains a JSON path, and the remaining path within that row."""
+        """Return the row that a JSON path belongs to, and the rest of the path within that row.
+
+        If the path belongs to no row, return None and the whole path.
+        """
         for length in range(len(path), 0, -1):
             row = self.places.get(path[:length])
             if row is not None and (length == len(path) or path[length] in ".["):
@@ -80,7 +86,7 @@ class ConfigDocument:
 
 
 def to_document(rows: Rows) -> ConfigDocument:
-    """Return all enabled rows as a configuration document. Raises ConfigError if two rows conflict."""
+    """Return all enabled rows as a configuration document. Raises ConfigError if two services have the same path."""
     document: dict[str, Any] = copy.deepcopy(_document(rows))
     rendered = ConfigDocument(document)
     owners: dict[int, ConfigurationRow] = {}
@@ -136,7 +142,10 @@ def _document(rows: Rows) -> dict[str, Any]:
 def _add(
     document: dict[str, Any], kind: str, row: Realm | Transport, mapping: dict[str, Any], owners: dict[int, Any]
 ) -> None:
-    """Add a mapping to the router worker with the row's worker number or, if there is none, to the first one."""
+    """Add the mapping of a row to the list ``kind`` of the router worker whose number the row contains.
+
+    If there is no such worker, add it to the first router worker.
+    """
     workers = document.setdefault("workers", [])
     routers = {index: worker for index, worker in enumerate(workers) if worker.get("type") == "router"}
     if not routers:
@@ -193,7 +202,10 @@ def _branch(paths: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _hang(paths: dict[str, Any], key: str, mapping: dict[str, Any], owners: dict[int, ConfigurationRow]) -> bool:
-    """Add a service at a key, or merge it with an existing branch. Return False if there is another service."""
+    """Add a service at a key, or merge it with an existing branch.
+
+    Return False if the key already has another service.
+    """
     there = paths.get(key)
     if there is None:
         paths[key] = mapping

@@ -1,7 +1,7 @@
 """The configuration in the database. It is read as one mapping, validated like a file, and replaced as a whole.
 
-All functions are synchronous. Mappings have the format of a config.json of version 2. An imported configuration is
-exported unchanged, except for secrets, which are stored as hashes and derived keys.
+All functions are synchronous. Mappings have the format of a config.json of version 2. After :func:`replace`,
+:func:`to_mapping` returns an equal mapping, except that it contains hashes and derived keys instead of secrets.
 """
 
 import copy
@@ -61,9 +61,9 @@ def is_migrated() -> bool:
 
 
 def revision() -> int:
-    """Return the revision, a number that increases with every change of the configuration. This takes one cheap query.
+    """Return the revision, a number that increases with every change of the configuration.
 
-    The revision is 0 if nothing has ever been configured, or if there are no tables.
+    The revision is 0 if nothing has ever been configured, or if there are no tables. Reading it takes one cheap query.
     """
     try:
         with _tables():
@@ -84,7 +84,7 @@ def is_empty() -> bool:
 def to_mapping() -> dict[str, Any]:
     """Return all enabled rows as the mapping of a config.json.
 
-    Raises NotMigrated. Raises ConfigError if two rows conflict.
+    Raises NotMigrated. Raises ConfigError if two services have the same path.
     """
     return to_document(_read(Rows.stored)).mapping
 
@@ -103,11 +103,12 @@ def load(base_dir: str | os.PathLike[str]) -> Configuration:
 def replace(
     mapping: Mapping[str, Any], base_dir: str | os.PathLike[str] | None = None, *, source: str = "import"
 ) -> Configuration:
-    """Replace the whole stored configuration with ``mapping``, including disabled transports, in one transaction.
+    """Replace the whole stored configuration, including disabled transports, with ``mapping`` in one transaction.
 
-    The mapping is validated first; reports name it ``source``. Relative paths in it are relative to ``base_dir`` or, if
-    that is None, to the directory that is passed to :func:`load`. Return the resulting configuration. Raises
-    NotMigrated, and ConfigError if the mapping has faults. Nothing is changed then.
+    The mapping is validated first. ``source`` is its name in reports. Relative paths in it are relative to ``base_dir``
+    or, if that is None, to the directory that is passed to :func:`load`. Return the resulting configuration.
+
+    Raises NotMigrated. Raises ConfigError, without changing anything, if the mapping has faults.
     """
     configuration = read_mapping(mapping, base_dir or ".", source=source)
     rows = list(_rows_of(mapping))
@@ -226,7 +227,10 @@ def _service_rows(
 
 
 def _emptied(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Return a copy of the mapping with an empty list at ``key``, whose items become rows. Null stays null."""
+    """Return a copy of the mapping in which the list at ``key`` is empty, because its items are stored as rows.
+
+    If the value is null, it stays null.
+    """
     return {name: [] if name == key and value is not None else value for name, value in mapping.items()}
 
 

@@ -15,12 +15,12 @@ _breakdowns: Counter[str] = Counter()
 """The number of broken connections that were found, by database alias."""
 
 _outlived = threading.local()
-"""The state of a thread. ``counts`` is a copy of ``_breakdowns`` from the last check of the thread's connections."""
+"""The state of each thread. ``counts`` is a copy of ``_breakdowns`` from the last check of the thread's connections."""
 
 _idle: set[BaseDatabaseWrapper] = set()
 """The persistent connections that are not in use."""
 _closings = 0
-"""The number of calls of :func:`close_kept`."""
+"""How often :func:`close_kept` has been called."""
 _lock = threading.Lock()
 
 
@@ -29,8 +29,8 @@ def clean_connections() -> Iterator[None]:
     """Close old and broken connections before and after the block, as Django does around a request.
 
     A restart of the database breaks the connections of all threads. When one thread has detected a broken connection,
-    the other threads open new ones, so only one call fails instead of one call in each thread. Inside an open
-    transaction no connection is closed.
+    the other threads open new ones, so only one call fails instead of one call in each thread. A connection with an
+    open transaction is not closed.
     """
     reset_queries()
     _clean()

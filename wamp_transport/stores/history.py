@@ -19,7 +19,7 @@ from wamp_transport.wamp.payload import ABSENT, PYTHON
 logger = logging.getLogger(__name__)
 
 STORED_VALUES = "msgpack"
-"""The serializer for stored payloads that exist only as Python values."""
+"""The format in which a payload is stored if it exists only as Python values and is not serialized yet."""
 
 
 class _Content(msgspec.Struct, array_like=True):
@@ -47,13 +47,13 @@ def keep(records: Iterable[Record]) -> None:
 
 
 def past(realm: str, options: HistoryOptions) -> list[Publication]:
-    """Return the stored events of a history, oldest first, up to the history's limit."""
+    """Return the stored events for a topic or pattern, oldest first. If there are too many, return the latest."""
     rows = _rows(realm, options.match, options.uri).order_by("-id")[: options.limit]
     return [_publication(row) for row in reversed(rows)]
 
 
 def trim(realm: str, options: HistoryOptions) -> int:
-    """Delete the oldest events beyond a history's limit. Return the number of deleted rows."""
+    """Delete the oldest events for a topic or pattern beyond its limit. Return the number of deleted rows."""
     oldest_kept = _rows(realm, options.match, options.uri).order_by("-id")[options.limit - 1 : options.limit]
     first = oldest_kept.values_list("id", flat=True).first()
     if first is None:

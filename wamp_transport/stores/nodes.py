@@ -1,4 +1,4 @@
-"""The states that running nodes report to the database, for the admin and for operators."""
+"""The reports that running nodes store in the database about their state, for the admin and for operators."""
 
 import os
 import socket
@@ -46,10 +46,10 @@ def report(
 ) -> None:
     """Report that the node ``name`` is running in this process, and the state of its configuration.
 
-    ``apply_count`` counts the configurations that the process has applied, from 1. ``revision`` is the source's
-    revision of the applied configuration. It is an integer for the database; other sources use other types. ``problem``
-    is the reason why a newer configuration was refused. ``services`` and ``operator_salt`` are for :mod:`.operators`.
-    Nodes without a report for a day are deleted.
+    ``apply_count`` is the number of configurations that the process has applied. ``revision`` identifies the applied
+    configuration. It is an integer if the configuration is from the database; other sources use other types.
+    ``problem`` is the reason why a newer configuration was refused. ``services`` and ``operator_salt`` are stored for
+    :mod:`.operators`. Nodes that have not reported for a day are deleted.
     """
     now = timezone.now()
     stored = revision if isinstance(revision, int) else None
@@ -83,7 +83,7 @@ def forget(name: str) -> None:
 
 
 def running() -> list[NodeStatus]:
-    """Return all nodes with a report, ordered by name."""
+    """Return the status of each node that has a stored report, ordered by name."""
     now, current = timezone.now(), revision_stored()
     return [
         NodeStatus(

@@ -16,10 +16,10 @@ from wamp_transport.stores.cookies.records import (
 from wamp_transport.worker_threads import WorkersBusy, WorkersClosed, WorkerThreads
 
 ANSWER_SECONDS: Final = 5.0
-"""The maximum time that a handshake waits for a store."""
+"""The maximum time for which a handshake waits for a store."""
 
 MAX_QUEUED_REQUESTS: Final = 1000
-"""The maximum number of queued calls of a store. Further calls fail immediately."""
+"""The maximum number of calls to a store that are running or queued. Further calls fail immediately."""
 
 Result = TypeVar("Result")
 
@@ -32,7 +32,7 @@ def utc_now() -> datetime:
 class AsyncCookieStore:
     """A cookie store for asyncio.
 
-    All methods raise CookieStoreError if the store fails or needs longer than ``patience``.
+    All coroutines raise CookieStoreError if the store fails or needs longer than ``patience``, in seconds.
     """
 
     def __init__(
@@ -48,7 +48,10 @@ class AsyncCookieStore:
         )
 
     async def admit(self, name: str, length: int, max_age: int, values: list[str]) -> tuple[CookieRecord, str | None]:
-        """Return the record of the client that sent these cookie values, or a new record and its cookie value."""
+        """Return the record of the client that sent these cookie values, and None.
+
+        If no value is valid, add a new record, and return it with the cookie value to send to the client.
+        """
         return await self._ask(self._admit, name, length, max_age, values)
 
     async def login(self, id: str, service: str) -> CookieLogin | None:
@@ -69,7 +72,7 @@ class AsyncCookieStore:
         return await self._ask(self._store.forget, id)
 
     async def purge(self) -> int:
-        """Delete expired records and those that exceed the limit. Return their number."""
+        """Delete expired records and those that exceed the limit. Return the number of deleted records."""
         return await self._ask(self._store.purge, self._clock())
 
     def close(self) -> None:

@@ -72,7 +72,7 @@ class DatabaseCookies:
 
 @contextmanager
 def _at_the_database() -> Iterator[None]:
-    """Provide a working connection, and close connections that are too old or broken."""
+    """Run the block with a working database connection, and convert database errors to CookieStoreError."""
     try:
         with clean_connections():
             yield

@@ -1,4 +1,4 @@
-"""Cookie records in a text file with one JSON object on each line. Later lines replace earlier ones.
+"""Cookie records in a text file with one JSON object on each line. A later line about a cookie replaces earlier ones.
 
 Lines are appended and synced to disk before a method returns. An incomplete last line, left by a crash, is dropped.
 When the file is opened, and when most of its lines are obsolete, a new file is written next to it and then renamed.
@@ -34,7 +34,10 @@ _PRIVATE: Final = 0o600
 
 
 class FileCookies:
-    """A cookie store in a file. ``name`` is the name of the cookie, for records in Crossbar's format."""
+    """A cookie store in a file.
+
+    ``name`` is the name of the cookie. It is needed for records in Crossbar's format, which do not contain the name.
+    """
 
     threads = 1
 
@@ -112,7 +115,7 @@ class FileCookies:
 
     @contextmanager
     def _at_the_disk(self) -> Iterator[None]:
-        """Close the file after an error, so that the next call reads the actual content from disk."""
+        """Run the block. After an error, close the file, so that the next call reads its actual content from disk."""
         try:
             yield
         except OSError as error:
@@ -158,9 +161,9 @@ class FileCookies:
             records.put(record)
 
     def _from_crossbar(self, line: Mapping[str, Any]) -> CookieRecord:
-        """Return the record of a line that Crossbar wrote.
+        """Return the record for a line that Crossbar wrote.
 
-        Such a line contains the cookie in clear text. Its login is ignored.
+        Crossbar stores the value of the cookie in clear text. A login in the line is ignored.
         """
         created = datetime.fromisoformat(line.get("created") or line["deleted"])
         created = created if created.tzinfo is not None else created.replace(tzinfo=UTC)

@@ -64,7 +64,7 @@ class MemoryCookies:
         return [*self._logged_in.values(), *self._tracked.values()]
 
     def put(self, record: CookieRecord) -> None:
-        """Store a record, replacing a record with the same digest. The number of records is not checked."""
+        """Store a record, replacing a record with the same digest. This does not enforce ``max_cookies``."""
         self._ids[record.id] = record.digest
         self._tracked.pop(record.digest, None)
         self._logged_in.pop(record.digest, None)

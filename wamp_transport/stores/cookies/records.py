@@ -31,7 +31,7 @@ class CookieLogin:
 
 @dataclass(frozen=True, slots=True)
 class CookieRecord:
-    """The record of a client with a cookie.
+    """The stored data about a client with a cookie.
 
     ``id`` is public: it is the authid of anonymous sessions, and identifies the client in logs and in the admin.
     ``digest`` is the hash of the cookie; see :func:`digest_of`. All times have a time zone.
@@ -81,7 +81,7 @@ class CookieStore(Protocol):
         ...
 
     def purge(self, now: datetime) -> int:
-        """Delete expired records and those that exceed the limit. Return their number."""
+        """Delete expired records and those that exceed the limit. Return the number of deleted records."""
         ...
 
     def close(self) -> None:

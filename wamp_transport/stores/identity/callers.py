@@ -1,4 +1,4 @@
-"""A look-up of the Django user who owns a WAMP session. It is synchronous: call it in a thread."""
+"""A function that finds the Django user of a WAMP session. It is synchronous: call it in a thread."""
 
 from typing import Any
 

@@ -21,10 +21,13 @@ from django.utils import timezone
 from wamp_transport.models import IdentityChange, Principal, UserRole
 
 CHANGE_LIFETIME: Final = timedelta(hours=1)
-"""The time for which changes are kept. A process that has not read any for longer than this checks all its sessions."""
+"""The time for which changes are kept.
+
+A process that has not read the changes for longer than this may have missed some, so it checks all its sessions.
+"""
 
 CHANGES_PER_PURGE: Final = 100
-"""The number of stored changes after which old ones are deleted. Nodes delete them too, but perhaps none is running."""
+"""Old changes are deleted whenever this many have been stored. Nodes delete them too, but maybe no node is running."""
 
 KEYLESS_SESSIONS: Final = "django.contrib.sessions.backends.signed_cookies"
 """The session engine that stores nothing on the server. With this engine, a logout closes all sessions of the user."""
@@ -95,7 +98,7 @@ def _write(kind: str, key: str) -> None:
 def _user_saved(
     instance: Any, created: bool, using: str, update_fields: Iterable[str] | None = None, **_event: Any
 ) -> None:
-    """Record a change of a user. A login that updates only ``last_login`` is ignored."""
+    """Record a change of a user. A new user, or a login that updates only ``last_login``, is ignored."""
     if not created and set(update_fields or ()) != {"last_login"}:
         record("user", str(instance.pk), using)
 

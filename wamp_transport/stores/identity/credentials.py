@@ -1,7 +1,7 @@
 """Storage of credentials. Only hashes and derived keys are stored, never the secrets.
 
 When the secret of a principal is changed, the old and the new secret are both valid for some time. A challenge contains
-only one salt, so the new secret uses the salt of the old one. The response to one challenge can then prove either
+only one salt, so the new secret uses the salt of the old one. A client can then answer the same challenge with either
 secret.
 """
 

@@ -45,9 +45,10 @@ class StoredPrincipal:
 
 
 def find(realm: str | None, authid: str, methods: Iterable[str]) -> StoredPrincipal | None:
-    """Return the principal with this authid, with its credentials for these methods; None if it may not log in.
+    """Return the principal with this authid, with its credentials for these methods.
 
-    If ``realm`` is None, the authid must be unique among all realms.
+    Return None if there is no such principal, or if it cannot log in. If ``realm`` is None, principals of all realms
+    are searched, and the result is None if several are found.
     """
     rows = _counting(Principal.objects.filter(authid=authid, is_active=True), "").select_related("user")
     if realm is not None:
@@ -87,8 +88,8 @@ def can_be_stored(*texts: str) -> bool:
 def used(realm: str, authid: str, methods: Iterable[str], fingerprints: Iterable[str] = ()) -> None:
     """Record the time of a login in the rows of the principal and its credential.
 
-    The credential is found by its fingerprint. Without fingerprints, it is only known if the principal has a single
-    valid credential for these methods.
+    ``fingerprints`` identify the credential. Without them, the credential's row is updated only if the principal has a
+    single valid credential for these methods.
     """
     now = timezone.now()
     rows = Principal.objects.filter(realm=realm, authid=authid)
@@ -107,9 +108,9 @@ def credential_used(id: int) -> None:
 
 
 def sample(methods: Iterable[str], realm: str | None, most: int = 50) -> list[tuple[str, StoredCredential]]:
-    """Return up to ``most`` credentials, each with the role of its principal. They are models for simulated challenges.
+    """Return up to ``most`` credentials, each with the role of its principal.
 
-    If ``realm`` is None, the credentials can be from any realm.
+    Decoy challenges for unknown authids imitate these credentials. If ``realm`` is None, they can be from any realm.
     """
     rows = _counting(Credential.objects.filter(method__in=list(methods)), "").select_related("principal")
     if realm is not None:
@@ -125,12 +126,12 @@ def _is_due(now: datetime) -> Q:
 
 
 def _counting(rows: Any, path: str) -> Any:
-    """Return the rows that have not expired."""
+    """Return the rows that have not expired. ``path`` is the prefix of the lookup for ``expires_at``."""
     return rows.filter(Q(**{f"{path}expires_at": None}) | Q(**{f"{path}expires_at__gt": timezone.now()}))
 
 
 def belongs_to_nobody_gone(row: Principal) -> bool:
-    """Return whether the principal's Django user is active. A principal without a user is valid as well."""
+    """Return whether the principal has no Django user, or one that is active."""
     return row.user is None or bool(row.user.is_active)
 
 

@@ -35,8 +35,8 @@ class Identity:
     ``user_hash`` comes from a token for a user. The identity is valid until the user's password changes.
     ``session_key`` identifies a Django session. The identity is valid until the user is no longer logged in with it.
 
-    If ``is_role_given``, the token determines the role, and the table of roles does not change it. ``default_role`` is
-    for users to whom no line of the table applies. ``is_stored`` marks a principal from the database.
+    If ``is_role_given``, the token determines the role, whatever the table of user roles contains. ``default_role`` is
+    the role of users to whom no line of this table applies. ``is_stored`` marks a principal from the database.
     """
 
     realm: str | None
@@ -88,7 +88,7 @@ def of_stored(realm: str, authid: str, role: str) -> Identity:
 
 
 def again(identity: Identity) -> Identity | None:
-    """Return the current state of an identity; None if it is no longer valid."""
+    """Return an up-to-date copy of an identity; None if it is no longer valid."""
     if identity.is_stored:
         found = principals.find(identity.realm, identity.authid, ())
         return None if found is None else replace(identity, role=found.role, user=found.user)
@@ -114,8 +114,8 @@ def authid_of(user: Any) -> str:
 def role_of(user: Any, realm: str | None) -> str | None:
     """Return the role of an active user in a realm.
 
-    The project's hook decides. If there is no hook, or it returns None, the first line of the table that applies
-    decides. Return an empty text if that line denies access, and None if no line applies.
+    The project's hook ``USER_ROLE`` decides. If there is no hook, or it returns None, the first :class:`UserRole` row
+    that applies to the user decides. Return an empty text if this row denies access, and None if no row applies.
     """
     hook = app_settings().hook("USER_ROLE")
     if hook is not None:
@@ -142,8 +142,8 @@ def _is_meant(line: UserRole, user: Any, groups: set[Any]) -> bool:
 class _LoadedSession(dict[str, Any]):
     """The content of a Django session, for reading. Changes that Django makes to it are not stored.
 
-    Django sometimes changes the session's key while it loads the user. The browser cannot receive a new key here,
-    because it has not made an HTTP request to Django.
+    Django sometimes changes the session's key while it loads the user. This class prevents that, because the browser
+    could not receive a new key without an HTTP request to Django.
     """
 
     def cycle_key(self) -> None:
