@@ -1,9 +1,9 @@
 """Write the generated pages of the documentation: ``python docs/generate.py``.
 
-- ``features.md``: the announced features, with the protocol test of each
-- ``configuration.md``, and the list of unsupported keys in ``migrating.md``: the configuration schema
-- ``commands.md``: the argument parsers of the subcommands of ``manage.py wamp``
-- ``clients.md``: the table that also controls the tests of client libraries, and the examples
+- ``features.md`` is generated from the announced features and their protocol tests.
+- ``configuration.md`` and the unsupported keys in ``migrating.md`` are generated from the configuration schema.
+- ``commands.md`` is generated from the argument parsers of the subcommands of ``manage.py wamp``.
+- ``clients.md`` is generated from the examples and from the table that also controls the tests of client libraries.
 
 ``make differences`` writes ``differences.md``, because that page needs an installation of Crossbar.
 """
@@ -29,10 +29,10 @@ from wamp_transport.wamp.features import BROKER_FEATURES, DEALER_FEATURES  # noq
 
 CLIENTS_HEAD = """# Client libraries
 
-The tests connect these libraries through the router, each with itself and with the others, in all serializers that it
-supports. They cover joining, leaving and joining again, topics, patterns, calls, errors with arguments, shared
-registrations, Unicode, binary values, integers up to 2^53 (64 bits if the language supports them), payloads of half a
-megabyte, and options that are `null` or `undefined`.
+The tests connect each of these libraries through the router with itself and with the others, in all serializers that
+the library supports. They cover joining, leaving and joining again, topics, patterns, calls, errors with arguments,
+shared registrations, Unicode, binary values, integers up to 2^53 (64 bits if the language supports them), payloads of
+half a megabyte, and options that are `null` or `undefined`.
 
 ## What to watch for
 
@@ -40,30 +40,33 @@ For all libraries:
 
 - A publisher does not receive its own event unless it publishes with `exclude_me: false`.
 - Call timeouts are in milliseconds, as in the specification.
-- An option with a wrong type or an unknown value (`match: "regex"`) is a protocol violation. The session ends with
-  ABORT, and its message names the option: a message that cannot be read ends the session (specification, "Protocol
-  Errors"), and the specification's test vectors treat such options in the same way. The values `null` and `undefined`
-  are allowed and mean that the option is not given. An invalid URI fails only its own request.
-- Canceling with mode `kill` waits for the procedure and passes its answer on to the caller.
-- Progressive results work with callees that announce neither them nor call canceling. A callee without call canceling
-  cannot be stopped when its caller has left. The realm option `strict_progress` requires the announcements.
+- An option with a wrong type or an unknown value (`match: "regex"`) is a protocol violation. The router closes the
+  session with an ABORT whose message names the option. According to the specification, a message that cannot be parsed
+  ends the session (section "Protocol Errors"), and its test vectors treat such options in the same way. The values
+  `null` and `undefined` are allowed and have the same meaning as a missing option.
+- A request with an invalid URI fails, but the session continues.
+- If a call is canceled with mode `kill`, the router waits for the procedure and sends its result or error to the
+  caller.
+- A callee can send progressive results even if it announces neither them nor call canceling. The realm option
+  `strict_progress` requires both announcements. A callee that does not announce call canceling cannot be stopped when
+  the caller leaves.
 - Binary values in JSON are strings that begin with U+0000. Of these libraries only Autobahn|Python converts them to
   bytes.
 
-For one library:
+For individual libraries:
 
 - Autobahn|Python: pass timeouts in milliseconds. The library's documentation says seconds, but it sends the number
   unchanged.
 - Autobahn|Python: if calls of a procedure are canceled with mode `kill`, convert `CancelledError` in the procedure to
   `ApplicationError("wamp.error.canceled")`. Otherwise the caller gets `wamp.error.runtime_error`.
-- Autobahn|Python: the router sends it no progressive call invocations. It announces call canceling but not these, and
-  closes its connection at a second INVOCATION with the same id.
-- Autobahn|JS: cancel with `{mode: "kill"}`. In the other modes it forgets the call, takes the router's answer for a
-  protocol violation and closes the connection.
+- Autobahn|Python: the router sends no progressive call invocations to it. The library announces call canceling but not
+  progressive call invocations, and closes the connection when it receives a second INVOCATION with the same id.
+- Autobahn|JS: cancel calls with `{mode: "kill"}`. In the other modes the library forgets the call, treats the router's
+  reply as a protocol violation, and closes the connection.
 - wampy.js: it raises an exception when you unsubscribe from a subscription that was made with options, even `{}`.
 - wampy.js: it sends and accepts progressive call invocations without announcing them. The router accepts this.
-- xconn: it accepts messages up to one megabyte, and ends the session at a larger one.
-- wampy for Python (1.1.0): not tested, because its requirements are pinned to old versions of packages.
+- xconn: it accepts messages of up to one megabyte, and ends the session when it receives a larger message.
+- wampy for Python (1.1.0): not tested, because it requires old versions of other packages.
 """
 
 LOGINS_HEAD = """
@@ -107,7 +110,7 @@ def features() -> str:
 
 
 def clients() -> str:
-    """Return the page of client libraries: what each can do, the reasons for what it cannot do, and an example."""
+    """Return the page of client libraries: the features of each, the reasons for missing features, and an example."""
     libraries = [library for library in LIBRARIES if library != "demo"]
     text = CLIENTS_HEAD + "\n## Versions and serializers\n\n| library | version tried | serializers |\n|---|---|---|\n"
     for library in libraries:
@@ -116,7 +119,7 @@ def clients() -> str:
     text += LOGINS_HEAD
     for library in libraries:
         text += f"| {library} | {', '.join(('anonymous', *METHODS[library]))} |\n"
-    text += "\n## What each can do\n\n"
+    text += "\n## What each library can do\n\n"
     text += "*Yes* means that it works in every serializer above, and between different libraries and serializers.\n\n"
     text += f"| | {' | '.join(libraries)} |\n|---|{'---|' * len(libraries)}\n"
     for feature, meaning in FEATURES.items():
@@ -144,22 +147,23 @@ effect.
 
 ## What behaves differently
 
-[Where Crossbar.io and wampnode differ](differences.md) lists every observed difference. The most important ones:
+[Where Crossbar.io and wampnode differ](differences.md) lists every observed difference. The most important differences
+are:
 
 | subject | wampnode | what to do |
 |---|---|---|
 | call timeouts | milliseconds; the error is `wamp.error.timeout` | realm option `timeouts_in_seconds: true` |
-| protocol violations | ABORT, then close code 1002; Crossbar does not detect all of them | correct the client |
-| ABORT | closes the connection | connect again before another attempt |
+| protocol violations | ABORT, then close code 1002; Crossbar does not detect all violations | correct the client |
+| ABORT | closes the connection | connect again before you try to log in again |
 | denied logins | `wamp.error.authentication_denied` instead of `not_authorized` | check for the new URI |
 | authenticators that fail or do not exist | `wamp.error.authentication_failed` | check for the new URI |
 | `wamp.session.on_leave` | three arguments, unless the dialect is `crossbar` | see the realm option `dialect` |
 | progressive results | only for callers that ask with `receive_progress` | set the option |
 | `disclose_me` | discloses the caller or publisher | realm option `allow_disclose_me: false` refuses it |
-| RESULT | does not name the callee | let the callee put its name in the result |
+| RESULT | does not name the callee | include the callee's name in the result |
 | empty `eligible` lists | nobody receives the event | omit the list |
-| permissions | the exact rule decides, then the longest prefix, then a wildcard | review overlapping rules |
-| pattern subscriptions | receive no events of topics to which the role may not subscribe | allow the topics |
+| permissions | an exact rule decides, otherwise the longest prefix, otherwise a wildcard | review overlapping rules |
+| pattern subscriptions | receive no events from topics to which the role may not subscribe | allow the topics |
 | refused origins | status 403; a pattern without a port means the default port of the scheme | |
 | session details | no `x_cb_*` keys; `agent` names the router | |
 

@@ -1,4 +1,4 @@
-"""The decorators for handlers, and the registry to which they add declarations. Handlers are run by other modules."""
+"""The decorators that declare handlers, and the registry of declarations. Other modules run the handlers."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -75,7 +75,7 @@ class Registry:
         self.declarations: list[Declaration] = []
 
     def add(self, declaration: Declaration) -> None:
-        """Add a declaration. If its module was imported again, it replaces the one from the earlier import."""
+        """Add a declaration. It replaces an equal declaration from an earlier import of the same module."""
         key = _key(declaration)
         self.declarations = [one for one in self.declarations if _key(one) != key] + [declaration]
 

@@ -1,4 +1,4 @@
-"""Discovery of handlers: import the ``wamp.py`` module of each installed app, and collect its handlers and faults."""
+"""Discovery of handlers: import the ``wamp`` module of each installed app, and collect its handlers and faults."""
 
 import logging
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ OWN_APP = "wamp_transport"
 
 @dataclass(frozen=True, slots=True)
 class BrokenModule:
-    """A module that cannot be imported, and the exception."""
+    """A module that cannot be imported, and the exception that its import raised."""
 
     module: str
     error: Exception
@@ -31,7 +31,10 @@ class BrokenModule:
 
 @dataclass(frozen=True, slots=True)
 class DiscoveredHandler:
-    """A declaration with its handler or, if it is faulty, with its ``faults`` as sentences."""
+    """A declaration and its handler.
+
+    If the declaration is faulty, ``handler`` is None, and ``faults`` describes each fault in a sentence.
+    """
 
     declaration: Declaration
     handler: Handler | None
@@ -60,7 +63,7 @@ class Discovery:
 
 
 def import_modules() -> list[BrokenModule]:
-    """Import the modules that have not been imported yet. Return those that cannot be imported."""
+    """Import the ``wamp`` modules of the apps, unless they are imported already. Return those that raise exceptions."""
     broken = []
     for app in apps.get_app_configs():
         module = f"{app.name}.{MODULE}"
@@ -75,7 +78,7 @@ def import_modules() -> list[BrokenModule]:
 
 
 def discover() -> Discovery:
-    """Import the modules that have not been imported yet, and check all declarations."""
+    """Import the ``wamp`` modules of the apps, and return the checked declarations of this process."""
     broken = import_modules()
     return Discovery([_check(one) for one in REGISTRY.declarations], broken)
 

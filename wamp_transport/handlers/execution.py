@@ -49,7 +49,7 @@ OnFailure = Callable[[Declaration, Exception], None]
 
 
 class UserLookup(Protocol):
-    """A look-up of the Django user of a caller."""
+    """A function that looks up the Django user of a caller, in two steps."""
 
     def __call__(self, caller: Caller) -> Callable[[], Any]:
         """Return a function that returns the active Django user of the caller's session, or None.
@@ -99,9 +99,11 @@ def _function_of(declaration: Declaration) -> Callable[..., Any]:
 
 
 class HandlerExecutor:
-    """The executor of one handler. Register ``procedure``, or subscribe ``subscriber``, on a session in this process.
+    """The executor of one handler.
 
-    ``on_failure`` is called with each unexpected exception.
+    Pass its method ``procedure`` to ``register()``, or its method ``subscriber`` to ``subscribe()``, of a session in
+    this process. ``on_failure(declaration, exception)`` is called with each unexpected exception of a procedure, and
+    with each exception of a subscriber.
     """
 
     def __init__(
@@ -185,10 +187,10 @@ class HandlerExecutor:
     def _drain(
         self, message: Message, parts: Parts, loop: asyncio.AbstractEventLoop, is_over: threading.Event
     ) -> Result:
-        """Run a generator.
+        """Run a generator and return the final result.
 
-        Its items are sent as progressive results. If the caller does not accept these, the list of all items is the
-        result, unless the generator returns a value.
+        Each item is sent as a progressive result. If the caller does not accept progressive results, the final result
+        is the generator's return value or, if this is None, the list of all items.
         """
         collected: list[Any] = []
         sends_progress = _sends_progress(message)
@@ -231,9 +233,10 @@ class HandlerExecutor:
         return self._handler.parameters.wants_user or bool(self._handler.declaration.permissions)
 
     def _admission(self, message: Message) -> Callable[[], Any]:
-        """Return a function that returns the Django user of a message's sender. Call it in a thread.
+        """Return a function that looks up and returns the Django user of a message's sender.
 
-        The function raises ApplicationError if the user is missing or lacks a permission.
+        Call the function in a thread. It raises ApplicationError if the handler requires a user or a permission that
+        the sender does not have. If the handler needs no user, it returns None.
         """
         if not self._asks_for_user:
             return lambda: None
@@ -272,7 +275,10 @@ async def _progress(message: Message, part: Result) -> None:
 
 
 def _final(value: Any, collected: list[Any] | None) -> Result:
-    """Return the result of a generator: its return value, or else the collected items."""
+    """Return the final result of a generator: its return value or, if this is None, the list of collected items.
+
+    ``collected`` is None if the items were sent as progressive results.
+    """
     if value is None:
         return Result() if collected is None else to_result(collected)
     return to_result(value)

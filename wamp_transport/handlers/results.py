@@ -1,4 +1,4 @@
-"""Converts return values of handlers to payload, among them pydantic models, querysets and lazy texts."""
+"""Convert the return values of handlers to payload. Pydantic models, querysets and lazy texts are supported."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ from ..node.payload_values import Unsendable, copy_sendable
 def to_result(outcome: Any) -> Result:
     """Return the result for a function's return value, converted to types that can be sent.
 
-    A value that is not a Result becomes the only positional value of a new Result. Raises PayloadError, which names the
-    value that cannot be sent and its place.
+    A value that is not a Result becomes the only positional value of a new Result. Raises PayloadError if a value
+    cannot be sent. The message says where the value is, such as ``result.args[0]``.
     """
     if isinstance(outcome, Result):
         args = to_plain_value(list(outcome.args), "result.args")
@@ -24,12 +24,18 @@ def to_result(outcome: Any) -> Result:
 
 
 def to_plain_value(value: Any, place: str = "result") -> Any:
-    """Return ``value`` as lists, dictionaries and scalars that every serializer can represent. Raises PayloadError."""
+    """Convert ``value`` to lists, dictionaries and scalars that every serializer can represent.
+
+    Raises PayloadError. In its message, ``place`` is the name of the value.
+    """
     return copy_sendable(value, place, _replace)
 
 
 def _replace(value: Any) -> Any:
-    """Return what to send in place of a value of Django's or pydantic's types."""
+    """Return the replacement for a value of a Django or pydantic type; NotImplemented for values of other types.
+
+    Raises Unsendable.
+    """
     if isinstance(value, BaseModel):
         return value.model_dump()
     if isinstance(value, QuerySet):

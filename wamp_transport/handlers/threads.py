@@ -1,4 +1,4 @@
-"""The thread pool for synchronous handlers. It manages database connections and is shared fairly by the handlers."""
+"""The thread pool for synchronous handlers. It limits the threads of each handler and cleans up connections."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -38,9 +38,10 @@ class HandlerThreads:
     async def run(self, work: Callable[[], Outcome], turns: asyncio.Semaphore | None = None) -> Outcome:
         """Call ``work`` in a thread and return its result. ``turns`` limits the number of concurrent calls.
 
-        If the caller is canceled, its turn is released when the thread is free. Raises WorkersBusy, WorkersClosed and
-        any exception of ``work``. An exception that is not an ``Exception``, such as SystemExit, is raised as
-        ProjectCodeError.
+        If the caller is canceled while ``work`` runs, ``work`` continues. It counts as a concurrent call until it ends.
+
+        Raises WorkersBusy, WorkersClosed and any exception of ``work``. An exception that is not an ``Exception``, such
+        as SystemExit, is raised as ProjectCodeError.
         """
         turns = turns or asyncio.Semaphore(1)
         await turns.acquire()
@@ -59,7 +60,10 @@ class HandlerThreads:
         return await asyncio.wrap_future(future)
 
     def wait_for(self, work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, is_over: Flag) -> None:
-        """Run a coroutine on the loop and wait for it until ``is_over`` is set. Call this in a thread."""
+        """Run ``work`` on the loop and wait until it ends. Call this method in a thread.
+
+        If ``is_over`` is set in the meantime, cancel ``work`` and return.
+        """
         future = asyncio.run_coroutine_threadsafe(work, loop)
         while True:
             try:
@@ -73,7 +77,7 @@ class HandlerThreads:
             return
 
     async def close_connections(self) -> None:
-        """Close the database connections of the calling coroutine's asgiref thread, which is about to end."""
+        """Close the database connections in the asgiref thread of the calling coroutine. The thread is about to end."""
         await sync_to_async(connections.close_all)()
 
     def close(self) -> None:

@@ -8,11 +8,11 @@ from typing import Final
 logger = logging.getLogger(__name__)
 
 MAX_OPEN_FILES: Final = 65_536
-"""The size to which the kernel's file table is enlarged at the start. It uses half a megabyte of kernel memory."""
+"""The number of entries to which the process's file table is enlarged. They take half a megabyte of kernel memory."""
 
 
 def raise_open_file_limit() -> None:
-    """Raise the soft limit of open files to the hard limit, and enlarge the kernel's file table.
+    """Raise the soft limit of open files to the hard limit, and enlarge the process's file table in the kernel.
 
     The usual soft limit is 1,024, although the hard limit is much higher. The kernel doubles the file table of a
     process when 256, 512, 1,024, ... files are open. In a process with several threads, each doubling causes a pause

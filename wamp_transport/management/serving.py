@@ -68,7 +68,7 @@ def project_application(*, serve_static: bool = True) -> WampApplication:
 def listeners(configuration: Configuration, main: TcpEndpoint | UnixEndpoint | None) -> dict[str, Listener]:
     """Return the listener of each transport, by key.
 
-    ``main`` is the address from the command line for the first transport.
+    ``main`` is the address for the first transport from the command line. It replaces the configured endpoint.
     """
     own = {one.key: Listener.of(configuration, one) for one in configuration.transports}
     if main is None:
@@ -83,7 +83,7 @@ def listeners(configuration: Configuration, main: TcpEndpoint | UnixEndpoint | N
 def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: Any, **options: Any) -> "WampServer":
     """Run the server until it is stopped, and apply changes of the configuration.
 
-    If the server cannot start, its ``failure`` is set.
+    If the server cannot start, the attribute ``failure`` of the returned server is set.
     """
     # Imported here, so that check_libraries() can report incompatible libraries before the import fails.
     from ..transports.daphne import WampServer  # noqa: PLC0415

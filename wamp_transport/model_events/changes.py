@@ -13,10 +13,10 @@ Row = TypeVar("Row", bound=Model)
 class Change(Generic[Row]):
     """A row that was created or updated, or is about to be deleted.
 
-    It is the argument of the functions that are passed to ``publish_model_events()``.
+    The functions that are passed to ``publish_model_events()`` are called with a change.
 
     ``using`` is the database alias. ``update_fields`` contains the names of the saved fields if they are known, as
-    after ``save(update_fields=...)``. None means that all fields may have been saved.
+    after ``save(update_fields=...)``. None means that any field might have been saved.
     """
 
     event: EventName

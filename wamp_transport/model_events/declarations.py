@@ -1,4 +1,4 @@
-"""``publish_model_events()`` and the publisher that it returns, which publishes events for changes of rows."""
+"""``publish_model_events()`` and the publisher that it returns, which publishes an event when a row changes."""
 
 import logging
 import sys
@@ -84,12 +84,12 @@ class ModelEventPublisher(Generic[Row]):
         )
 
     def handle_change(self, change: Change[Row]) -> None:
-        """Publish the event for a change after the commit, with the current values. Exceptions are logged."""
+        """Publish the event for a change after the commit, with the values that the row has now. Log exceptions."""
         if change.event not in self.events:
             return
         try:
             call_guarded(self._publish, change)
-        except Exception:  # a hook that fails must not keep the row from being saved
+        except Exception:  # a failing hook must not prevent the row from being saved
             logger.exception("%s: no event can be made of it", change)
 
     def _publish(self, change: Change[Row]) -> None:
@@ -99,9 +99,9 @@ class ModelEventPublisher(Generic[Row]):
             event.send_after_commit(change.using)
 
     def _savepoint(self, using: str) -> AbstractContextManager[None]:
-        """Return a savepoint if building the event can query the database.
+        """Return a context manager that creates a savepoint, if building the event can query the database.
 
-        A failed query must not break the transaction.
+        Without a savepoint, a failed query would break the transaction in which the row is saved.
         """
         hooks = (self._when, self._serialize, self.topic, self._options)
         has_only_columns = all(is_column(self.model, name) for name in self.fields)
@@ -152,8 +152,8 @@ def publish_model_events(
 
     ``topic`` can be a function, for topics that depend on the row. ``serialize`` returns additional keyword arguments.
     ``when`` returns whether to publish an event. ``options``, or a function that returns them, can limit who receives
-    the event, for example with ``eligible_authrole``. All these functions are called with a :class:`Change` when the
-    row is saved. If ``update_fields`` is true, the event lists the saved fields, provided that they are known.
+    the event, for example with ``eligible_authrole``. All these functions are called with a :class:`Change`, before
+    the commit. If ``update_fields`` is true, the event lists the saved fields, provided that they are known.
 
     Rows of child and proxy models are included. A declaration replaces an earlier one with the same model, topic,
     events and realm. Raises ImproperlyConfigured if an argument is invalid.

@@ -18,14 +18,14 @@ from ..wamp.errors import CallTimeout
 logger = logging.getLogger(__name__)
 
 MAX_COMMIT_SECONDS: Final = 5.0
-"""The maximum time, in seconds, that a commit waits for the router. A lower ``TIMEOUT`` of the API takes precedence."""
+"""The time limit, in seconds, for publishing the events of one commit. A lower setting ``TIMEOUT`` takes precedence."""
 
 
 class Commit:
     """The events to publish after a commit, and the remaining time for publishing them.
 
-    If a transaction is rolled back, its object is reused for the next transaction on the connection. The events that
-    were rolled back disappear from ``waiting``, because nothing else refers to them.
+    If a transaction is rolled back, its Commit is used again for the next transaction on the same connection. The
+    discarded events disappear from the weak set ``waiting``, because nothing else refers to them.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Commit:
 
     @property
     def has_begun(self) -> bool:
-        """Whether the events are being sent."""
+        """Whether sending the events has begun."""
         return self._deadline is not None
 
     def seconds_left(self) -> float:
@@ -62,7 +62,10 @@ _next: WeakKeyDictionary[BaseDatabaseWrapper, Commit] = WeakKeyDictionary()
 
 
 def next_commit(using: str) -> Commit:
-    """Return the commit of this thread's open transaction; a new one if no transaction is open."""
+    """Return the Commit for this thread's open transaction in the database ``using``.
+
+    If no transaction is open, return a new Commit.
+    """
     connection = connections[using]
     commit = _next.get(connection) if connection.in_atomic_block else None
     if commit is None or commit.has_begun:
@@ -74,7 +77,10 @@ def next_commit(using: str) -> Commit:
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class PendingEvent:
-    """The event for a change. If it cannot be published, ``on_failed`` is called with the exception."""
+    """An event to publish after a commit. ``change`` describes the change of the row, for log messages.
+
+    If the event cannot be published, ``on_failed`` is called with the event and the exception.
+    """
 
     change: str
     publication: PendingPublication

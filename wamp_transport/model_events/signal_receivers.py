@@ -10,11 +10,11 @@ from .changes import Change, EventName
 
 RAW_ATTRIBUTE: Final = "_wamp_is_raw"
 CLEARED_ROWS_ATTRIBUTE: Final = "_wamp_cleared"
-"""Attributes that are set on an instance to keep state between two signals of the same action."""
+"""Attributes that a receiver sets on an instance to pass information to a later signal of the same operation."""
 
 
 class Publisher(Protocol):
-    """A receiver of changes of a model's rows."""
+    """An object that handles changes of a model's rows."""
 
     model: type[Any]
     topic: Any
@@ -31,7 +31,7 @@ _publishers: dict[tuple[object, ...], Publisher] = {}
 
 
 def add_publisher(publisher: Publisher) -> None:
-    """Pass changes of the model's rows to the publisher. It replaces an equal publisher that was added before."""
+    """Start passing changes of the model's rows to the publisher, which replaces an equal one that was added before."""
     _publishers[_key(publisher)] = publisher
     for model in _with_descendants(publisher.model):
         _connect(model)
@@ -49,9 +49,9 @@ def publishers() -> list[Publisher]:
 
 
 def _key(publisher: Publisher) -> tuple[object, ...]:
-    """Return a key for a declaration.
+    """Return a key that identifies the declaration of a publisher.
 
-    It stays the same if the module is imported again and its functions are new objects.
+    The key stays the same if the module is imported again, although its functions are new objects then.
     """
     topic = publisher.topic
     code = getattr(topic, "__code__", None)
@@ -107,9 +107,9 @@ def _on_saved(
 
 
 def _on_deleted(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
-    """Publish before a row is deleted, while its values exist. The event is sent only if the transaction commits.
+    """Build the event before the row is deleted, while its values can be read. The event is sent after the commit.
 
-    For multi-table inheritance, Django sends the signal once for each table. Only the first signal is used.
+    With multi-table inheritance, Django sends the signal once for each table. Only the first signal is used.
     """
     concrete = sender._meta.concrete_model or sender
     for publisher in _for(sender):
@@ -127,7 +127,9 @@ def _on_related_changed(
     using: str,
     **kwargs: Any,
 ) -> None:
-    """Publish for the rows with the many-to-many field: ``instance`` or, if ``reverse``, the rows in ``pk_set``.
+    """Publish an event for each row whose many-to-many field has changed.
+
+    This is ``instance`` or, if ``reverse`` is true, the rows of ``model`` with the primary keys in ``pk_set``.
 
     Before a reverse ``clear()``, the affected rows are stored on the instance, because Django does not list them
     afterwards.

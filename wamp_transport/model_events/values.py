@@ -1,4 +1,4 @@
-"""Values of a row's fields as event payload: the stored values, converted to types that all clients support."""
+"""Read the stored values of a row's fields, and convert them to event payload that all clients support."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -32,15 +32,15 @@ def checked_names(model: type[Model], names: Iterable[str]) -> tuple[str, ...]:
 
 
 def is_column(model: type[Model], name: str) -> bool:
-    """Return whether a field is a column of the model's table, so that each instance has its value."""
+    """Return whether ``name`` is a field with a column in the model's table, so that instances contain its value."""
     return any(field.name == name for field in model._meta.concrete_fields)
 
 
 def values_of(change: Change[Any], names: Iterable[str]) -> dict[str, Any]:
-    """Return the stored values of fields. A relation is returned as a primary key or as a list of primary keys.
+    """Return the stored values of the fields ``names``. For a relation, return one primary key or a list of them.
 
-    The values of the instance can differ from the stored ones, for example after ``F("stock") - 1``, or if some fields
-    were not saved. In this case, the row is read again, once. Raises PayloadError.
+    The values of the instance can differ from the stored values, for example after ``F("stock") - 1``, or if some
+    fields were not saved. In this case, the row is read again, once for all fields. Raises PayloadError.
     """
     instance = change.instance
     fields = {name: _field(instance, name) for name in names}
@@ -101,7 +101,10 @@ def _related(instance: Model, field: "Field[Any, Any]", using: str) -> list[Any]
 
 
 def _value(field: "Field[Any, Any]", value: Any) -> Any:
-    """Convert a value to the field's type: after ``price="9.9"``, the instance has text, not a Decimal."""
+    """Convert a value to the field's type, then to payload.
+
+    After ``price="9.9"``, for example, the instance contains text instead of a Decimal.
+    """
     value = field.to_python(value)
     places = getattr(field, "decimal_places", None)
     if value is not None and places is not None:

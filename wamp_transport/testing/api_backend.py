@@ -1,4 +1,4 @@
-"""The backend of ``wamp_transport.api`` in a test. It records the publications and calls of its sessions."""
+"""The backend of ``wamp_transport.api`` in tests. It records what its sessions publish and call."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
@@ -80,7 +80,7 @@ class RecordedSession(Session):
         timeout: float | None = None,  # noqa: ASYNC109 - as in Session
         options: CallOptions | None = None,
     ) -> Result:
-        """Call and record."""
+        """Call a procedure and record the call."""
         args, kwargs = _sent(args, kwargs)
         record = self._recorded(procedure, args, kwargs, options)
         try:
@@ -99,7 +99,10 @@ class RecordedSession(Session):
         timeout: float | None = None,  # noqa: ASYNC109 - as in Session
         options: CallOptions | None = None,
     ) -> AsyncGenerator[Result, None]:
-        """Call and record. The record's ``result`` is the last part."""
+        """Call a procedure, yield its results, and record the call.
+
+        The attribute ``result`` of the record is the last result that has arrived.
+        """
         args, kwargs = _sent(args, kwargs)
         record = self._recorded(procedure, args, kwargs, options)
         parts = super().stream(procedure, args, kwargs, timeout=timeout, options=options)
@@ -155,7 +158,10 @@ class InMemoryBackend(InProcessBackend):
 
 
 def _sent(args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> tuple[list[Any], dict[str, Any]]:
-    """Return args and kwargs as receivers get them. Iterators can be read only once. Raises PayloadError."""
+    """Return copies of the arguments in the form in which receivers get them. Raises PayloadError.
+
+    Send and record these copies, because an iterator in the original arguments can be read only once.
+    """
     sent_args, sent_kwargs = to_payload(args), to_payload(kwargs, "kwargs")
     return [] if sent_args is ABSENT else sent_args, {} if sent_kwargs is ABSENT else sent_kwargs
 

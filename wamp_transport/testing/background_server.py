@@ -32,7 +32,7 @@ class BackgroundServer(WampServer):
         super().__init__(*arguments, signal_handlers=False, ready_callable=self._on_ready, **options)
 
     def launch(self) -> None:
-        """Start the server and return when it listens. If the start fails, raise the exception that caused this."""
+        """Start the server and return once it listens. If it fails to start, raise the exception that was the cause."""
         start_reactor()
         in_reactor(self._launch())
         self._is_ready.result(MAX_SECONDS)
@@ -74,7 +74,7 @@ class BackgroundServer(WampServer):
 
 def start_reactor() -> None:
     """Start the reactor in a separate thread if it is not running."""
-    global _thread  # noqa: PLW0603 - one reactor a process
+    global _thread  # noqa: PLW0603 - one reactor for each process
     with _starting:
         if _thread is not None:
             return

@@ -33,7 +33,7 @@ USER_ROLE: Final = "user"
 
 
 class NoEventReceived(AssertionError):
-    """No event was received within the timeout."""
+    """Raised if no event was received within the timeout."""
 
 
 class WampClient:

@@ -1,4 +1,4 @@
-"""The clock of a test. It stands still while the test runs, and advances when the test advances it or waits."""
+"""The clock of a test. It stands still unless the test advances it or waits for something."""
 
 from asgiref.sync import sync_to_async
 

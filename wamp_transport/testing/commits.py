@@ -27,7 +27,7 @@ def run_on_commit() -> Iterator[None]:
 
 @contextmanager
 def run_on_handler_commit() -> Iterator[None]:
-    """When the block ends, run the on-commit callbacks of a handler, and remove them.
+    """When the block ends, run the on-commit callbacks that a handler added inside it, and remove them.
 
     Outside of tests, a handler has its own transactions, which are committed when it ends. In a test it shares the
     transaction of the test. The callbacks are removed so that :func:`run_on_commit` does not run them again.
@@ -49,7 +49,10 @@ def run_on_handler_commit() -> Iterator[None]:
 
 
 def waiting_for_commit() -> tuple[list[PendingPublication], int]:
-    """Return the publications that wait for a commit, and the number of other callbacks, which may publish too."""
+    """Return the publications that wait for a commit, and the number of other on-commit callbacks.
+
+    The other callbacks can publish as well.
+    """
     callbacks = [entry[1] for one in connections.all(initialized_only=True) for entry in one.run_on_commit]
     owners = [getattr(callback, "__self__", None) for callback in callbacks]
     owners = [getattr(owner, "publication", owner) for owner in owners]  # a PendingEvent of model events

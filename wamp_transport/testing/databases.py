@@ -17,8 +17,8 @@ from django.db.backends.signals import connection_created
 def databases_for_threads() -> Iterator[None]:
     """Make the data that tests commit visible to all threads. Close the other threads' connections when the block ends.
 
-    An in-memory SQLite database belongs to one connection. It is copied to a file, which replaces it inside the block.
-    The original is not changed. Use this context manager outside of transactions.
+    An in-memory SQLite database can be used by one connection only. It is copied to a file, which replaces it inside
+    the block. The original does not change. Use this context manager outside of transactions.
     """
     opened: list[BaseDatabaseWrapper] = []
     here = threading.get_ident()

@@ -34,5 +34,5 @@ class InlineThreads(HandlerThreads):
         self, work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, is_over: threading.Event
     ) -> None:
         """Run ``work`` on the loop and wait for it."""
-        assert isinstance(loop, MemoryLoop)  # noqa: S101 - it is used with no other loop
+        assert isinstance(loop, MemoryLoop)  # noqa: S101 - this class is used with no other loop
         loop.run_on_loop(work).result()

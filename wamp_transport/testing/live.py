@@ -29,7 +29,10 @@ ENDPOINT: Final = TcpEndpoint.model_construct(type="tcp", port=0, interface=ADDR
 
 
 class DatabaseOrDefault(DatabaseSource):
-    """The configuration in the test's database. If it is empty, the default of the development server is used."""
+    """A source that reads the configuration from the test's database.
+
+    If the database contains no configuration, the source returns the default of the development server.
+    """
 
     def load(self) -> Configuration:
         """Read the configuration. Raises ConfigError."""
@@ -48,9 +51,9 @@ class LiveServer:
     """A server on a free port of 127.0.0.1. It runs from :meth:`start` to :meth:`stop`, or inside a ``with`` block.
 
     ``config`` is a mapping in the format of Crossbar's ``config.json``, or the path of such a file. Only its first
-    transport is served, and its endpoint is ignored. The default is the setting ``WAMP_TRANSPORT["CONFIG"]``, then the
-    configuration in the test's database, whose changes are applied. If the database has no configuration, ``/ws`` is
-    served with realm ``realm1``, which is open to anonymous clients, as in development.
+    transport is served, and its endpoint is ignored. The default is the setting ``WAMP_TRANSPORT["CONFIG"]``. Without
+    it, the server uses the configuration in the test's database, and applies changes to it. If the database has no
+    configuration, ``/ws`` is served with realm ``realm1``, which is open to anonymous clients, as in development.
 
     Start the server outside of transactions. It sees only committed data, so use it with ``TransactionTestCase``. An
     in-memory SQLite database is copied to a file while the server runs. ``wamp_transport.api`` in the test's process
@@ -80,7 +83,7 @@ class LiveServer:
         return f"ws://{ADDRESS}:{self.port}{found[0]}"
 
     def start(self) -> "LiveServer":
-        """Start the server and return when it listens."""
+        """Start the server and return once it listens."""
         if any(one.in_atomic_block for one in connections.all(initialized_only=True)):
             raise RuntimeError(
                 "A live server cannot see the transaction of a test: use WampLiveServerTestCase instead of TestCase,"

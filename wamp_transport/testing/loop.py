@@ -69,7 +69,7 @@ class DrivenFuture(Future[Outcome]):
         return super().result(0)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Return the exception; None if there is none."""
+        """Return the exception that the work raised; None if it raised none. ``timeout`` is ignored."""
         self._loop.drive(self.done)
         return super().exception(0)
 
@@ -114,7 +114,7 @@ class MemoryLoop(LoopWithoutSockets):
         self._waiters: set[int] = set()
         """The IDs of the busy threads that wait for other threads."""
         self._version = 0
-        """A number that increases whenever something happens that a waiting thread must know."""
+        """A counter that is incremented whenever waiting threads must check their condition again."""
         self._depth: dict[int, int] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
 

@@ -1,4 +1,4 @@
-"""A router and its peers in memory, for tests of the product itself. They exchange bytes without any delay.
+"""A router and its peers in memory, for wampnode's own tests. They exchange bytes without any delay.
 
     node = MemoryNode(anonymous_options("realm1"))
     alice = node.connect("json")
@@ -7,7 +7,7 @@
     assert alice.receive()[0] == 33
 
 A node drives a real :class:`~wamp_transport.router.router.Router` through the real serializers. When ``send`` returns,
-all effects of the message have been carried out. Time passes only when the test advances it.
+all effects of the message have been carried out. Time passes only when the test calls ``pass_time``.
 """
 
 from collections import deque
@@ -66,11 +66,15 @@ def take_effects(router: Router) -> list[Effect]:
 
 
 class MemoryNode:
-    """A router whose clock the test advances. IDs are consecutive, and ``random`` replaces the random number generator.
+    """A router whose clock the test advances.
 
-    ``records`` contains the events to store in durable histories. If ``runs_cleanup`` is False, the subscriptions and
-    registrations of closed sessions are kept until :meth:`run_cleanup` is called. ``questions`` contains the open
-    requests to authenticators and authorizers, in order. A test answers them with :meth:`decide`.
+    The router uses consecutive IDs, and the attribute ``random`` instead of random numbers. If ``runs_cleanup`` is
+    False, the subscriptions and registrations of closed sessions are kept until :meth:`run_cleanup` is called.
+
+    - ``questions`` contains the open requests to authenticators and authorizers, in order. A test answers them with
+      :meth:`decide`.
+    - ``records`` contains the events to store in durable histories.
+    - ``silent_refusals`` contains the refused requests whose senders did not ask for an answer.
     """
 
     runs_cleanup = True
@@ -124,7 +128,10 @@ class MemoryNode:
         self.run_effects()
 
     def decide(self, answer: Answer, question: AuthenticationRequest | AuthorizationRequest | int = 0) -> None:
-        """Answer an open request to an authenticator or authorizer, given directly or by index."""
+        """Answer an open request to an authenticator or authorizer.
+
+        ``question`` is the request, or its index in ``questions``.
+        """
         if isinstance(question, int):
             question = self.questions[question]
         if question in self.questions:
@@ -165,7 +172,7 @@ class MemoryNode:
             self.router.run_cleanup(100)
 
     def _read_on(self) -> bool:
-        """Pass one message of a resumed peer to the router. Return False if there is no message."""
+        """Pass one message to the router that a peer sent while it was paused. Return False if there is none."""
         for peer in self._paused:
             if not peer.is_paused and peer.unread:
                 peer.deliver(peer.unread.popleft())
@@ -196,7 +203,7 @@ class MemoryNode:
             self._pause(effect)
 
     def _produce(self, effect: Produce) -> None:
-        """Send all messages now: a peer in memory has room for any number."""
+        """Send all messages immediately, because the inbox of a peer in memory has no limit."""
         for send in effect.messages:
             if send is not None:
                 self._run(send)
@@ -261,7 +268,7 @@ class MemoryPeer:
         self._node.run_effects()
 
     def deliver(self, data: bytes) -> None:
-        """Pass a message to the router."""
+        """Decode a message and pass it to the router."""
         try:
             message = SERIALIZERS[self.serializer].decode(data)
         except ProtocolViolation as violation:

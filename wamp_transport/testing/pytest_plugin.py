@@ -24,14 +24,14 @@ DATABASES = ("db", "transactional_db", "django_db_reset_sequences", "django_db_s
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option."""
+    """Add the option ``wamp_in_memory``."""
     parser.addini(
         IN_MEMORY_OPTION, "Give every test a WAMP router in memory, so that none can reach a real one.", "bool", False
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Add the marker."""
+    """Add the marker ``wamp``."""
     config.addinivalue_line(
         "markers",
         "wamp(config=None, handlers=True): the configuration of the test's WAMP router, and whether the apps' wamp.py"

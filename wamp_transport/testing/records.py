@@ -74,7 +74,7 @@ class RecordedFailure:
 
 @dataclass(frozen=True)
 class Query:
-    """The criteria of a search for records. ANY, the default, matches all values."""
+    """The criteria of a search for recorded publications or calls. ANY, the default, matches all values."""
 
     uri: str
     args: Any = ANY
@@ -117,8 +117,8 @@ def find_records(
 ) -> list[Record]:
     """Return the matching records.
 
-    Raises AssertionError if their number is not ``count`` or, if ``count`` is None, if there are none. ``verb``
-    ("published" or "called") and ``hints`` are used in the message of the error, which lists all records.
+    Raises AssertionError if their number is not ``count``, or if ``count`` is None and no record matches. The message
+    of the error lists all records, and contains ``verb`` ("published" or "called") and ``hints``.
     """
     found = [one for one in records if matches(one)]
     if len(found) == count or (count is None and found):

@@ -77,7 +77,7 @@ class InMemoryRouter:
     # --- start and stop ------------------------------------------------------------------------------------------
 
     def start(self) -> "InMemoryRouter":
-        """Start the router and make it the active one."""
+        """Start the router and make it the active router."""
         if self._loop is not None:
             raise RuntimeError("This router has been started already")
         self._options = self._configured()
@@ -138,7 +138,7 @@ class InMemoryRouter:
         await sync_to_async(self.run_until_idle)()
 
     def _run_until_idle_if_possible(self) -> None:
-        """Run until idle, except in a coroutine, which would be blocked, and after the stop."""
+        """Run until idle, unless the router has stopped or the caller is a coroutine, which must not be blocked."""
         if self._loop is not None and not self._loop.is_closed():
             with suppress(SynchronousOnlyOperation):
                 self._loop.run_until_idle()
@@ -149,7 +149,7 @@ class InMemoryRouter:
     def publications(self) -> list[RecordedPublication]:
         """The publications of the code under test through ``wamp_transport.api``.
 
-        Those of test clients are not included.
+        Publications of test clients are not included.
         """
         return self.recording.publications
 
@@ -230,8 +230,8 @@ _last_discovery: tuple[object, Discovery] | None = None
 
 
 def _discovered() -> Discovery:
-    """Return the result of :func:`discover`. It is cached until the installed apps or the declared handlers change."""
-    global _last_discovery  # noqa: PLW0603 - tests of one process follow each other
+    """Return the result of ``discover()``, cached until the installed apps or the declared handlers change."""
+    global _last_discovery  # noqa: PLW0603 - tests in one process run one after the other
     installed = tuple(one.name for one in apps.get_app_configs())
     if _last_discovery is None or _last_discovery[0] != (installed, declarations.REGISTRY.declarations):
         found = discovery.discover()

@@ -1,6 +1,6 @@
-"""Send small, complete HTTP answers over ASGI, with a content length and support for HEAD.
+"""Send small HTTP responses over ASGI. They have a Content-Length, and no body if the request method is HEAD.
 
-`file_answer` sends files, which are too large for one ASGI message.
+The module `file_answer` sends files, which are too large for one ASGI message.
 """
 
 import re
@@ -25,7 +25,7 @@ _WITHOUT_BODY = (204, 304)
 class UnsupportedScope(Exception):
     """Raised if an HTTP service is called with a scope that is not HTTP.
 
-    This is a bug in the code that mounted the service. ASGI also expects an exception from applications that do not
+    Usually the code that mounted the service has a bug. ASGI also expects an exception from applications that do not
     support the scope `lifespan`.
     """
 
@@ -63,9 +63,9 @@ async def send_answer(
     content_type: str = TEXT,
     headers: HeaderList = (),
 ) -> None:
-    """Send a complete answer. For HEAD, send the same headers without the body.
+    """Send a complete response. For HEAD, send the same headers without the body.
 
-    If `encode_headers` rejects a header, raises ValueError before anything is sent.
+    Raises ValueError if `encode_headers` rejects a header. Nothing has been sent in this case.
     """
     lines = [("X-Content-Type-Options", "nosniff"), *headers]
     if status in _WITHOUT_BODY:
@@ -80,7 +80,7 @@ async def send_answer(
 
 
 async def refuse_method(scope: Scope, send: Send, allowed: Iterable[str] = READ_METHODS) -> None:
-    """Send a 405 answer with the allowed methods."""
+    """Send a 405 response that lists the allowed methods."""
     await send_answer(scope, send, 405, b"Method not allowed.\n", headers=[("Allow", ", ".join(allowed))])
 
 

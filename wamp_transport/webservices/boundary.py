@@ -1,4 +1,4 @@
-"""Decide which files of a directory may be served. Hidden and excluded files, and files outside it, are not."""
+"""Decide which files in a directory may be served. Hidden files, excluded files and files outside it are not served."""
 
 import os
 import stat
@@ -46,7 +46,7 @@ def is_public(segments: Sequence[str]) -> bool:
 
 
 class _Identity(NamedTuple):
-    """The identity of a file: the same for all spellings of its path, even on case-insensitive file systems."""
+    """The identity of a file. All spellings of the file's path lead to it, even on case-insensitive file systems."""
 
     device: int
     inode: int
@@ -55,8 +55,8 @@ class _Identity(NamedTuple):
 class _Pending(NamedTuple):
     """A directory that `scan` has not read yet.
 
-    `segments` are its names below the root. `ancestors` are the directories on the way to it, itself included. `links`
-    is the number of symbolic links on that way.
+    `segments` contains the names on the path from the root to the directory. `ancestors` contains the identities of all
+    directories on this path, including the directory itself. `links` is the number of symbolic links on this path.
     """
 
     path: str
@@ -74,9 +74,10 @@ class Boundary:
 
     All methods access the disk: call them in a thread.
 
-    `excluded` are directories or files that are never served; relative paths are relative to the directory. Raises
-    StaticDirectoryError if the directory does not exist, cannot be read, is excluded or inside an excluded one, or is a
-    node's `.crossbar` directory.
+    `excluded` contains directories and files that are never served; relative paths are relative to the directory.
+
+    Raises StaticDirectoryError if the directory does not exist, cannot be read, is excluded, lies in an excluded
+    directory, or is a node's `.crossbar` directory.
     """
 
     def __init__(self, directory: str | os.PathLike[str], excluded: Iterable[str | os.PathLike[str]] = ()) -> None:
@@ -114,7 +115,7 @@ class Boundary:
         return self._is_inside(path, excluded)
 
     def _is_inside(self, path: str, excluded: frozenset[_Identity]) -> bool:
-        """Return whether a path resolves to the root or to a public, not excluded file below it."""
+        """Return whether a path resolves to the root, or to something below it that is public and not excluded."""
         try:
             real = os.path.realpath(path, strict=True)
         except (OSError, ValueError):
@@ -127,8 +128,7 @@ class Boundary:
         return not self._is_excluded(real, excluded)
 
     def scan(self) -> Iterator[tuple[tuple[str, ...], str, os.stat_result]]:
-        """Yield the name segments, path and stat of each file that may be served, in no particular order.
-
+        """Yield the path segments, path and stat result of each file that may be served, in no particular order.
         Unreadable directories are logged and skipped.
         """
         excluded = self._identities()
@@ -154,7 +154,10 @@ class Boundary:
                         pending.append(_Pending(entry.path, segments, directory.ancestors | {identity}, links))
 
     def _entries(self, directory: _Pending) -> list[os.DirEntry[str]]:
-        """Return the entries of a directory whose names may be served."""
+        """Return the entries of a directory, except those whose names may not be served.
+
+        If the directory cannot be read, log a warning and return an empty list.
+        """
         try:
             with os.scandir(directory.path) as entries:
                 return [entry for entry in entries if is_public((*directory.segments, entry.name))]
@@ -163,7 +166,10 @@ class Boundary:
             return []
 
     def _identities(self) -> frozenset[_Identity]:
-        """Return the identities of the excluded paths that exist now. The others may be created while the node runs."""
+        """Return the identities of the excluded paths that exist.
+
+        Do not cache the result, because the other excluded paths can be created while the node runs.
+        """
         found = set()
         for path in self._excluded:
             try:

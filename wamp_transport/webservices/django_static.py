@@ -1,7 +1,7 @@
 """Serve Django's static files below `STATIC_URL`, in front of another ASGI application.
 
-With finders, for development, files are served from the directories of the apps. Otherwise files are served from
-`STATIC_ROOT`, where `collectstatic` has copied them.
+In development, Django's finders locate the files in the directories of the apps. Otherwise files are served from
+`STATIC_ROOT`, to which `collectstatic` has copied them.
 """
 
 import os
@@ -32,7 +32,7 @@ from wamp_transport.webservices.paths import raw_path, segments_of
 logger = getLogger(__name__)
 
 DEFAULT_CACHE_TIMEOUT = 60
-"""Seconds for which browsers may cache files whose name does not contain a hash of their content."""
+"""The time, in seconds, for which browsers may cache a file whose name does not contain a hash of its content."""
 
 
 def local_prefix(static_url: str | None) -> tuple[str, ...] | None:
@@ -76,9 +76,9 @@ class FinderFiles:
         return describe_on_disk(self._types, path, name) if path and self.allows(path) else None
 
     def allows(self, path: str) -> bool:
-        """Return whether a file in a finder's directory is still in it after all links are resolved.
+        """Return whether a file is still in its finder's directory after all links are resolved.
 
-        Files that are in no finder's directory are not checked.
+        A file that is not in the directory of any finder is allowed without this check.
         """
         path = os.path.abspath(path)
         homes = [root for root in _finder_roots() if path.startswith(root.rstrip(os.sep) + os.sep)]
@@ -107,10 +107,12 @@ class DjangoStaticFiles:
     """An ASGI application that serves files below STATIC_URL and calls `application` for all other requests.
 
     `use_finders` defaults to `settings.DEBUG`. `cache_timeout` is in seconds; None sends no Cache-Control. With
-    finders, browsers must revalidate files each time. Files with a hash in their name may be cached for years. A
-    request for a missing file gets a 404 answer, unless STATIC_URL is `/`: then `application` is called. If STATIC_ROOT
-    is not set or cannot be read, a warning is logged and `application` is called. The constructor reads settings and
-    STATIC_ROOT: call it in a thread, after Django's setup.
+    finders, browsers must revalidate files each time. Files with a hash in their name may be cached for years.
+
+    A request for a missing file is answered with 404, except if STATIC_URL is `/`. In that case, and if STATIC_ROOT is
+    not set or cannot be read, `application` is called. A warning is logged if STATIC_ROOT cannot be used.
+
+    The constructor reads settings and STATIC_ROOT: call it in a thread, after Django's setup.
     """
 
     def __init__(

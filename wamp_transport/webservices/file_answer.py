@@ -1,7 +1,7 @@
-"""Answer a request with a file: choose the variant and the range, read the file in a thread, and send it in chunks.
+"""Answer a request with a file: choose a variant (compressed or not) and the range, and send the file in chunks.
 
-A FileSource finds the file. The file stays open from the first stat to the last byte. Its length and entity tag
-therefore match the bytes that are sent, even if the file is replaced in the meantime.
+A FileSource finds the file, and a thread reads it. The file stays open from the first stat to the last byte. Its length
+and entity tag therefore match the bytes that are sent, even if the file is replaced in the meantime.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ from wamp_transport.webservices.request_headers import (
 logger = getLogger(__name__)
 
 CHUNK_SIZE = 64 * 1024
-"""The number of bytes that are read and sent at a time. It limits the memory for an answer, however large the file."""
+"""The number of bytes that are read and sent at a time. It limits the memory that a response of any size needs."""
 
 _YEAR_10000 = 253_402_300_800
 _NOT_IN_304 = frozenset({"content-type", "content-encoding"})
@@ -50,7 +50,10 @@ _NON_BLOCKING: int = getattr(os, "O_NONBLOCK", 0)
 
 @dataclass
 class FileAnswer:
-    """An answer that is ready to send. `body` is its first part. `file` is open if more bytes are `remaining`."""
+    """A response that is ready to be sent. `body` contains its first bytes.
+
+    `remaining` is the number of further bytes, which must be read from `file`. If it is 0, `file` is None.
+    """
 
     status: int
     headers: list[tuple[str, str]]
@@ -61,7 +64,7 @@ class FileAnswer:
     def close(self) -> None:
         """Close the file if it is open. A second call does nothing."""
         if self.file is not None:
-            # This may wait for a read of one chunk that is still running in a thread after a request was canceled.
+            # If the request was canceled, a thread can still be reading a chunk. Closing the file then waits for it.
             self.file.close()
 
 
@@ -79,7 +82,7 @@ async def serve_file(
     Return False, without sending anything, if no file matches.
 
     `default` names the file to send if there is no file for `rest`. The function returns when the file has been sent,
-    the client disconnects, or reading the file fails. In the last case the answer is incomplete, so that the server
+    the client disconnects, or reading the file fails. In the last case the response is incomplete, and the server
     closes the connection.
     """
 
@@ -105,9 +108,9 @@ async def serve_file(
 
 
 def open_answer(served: ServedFile, allows: Callable[[str], bool], scope: Scope) -> FileAnswer | None:
-    """Open the smallest variant that the client accepts and return the answer; None if no variant can be read.
+    """Open the smallest variant that the client accepts, and return the response. Return None if none can be read.
 
-    Accesses the disk: call it in a thread. The caller must close the answer.
+    Accesses the disk: call it in a thread. The caller must close the response.
     """
     for variant, file in _openable(served, allows, accepted(header(scope, b"accept-encoding"))):
         try:
@@ -155,7 +158,7 @@ def _open_non_blocking(path: str, flags: int) -> int:
 
 
 def _answer_with(variant: Variant, file: BinaryIO, scope: Scope) -> FileAnswer:
-    """Return the answer for an open file; `answer.file` is None if no bytes remain to be read."""
+    """Return the response for an open file. If no bytes remain to be read, its `file` is None."""
     info = os.fstat(file.fileno())
     modified = int(info.st_mtime) if 0 < info.st_mtime < _YEAR_10000 else None
     # Each variant has a different tag, because clients must never combine parts of different variants.
@@ -231,7 +234,7 @@ async def _in_thread(
 
 
 async def _send(answer: FileAnswer, scope: Scope, receive: Receive, send: Send) -> None:
-    """Send an answer. Read the file no faster than the server sends it, and stop if the client disconnects."""
+    """Send a response. Read the file no faster than the server sends it, and stop if the client disconnects."""
     if answer.status >= 400:
         await send_answer(scope, send, answer.status, headers=answer.headers)
         return
@@ -242,7 +245,7 @@ async def _send(answer: FileAnswer, scope: Scope, receive: Receive, send: Send) 
         if answer.file is not None:
             await _send_remaining(answer, answer.file, receive, send)
     except OSError:
-        logger.debug("the client disconnected while a file was sent")  # ASGI servers may raise OSError then
+        logger.debug("the client disconnected while a file was sent")  # reported as OSError by some servers
 
 
 async def _send_remaining(answer: FileAnswer, file: BinaryIO, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""Map request paths to the files of a directory, with an index or with a lookup on disk for each request.
+"""Map request paths to the files in a directory, with an index or with a lookup on disk for each request.
 
 WhiteNoise determines media types, compressed variants and caching. `boundary` decides which files may be served, and
 `file_answer` sends them.
@@ -21,7 +21,7 @@ logger = getLogger(__name__)
 
 INDEX_FILE = "index.html"
 
-# Browsers decompress these only with a Content-Encoding. Crossbar.io knows .jgz; Python does not.
+# Browsers decompress these files only if the response has a Content-Encoding.
 _PACKED_TYPES = (".svgz", ".jgz")
 _MORE_MIME_TYPES = {".jgz": "text/javascript"}
 
@@ -37,7 +37,7 @@ _VOLATILE = frozenset({"content-length", "last-modified", "etag"})
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A served file itself (`encoding` is empty), or a compressed copy of it on disk."""
+    """One form of a served file: the file itself, if `encoding` is empty, or a compressed copy on disk."""
 
     encoding: str
     path: str
@@ -46,7 +46,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class ServedFile:
-    """A file of a service with its variants, the smallest first."""
+    """A file that a service serves, with its variants, the smallest first."""
 
     path: str
     variants: tuple[Variant, ...]
@@ -65,7 +65,10 @@ class FileSource(Protocol):
     """A source of a service's files. Both methods may access the disk: call them in a thread."""
 
     def find(self, rest: Sequence[str]) -> Found:
-        """Return the file or redirect for the decoded segments below the service; None if there is none."""
+        """Return the file or the redirect for a request; None if there is neither.
+
+        `rest` contains the decoded path segments after the path of the service.
+        """
 
     def allows(self, path: str) -> bool:
         """Return whether a file that was found earlier may still be served."""
@@ -104,7 +107,7 @@ class FileTypes:
         )
 
     def describe(self, path: str, name: str, stat_cache: Mapping[str, os.stat_result] | None = None) -> ServedFile:
-        """Return the served file at a path. Look for its variants in `stat_cache` or, if this is None, on disk.
+        """Describe the file at a path. Look for compressed copies in `stat_cache` or, if this is None, on disk.
 
         Raises IsDirectoryError for a directory, NotARegularFileError for anything else that is not a file, OSError if
         the file system fails, and ValueError or OverflowError if the modification time cannot be formatted.
@@ -134,11 +137,11 @@ class FileTypes:
 
 
 class DirectoryFiles:
-    """The files of one directory, a FileSource.
+    """A FileSource for the files in one directory.
 
-    With `autorefresh`, for development, each request looks for its file on disk. Otherwise only files that existed at
-    construction or at the last `rescan` are found. The constructor and `rescan` then read the whole directory: call
-    them in a thread. Raises StaticDirectoryError as `Boundary` does.
+    With `autorefresh`, for development, each request looks for its file on disk. Without it, only files that existed at
+    construction or at the last `rescan` are found, and both read the whole directory: call them in a thread. Raises
+    StaticDirectoryError as `Boundary` does.
     """
 
     def __init__(

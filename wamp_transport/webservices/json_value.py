@@ -16,13 +16,14 @@ from wamp_transport.webservices.not_found import send_not_found
 from wamp_transport.webservices.paths import rest_of
 
 OWN_PATHS = ((), ("",))
-"""The remaining path segments of a request for the service's path itself, without and with a trailing slash."""
+"""The results of `rest_of` for the path of the service itself, without and with a trailing slash."""
 
 
 class JsonValue:
-    """An ASGI application that answers GET and HEAD requests with a JSON value. Requests for paths below get a 404.
+    """An ASGI application that answers GET and HEAD requests with a JSON value.
 
-    Raises ValueError or TypeError if JSON cannot represent the value (NaN, infinities, other types).
+    Requests for longer paths are answered with 404. Raises ValueError for NaN and infinities, and TypeError for types
+    that JSON cannot represent.
     """
 
     def __init__(

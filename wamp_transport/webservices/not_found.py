@@ -1,6 +1,6 @@
-"""The 404 answer: a page for browsers and a short text for other clients.
+"""The 404 response: a page for browsers and a short text for other clients.
 
-The answer reveals nothing about the server.
+The response reveals nothing about the server.
 """
 
 from wamp_transport.webservices.answers import HTML, TEXT, Receive, Scope, Send, require_http, send_answer
@@ -16,8 +16,8 @@ _PAGE = b"""<!doctype html>
 
 
 async def send_not_found(scope: Scope, send: Send) -> None:
-    """Send a 404 answer in the form that the client prefers."""
-    # Send HTML only if the client names it. Command-line tools send */* and get the short text.
+    """Send a 404 response in the form that the client prefers."""
+    # Send HTML only if the Accept header contains text/html. Command-line tools send */* and get the short text.
     wants_page = "text/html" in accepted(header(scope, b"accept"))
     body, content_type = (_PAGE, HTML) if wants_page else (_TEXT, TEXT)
     await send_answer(scope, send, 404, body, content_type=content_type, headers=[("Vary", "Accept")])

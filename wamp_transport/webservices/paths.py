@@ -1,7 +1,7 @@
-"""Find the service of a web transport for a path, in a tree of path segments. The most specific path wins.
+"""Find the service for the path of a request in a tree of path segments. The most specific path wins.
 
-The mounting code resolves the path of a request and calls the service with a scope from `mounted`, in which `REST`
-contains the segments after the path of the service.
+The code that mounts services looks up each request in a `PathTable`. It then calls the service with a scope from
+`mounted`, in which the key `REST` contains the segments after the path of the service.
 """
 
 import re
@@ -49,7 +49,7 @@ def segments_of(path: str) -> tuple[str, ...] | None:
 def rest_of(scope: Mapping[str, Any]) -> tuple[str, ...] | None:
     """Return the segments after the path of a service, as set by `mounted`.
 
-    Without a service, return all segments of the path. Return None for a path that does not begin with a slash, such as
+    If they are not set, return all segments of the path, or None for a path that does not begin with a slash, such as
     `*`.
     """
     rest = scope.get(REST)
@@ -57,7 +57,7 @@ def rest_of(scope: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 
 def mounted(scope: Mapping[str, Any], rest: tuple[str, ...]) -> MutableMapping[str, Any]:
-    """Return a copy of the scope for a service, with the segments after its path. The path itself is unchanged."""
+    """Return a copy of the scope that also contains `rest`, the segments after the path of the service."""
     return {**scope, REST: rest}
 
 
@@ -72,7 +72,7 @@ class _Node(Generic[T]):
 
 
 class PathTable(Generic[T]):
-    """The services of one web transport by path; `()` is the path of the service at `/`.
+    """A table of the services of one web transport, by path. The path of the service at `/` is `()`.
 
     Raises ValueError for a repeated path, and for a segment that is empty or contains a slash.
     """

@@ -18,10 +18,10 @@ _NEVER_IN_A_URL = re.compile(r"[\x00-\x20\x7f]")
 
 
 class Redirect:
-    """An ASGI application that answers GET and HEAD with 302. It drops the query and the rest of the path.
+    """An ASGI application that answers GET and HEAD requests with 302. The query and the rest of the path are dropped.
 
     The URL may be absolute or relative. Characters outside ASCII are percent-encoded. Raises ValueError for an empty
-    URL, and for a URL with blanks or control characters.
+    URL, and for a URL with spaces or control characters.
     """
 
     def __init__(self, url: str) -> None:

@@ -63,14 +63,14 @@ class ByteRange:
 
 
 class RangeNotSatisfiable(Exception):
-    """The requested range lies outside the file. It is answered with 416."""
+    """Raised if the requested range lies outside the file. The request is answered with status 416."""
 
 
 def byte_range(value: str | None, size: int) -> ByteRange | None:
     """Return the requested part of a file of `size` bytes, or None for the whole file (RFC 9110, section 14).
 
-    Also return None for ranges that may be ignored: other units, several ranges, invalid ranges. Raises
-    RangeNotSatisfiable for a valid range that has no byte in common with the file.
+    Also return None for a header that a server may ignore, because it uses other units, contains several ranges or is
+    invalid. Raises RangeNotSatisfiable for a valid range that has no byte in common with the file.
     """
     match = _ONE_RANGE.fullmatch(value) if value is not None else None
     if match is None or not (match[1] or match[2]):

@@ -24,7 +24,7 @@ from wamp_transport.webservices.paths import raw_path, rest_of
 __all__ = ["DEFAULT_CACHE_TIMEOUT", "StaticDirectoryError", "StaticFiles"]
 
 DEFAULT_CACHE_TIMEOUT = 43200
-"""Seconds for which browsers may use a file without another request."""
+"""The time, in seconds, for which browsers may use a file without another request."""
 
 
 class StaticFiles:
@@ -36,7 +36,7 @@ class StaticFiles:
       construction or at the last `rescan` are served.
     - `cache_timeout`: the time, in seconds, for which browsers may cache files. None sends no Cache-Control.
     - `mime_types`: additional media types by extension, for this service only.
-    - `default_file`: a path below the directory. This file is sent, with status 200, if there is no file for a request.
+    - `default_file`: the path of a file below the directory. It is sent, with status 200, if no file matches a request.
     - `allow_cross_origin`: allow pages of all origins to read the files, without credentials.
     - `excluded`: directories and files below the directory that are never served.
 

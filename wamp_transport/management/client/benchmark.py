@@ -22,7 +22,8 @@ ANSWER_SECONDS: Final = 10.0
 class Measure:
     """The result of a measurement.
 
-    ``latencies`` are sorted and in seconds. ``node_seconds`` is the CPU time of the node.
+    ``latencies`` contains the duration of each exchange in seconds, sorted. ``node_seconds`` is the CPU time that the
+    node used, in seconds; None if unknown.
     """
 
     what: str

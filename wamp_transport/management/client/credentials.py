@@ -1,4 +1,7 @@
-"""The credentials of a subcommand. They are read from a file, the environment or a prompt, never from an argument."""
+"""The credentials with which a subcommand logs in. They are read from a file, a prompt or the environment.
+
+They are never read from an argument, which other users of the host could see.
+"""
 
 import os
 import re
@@ -45,7 +48,7 @@ def add_credential_arguments(parser: ArgumentParser) -> None:
 
 
 def credential_given(options: Mapping[str, Any]) -> Credential | None:
-    """Return the credential that the options select; None if they select none. Raises Failure."""
+    """Read and return the credential that the options select; None if they select none. Raises Failure."""
     for kind in KINDS:
         if (name := options[f"{kind}_file"]) is not None:
             return make_credential(kind, options["authid"], _first_line(name))

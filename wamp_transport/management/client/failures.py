@@ -27,7 +27,8 @@ BROKEN_PIPE: Final = 141
 class Failure(CommandError):
     """A failure of a subcommand, with a message for users.
 
-    For programs, it has the error's URI, positional arguments (``values``) and keyword arguments (``named``).
+    For programs, it also contains the URI of the error, its positional arguments (``values``) and its keyword arguments
+    (``named``).
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""The loop that runs a subcommand until the user stops it. After a lost connection, it reconnects.
+"""The loop that runs a subcommand until the user stops it.
 
-Each connection has a new session.
+If the connection is lost, the loop reconnects and runs the subcommand's work again in a new session.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ from wamp_transport.node.session import Session
 from wamp_transport.wamp import errors
 
 Work = Callable[[Session, Callable[[str], None]], Awaitable[None]]
-"""A function that works in a session.
+"""A coroutine function that does the work of a subcommand in a session.
 
-It is called with the session, and with a function that reports when setup is complete.
+Its second argument is a function. The work calls it with a text for the user as soon as the setup is complete.
 """
 
 FIRST_PAUSE_SECONDS: Final = 1.0
@@ -40,7 +40,7 @@ RETRYABLE: Final = frozenset(
         errors.PROCEDURE_ALREADY_EXISTS,  # the router has not noticed the loss of our session yet
     }
 )
-"""The errors after which the loop retries, if an earlier session was set up."""
+"""The URIs of errors after which the loop reconnects, provided that the setup of an earlier session was complete."""
 
 
 def add_reconnect_arguments(parser: ArgumentParser) -> None:
@@ -51,7 +51,7 @@ def add_reconnect_arguments(parser: ArgumentParser) -> None:
 
 
 class ReconnectLoop:
-    """A loop that runs ``work`` again after a lost connection, unless the first session could not be set up."""
+    """A loop that runs ``work`` again after a lost connection. It does not retry the setup of the first session."""
 
     def __init__(self, command: BaseCommand, options: Mapping[str, Any], work: Work) -> None:
         self._command = command
@@ -80,7 +80,7 @@ class ReconnectLoop:
     def _run_session(self) -> None:
         close_old_connections()
         target = target_of(self._options, self._credential)
-        if not isinstance(target.credential, Operator):  # a restarted node has another key
+        if not isinstance(target.credential, Operator):  # read it again: a restarted node has another key
             self._credential = target.credential
         run(lambda: run_in_session(target, lambda session: self._work(session, self._on_established)))
 

@@ -1,6 +1,6 @@
-"""The runner for a subcommand's work in a session.
+"""Functions that run the work of a subcommand in a session.
 
-It joins, runs the work, leaves, and converts exceptions to failures.
+They join the router, run the work and leave. Exceptions are converted to Failure.
 """
 
 import asyncio
@@ -103,7 +103,7 @@ def run(main: Callable[[], Awaitable[Outcome]]) -> Outcome:
         try:
             return await main()
         finally:
-            # Give the transports of closed sockets time to finish.
+            # Wait for the other tasks, such as those that close connections.
             rest = asyncio.all_tasks() - {task}
             if rest:
                 await asyncio.wait(rest, timeout=LEAVE_SECONDS)

@@ -1,4 +1,4 @@
-"""The router to which a subcommand connects: the one at a URL, or this project's node on this host."""
+"""The router to which a subcommand connects: a router with a given URL, or this project's node on this host."""
 
 import getpass
 import os
@@ -34,8 +34,9 @@ JOIN_SECONDS: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A router, a realm and a credential. ``pid`` is set if the router is this project's node on this host.
+    """A router, a realm and a credential.
 
+    ``pid`` is the ID of the node's process if the router is this project's node on this host; else it is None.
     ``join_seconds`` is the time limit for the login.
     """
 
@@ -169,7 +170,7 @@ def _nothing_runs(name: str | None, hosts: list[str]) -> str:
 
 
 def _operator(options: Mapping[str, Any], node: RunningNode | None = None) -> Operator:
-    """Return the operator credential for ``node``, or for any node on this host."""
+    """Return the operator credential for ``node``. If ``node`` is None, it is valid for all nodes on this host."""
     try:
         keys = operators.operator_keys(operators.running_here() if node is None else [node])
     except DatabaseError as fault:

@@ -39,7 +39,7 @@ def _no_constant(name: str) -> NoReturn:
 def jsonable(one: Any) -> Any:
     """Return a payload value in JSON types.
 
-    Bytes become U+0000 and base64, as in WAMP; NaN and infinities become null.
+    Bytes become text: U+0000 followed by base64, as in WAMP. NaN and infinities become null.
     """
     if isinstance(one, bytes):
         return "\0" + b64encode(one).decode()

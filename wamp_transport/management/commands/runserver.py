@@ -21,7 +21,7 @@ from ..serving import add_config_argument, check_libraries, project_application,
 
 
 class Command(DaphneRunserver):  # type: ignore[misc]
-    """Daphne's ``runserver`` with our server. The default address is that of the first configured transport."""
+    """Daphne's ``runserver``, with the server of this app. By default, it uses the address of the first transport."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add Daphne's arguments and ``--config``."""
@@ -73,7 +73,10 @@ class Command(DaphneRunserver):  # type: ignore[misc]
             sys.exit(1)
 
     def _take_address(self, configuration: Configuration, options: dict[str, Any]) -> None:
-        """Use the first transport's endpoint, if an endpoint is configured and the command line has no address."""
+        """Print the configuration's notices, and use the endpoint of the first transport.
+
+        The endpoint is not used if it is a default, or if the command line contains an address.
+        """
         is_parent = options["use_reloader"] and os.environ.get(DJANGO_AUTORELOAD_ENV) != "true"
         for notice in () if is_parent else configuration.report.notices:
             self.stderr.write(f"{configuration.source}: {notice}")

@@ -22,9 +22,9 @@ BUSY_CPU_SHARE: Final = 0.85
 
 
 class BenchCommand:
-    """The subcommand ``bench``. It measures with two sessions in one process.
+    """The subcommand ``bench``. Two sessions in one process exchange calls and events through the router.
 
-    The results are those of a single client, not the capacity of a router.
+    The results show the performance for a single client process, not the capacity of the router.
     """
 
     name = "bench"
@@ -117,7 +117,7 @@ def _row(one: Measure) -> tuple[str, ...]:
 
 
 def meaning(measures: list[Measure]) -> Iterator[str]:
-    """Yield explanations of the node's CPU usage; nothing if it is unknown."""
+    """Yield lines that explain the results with the node's CPU usage. Yield nothing if the usage is unknown."""
     shares = [one.node_share for one in measures if one.node_share is not None and one.concurrency > 1]
     if not shares:
         return

@@ -1,4 +1,4 @@
-"""``wamp check``: find the faults of a configuration file."""
+"""``wamp check``: find the faults in a configuration file."""
 
 import json
 from collections.abc import Iterator, Mapping

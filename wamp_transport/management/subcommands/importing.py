@@ -57,7 +57,7 @@ class ImportCommand:
         command.stdout.write(command.style.SUCCESS(f"Imported as revision {store.revision()}"))
 
     def _show_changes(self, command: BaseCommand, new: Configuration) -> None:
-        """Print the changes, and the base directory for relative paths."""
+        """Print the changes and, if the file contains relative paths, the directory to which they are relative."""
         old = Configuration("database", base_directory(), (), ())
         try:
             old = store.load(base_directory())

@@ -134,9 +134,9 @@ def _program(options: Mapping[str, Any]) -> Callable[[], Procedure]:
 
 
 def _function(options: Mapping[str, Any], threads: HandlerThreads) -> Callable[[], Procedure]:
-    """Return a function that creates the procedure.
+    """Return a function that creates the procedure for ``--call``.
 
-    It runs the function as a handler in a ``wamp.py`` module would run.
+    The procedure runs the user's function in the same way as a handler in a ``wamp.py`` module.
     """
     if options["argv"] or options["shell"] or options["output"] != "auto":
         raise Failure("--argv, --shell and --output work only with --exec", USAGE)

@@ -16,7 +16,7 @@ class UriList:
     """A subcommand that lists registrations or subscriptions.
 
     ``kind`` is "registration" or "subscription", as in the URIs of the meta API. ``holders`` is the word for the
-    sessions of an entry: "callees" or "subscribers".
+    sessions that have registered or subscribed: "callees" or "subscribers".
     """
 
     def __init__(self, name: str, kind: str, holders: str, columns: tuple[str, ...]) -> None:
@@ -52,7 +52,7 @@ class UriList:
         write_table(command, head, rows, f"There are no such {self.name} in realm {realm}.", right=("COUNT",))
 
     async def _all(self, session: Session) -> tuple[str, list[dict[str, Any]]]:
-        """Return the name of the realm, and all entries with their sessions, sorted by URI."""
+        """Return the name of the realm, and all registrations or subscriptions with their sessions, sorted by URI."""
         listed = (await session.call(f"wamp.{self._kind}.list")).value
         ids = [id for match in ("exact", "prefix", "wildcard") for id in listed.get(match) or ()]
         details = await call_for_each(session, f"wamp.{self._kind}.get", ids)
