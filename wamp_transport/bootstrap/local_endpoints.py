@@ -63,4 +63,4 @@ def _origin(options: WebSocketOptions, own: str) -> str | None:
 
 def _wants_certificate(listener: Listener) -> bool:
     tls = listener.endpoint.tls if isinstance(listener.endpoint, TcpEndpoint) else None
-    return tls is not None and bool(tls.require_client_certificate)
+    return tls is not None and tls.refuses_clients_without_certificate

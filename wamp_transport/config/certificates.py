@@ -52,7 +52,7 @@ class TlsFiles:
             tuple(map(resolve, section.ca_certificates)),
             resolve(section.dhparam) if section.dhparam is not None else None,
             section.ciphers,
-            bool(section.require_client_certificate),
+            section.refuses_clients_without_certificate,
         )
 
     @property

@@ -41,8 +41,7 @@ class TlsSection(Section):
     )
     require_client_certificate: bool | None = setting(
         None,
-        "Refuse clients without a certificate, if there are `ca_certificates`. Not given: they are accepted without "
-        "one. (Crossbar refuses them.)",
+        "Refuse clients without a certificate. Not given: they are refused if there are `ca_certificates`.",
     )
     dhparam: str | None = setting(
         None,
@@ -63,13 +62,13 @@ class TlsSection(Section):
         required, authorities = given.get("require_client_certificate"), given.get("ca_certificates")
         if required is True and not authorities:
             yield Finding(("require_client_certificate",), "needs `ca_certificates`, which sign the accepted ones")
-        elif required is None and authorities and isinstance(authorities, list | tuple):
-            yield Finding(
-                ("ca_certificates",),
-                "clients are asked for a certificate but accepted without one; Crossbar refuses these",
-                "set `require_client_certificate` to true or false",
-                "ignored",
-            )
+
+    @property
+    def refuses_clients_without_certificate(self) -> bool:
+        """Whether clients must present a certificate. Without a decision, the secure choice applies, as in Crossbar."""
+        if self.require_client_certificate is None:
+            return bool(self.ca_certificates)
+        return self.require_client_certificate
 
 
 class TcpEndpoint(Section):

@@ -1,5 +1,7 @@
 import pytest
 
+from wamp_transport.config.endpoint import TlsSection
+
 PLACE = "workers[0].transports[0].endpoint"
 
 
@@ -70,6 +72,19 @@ def test_good_endpoint_is_accepted(transport, problems, given):
 def test_bad_endpoint_is_refused(transport, problems, given, path, words):
     faults, _ = endpoint_problems(transport, problems, **given)
     assert words in str(faults[path])
+
+
+@pytest.mark.parametrize(
+    ("given", "refuses"),
+    [
+        ({}, False),
+        ({"ca_certificates": ["ca.pem"]}, True),
+        ({"ca_certificates": ["ca.pem"], "require_client_certificate": True}, True),
+        ({"ca_certificates": ["ca.pem"], "require_client_certificate": False}, False),
+    ],
+)
+def test_certificates_of_clients_are_required_unless_the_option_says_otherwise(given, refuses):
+    assert TlsSection(**TLS, **given).refuses_clients_without_certificate is refuses
 
 
 def test_misspelt_type_gets_a_suggestion(transport, problems):
