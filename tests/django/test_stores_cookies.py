@@ -167,7 +167,9 @@ def test_line_cut_short_by_a_crash_is_dropped(path):
         assert path.read_bytes() == whole
 
 
-@pytest.mark.parametrize("content", ["# notes\n", "{}\n", '{"status":"created","id":1}\n', "[]\n", "\n\n"])
+@pytest.mark.parametrize(
+    "content", ["# notes\n", "[" * 100_000 + "\n", "{}\n", '{"status":"created","id":1}\n', "[]\n", "\n\n"]
+)
 def test_file_of_something_else_is_refused_and_left_alone(path, content):
     path.write_text(content)
     store = FileCookies(path, 5)
@@ -177,6 +179,25 @@ def test_file_of_something_else_is_refused_and_left_alone(path, content):
     path.unlink()
     store.add(record())  # mended: it works without a restart
     store.close()
+
+
+@pytest.mark.expects_errors("Line 3 of the cookie file")
+@pytest.mark.parametrize("damage", [b"\0" * 100, b"[" * 100_000, b'{"status":"created"}', b"\xff\xfe", b"9" * 5000])
+def test_damaged_file_is_renamed_and_a_new_one_is_begun(path, damage):
+    store, records = FileCookies(path, 5), [record() for _ in range(3)]
+    for one in records:
+        store.add(one)
+    store.close()
+    first, second, third = path.read_bytes().splitlines()
+    damaged = b"\n".join([first, second, damage, third, b""])
+    path.write_bytes(damaged)
+    again, new = FileCookies(path, 5), record()
+    assert again.get(records[0].id, NOW) is None
+    again.add(new)
+    assert again.get(new.id, NOW) == new
+    again.close()
+    assert path.with_name(path.name + ".damaged").read_bytes() == damaged
+    assert len(lines(path)) == 1
 
 
 def test_file_of_another_process_is_refused(path):

@@ -105,7 +105,7 @@ def test_paths_are_resolved() -> None:
     section = TlsSection(key="k", certificate="c", chain_certificates=("i",), ca_certificates=("a",), dhparam="d")
     files = TlsFiles.of(section, lambda path: Path("/base") / path)
     assert [str(path) for path in files.paths] == ["/base/k", "/base/c", "/base/i", "/base/a", "/base/d"]
-    assert not files.requires_client
+    assert files.requires_client
 
 
 def document(**tls: object) -> dict[str, object]:

@@ -2,10 +2,12 @@
 
 Lines are appended and synced to disk before a method returns. An incomplete last line, left by a crash, is dropped.
 When the file is opened, and when most of its lines are obsolete, a new file is written next to it and then renamed.
-Only one process at a time can use the file. It locks ``<file>.lock``, and other processes get an error.
+Only one process at a time can use the file. It locks ``<file>.lock``, and other processes get an error. A damaged file is
+renamed to ``<file>.damaged``, and a new one is begun.
 """
 
 import json
+import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -23,6 +25,8 @@ try:
     from fcntl import LOCK_EX, LOCK_NB, flock
 except ImportError:  # pragma: no cover - only on Windows
     flock = None  # type: ignore[assignment]
+
+logger = logging.getLogger(__name__)
 
 MAX_OUTDATED_LINES: Final = 1000
 """The file is rewritten when it has more than twice as many lines as records, plus this number."""
@@ -145,12 +149,29 @@ class FileCookies:
         for number, line in enumerate(whole.split(b"\n") if whole else (), 1):
             try:
                 self._take(records, json.loads(line))
-            except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
-                raise CookieStoreError(
-                    f"line {number} of the cookie file {self._path} is not a record of a cookie; move the file away"
-                ) from None
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+                if number == 1:  # probably a file of something else, so leave it alone
+                    raise CookieStoreError(
+                        f"line 1 of the cookie file {self._path} is not a record of a cookie; move the file away"
+                    ) from None
+                # Skipping the line could keep a login that it deletes. So all clients get new cookies instead.
+                self._set_aside(number)
+                records = MemoryCookies(self._max_cookies)
+                break
         records.purge(now)
         self._records = records
+
+    def _set_aside(self, line_number: int) -> None:
+        """Rename a damaged file, so that it neither stops the service nor is lost."""
+        damaged = Path(f"{self._path}.damaged")
+        os.replace(self._path, damaged)
+        logger.error(
+            "Line %d of the cookie file %s is not a record of a cookie. The file was renamed to %s, and a new one was "
+            "begun: clients get new cookies and must log in again",
+            line_number,
+            self._path,
+            damaged,
+        )
 
     def _take(self, records: MemoryCookies, line: Mapping[str, Any]) -> None:
         record = self._from_crossbar(line) if "cbtid" in line else record_from(line)
