@@ -68,3 +68,15 @@ def test_server_that_cannot_start_is_an_error_of_the_command(tmp_path: Path, sta
     started.failure = OSError("port in use")
     with pytest.raises(CommandError, match="port in use"):
         call_command("runnode", "--config", write(tmp_path, document()), stdout=io.StringIO(), stderr=io.StringIO())
+
+
+@pytest.mark.django_db
+def test_system_checks_examine_the_configuration_that_is_run(tmp_path: Path, started: SimpleNamespace) -> None:
+    def errors(*arguments: str) -> str:
+        printed = io.StringIO()
+        call_command(*arguments, stdout=io.StringIO(), stderr=printed, skip_checks=False)
+        return printed.getvalue()
+
+    with override_settings(DEBUG=False):
+        assert "wamp_transport.W008" not in errors("runnode", "--config", write(tmp_path, document()))
+        assert "wamp_transport.W008" in errors("migrate", "--plan")

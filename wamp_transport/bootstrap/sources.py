@@ -1,7 +1,8 @@
 """The sources of a configuration: a file, a setting or the database. Sources are read in a thread."""
 
 import os
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -90,7 +91,11 @@ class DatabaseSource:
 
 
 def choose_source(node: str | None = None) -> Source:
-    """Return the configuration source: the path ``node`` if given, otherwise the setting, otherwise the database."""
+    """Return the configuration source: the path ``node`` if given, otherwise the setting, otherwise the database.
+
+    While a command runs with ``--config``, that path is the default of ``node``.
+    """
+    node = node or _path_of_command
     if node is not None:
         return FileSource(node)
     config = app_settings().config
@@ -99,6 +104,20 @@ def choose_source(node: str | None = None) -> Source:
     if isinstance(config, Mapping):
         return MappingSource(config)
     return FileSource(config)
+
+
+@contextmanager
+def config_of_command(path: str | None) -> Iterator[None]:
+    """Use ``path`` as the configuration of the whole process while the block runs, for example in system checks."""
+    global _path_of_command  # noqa: PLW0603 - a process runs one command
+    before, _path_of_command = _path_of_command, path
+    try:
+        yield
+    finally:
+        _path_of_command = before
+
+
+_path_of_command: str | None = None
 
 
 def base_directory() -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from ...bootstrap.sources import choose_source
+from ...bootstrap.sources import choose_source, config_of_command
 from ...config.report import ConfigError
 from ..serving import add_config_argument, check_libraries, listeners, project_application, run
 
@@ -22,6 +22,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add ``--config``."""
         add_config_argument(parser)
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run the command. Its system checks examine the configuration of ``--config``."""
+        with config_of_command(options.get("config")):
+            output: str | None = super().execute(*args, **options)
+            return output
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the node."""

@@ -13,7 +13,7 @@ from django.core.management.base import CommandError
 from django.core.management.commands.runserver import Command as DjangoRunserver
 from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
 
-from ...bootstrap.sources import choose_source
+from ...bootstrap.sources import choose_source, config_of_command
 from ...config.configuration import Configuration
 from ...config.endpoint import TcpEndpoint, UnixEndpoint
 from ...config.report import ConfigError
@@ -27,6 +27,12 @@ class Command(DaphneRunserver):  # type: ignore[misc]
         """Add Daphne's arguments and ``--config``."""
         super().add_arguments(parser)
         add_config_argument(parser)
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run the command. Its system checks examine the configuration of ``--config``."""
+        with config_of_command(options.get("config")):
+            output: str | None = super().execute(*args, **options)
+            return output
 
     def handle(self, *args: Any, **options: Any) -> str | None:
         """Determine the address, then run the server with autoreload, as Django's command does."""
