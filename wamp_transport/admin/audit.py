@@ -31,5 +31,5 @@ class AuditEntryAdmin(AnyModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: entries are deleted only by age and number."""
+        """Return False. Entries are deleted automatically, when they are too old or too many."""
         return False

@@ -269,7 +269,7 @@ class Session:
         return await target.bridge.await_on_loop(target.session_info())
 
     def _with(self, realm: str | None, role: str | None, timeout: Timeout) -> "Session":
-        """Return this session, or one with the values that an operation overrides."""
+        """Return this session, or a copy with the values that an operation overrides."""
         if realm is None and role is None and timeout == DEFAULT_TIMEOUT:
             return self
         timeout = self._timeout if timeout == DEFAULT_TIMEOUT else timeout
@@ -296,7 +296,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """The session and the time limit of an operation. The coroutines run on the loop of ``bridge``."""
+    """The session and the time limit of an operation, whose coroutines run on the event loop of ``bridge``."""
 
     backend: ApiBackend
     session: ReconnectingSession

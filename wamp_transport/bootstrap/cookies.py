@@ -73,7 +73,7 @@ class CookieStores(ConfigurationPart):
                 store.close()
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Delete the expired records of new stores if they are files or have the option ``purge_on_startup``.
+        """Delete the expired records of each new store that is a file or has the option ``purge_on_startup``.
 
         This opens the files of the new stores.
         """

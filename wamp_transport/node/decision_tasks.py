@@ -48,7 +48,9 @@ DENY_ALL = DenyAll()
 
 
 class DecisionTasks:
-    """The pending tasks. ``decide(ticket, answer)`` is called with each answer."""
+    """The running tasks that compute answers to the router's requests for a decision, such as a login.
+
+    When a task ends, ``decide(ticket, answer)`` is called. The ``ticket`` identifies the request."""
 
     def __init__(
         self,

@@ -82,7 +82,7 @@ def split_columns(mapping: Mapping[str, Any], row: Row) -> None:
 
 
 def join_columns(row: Row) -> dict[str, Any]:
-    """Return the mapping for a row, without its child rows."""
+    """Return the part of the configuration that a row stores, without that of its child rows."""
     mapping: dict[str, Any] = {}
     rest = copy.deepcopy(row.settings)
     for column in columns_of(row):

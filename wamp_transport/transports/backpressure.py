@@ -66,7 +66,7 @@ class SlowConsumerMonitor:
         self.is_congested = False
 
     def update_size(self, queued_bytes: int) -> None:
-        """Set the number of bytes queued for the peer, and compare it with the bounds. This can call the callbacks."""
+        """Update the number of bytes queued for the peer, and call a callback if it has crossed a bound."""
         bounds = self._bounds
         self._queued_bytes = queued_bytes
         if queued_bytes <= bounds.limit:

@@ -34,7 +34,7 @@ _PRIVATE: Final = 0o600
 
 
 class FileCookies:
-    """A cookie store in a file. ``name`` is the name of the cookie, for records in Crossbar's format."""
+    """A cookie store in a file. ``name`` is the name of the cookie, which records in Crossbar's format contain."""
 
     threads = 1
 
