@@ -1,4 +1,6 @@
-"""Challenges for unknown clients. They look like challenges for real principals, and the same authid always gets the same one.
+"""Challenges for unknown clients.
+
+They look like challenges for real principals, and the same authid always gets the same one.
 
 Without both properties, an attacker could use one or two challenges to find out whether a principal exists.
 """
