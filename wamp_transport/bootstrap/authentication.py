@@ -258,10 +258,7 @@ class ServiceLogins:
         self._principals = {name: principals for name, (principals, _) in built.items()}
 
     def is_still_allowed(self, authmethod: str, authprovider: str, authid: str, authrole: str) -> bool:
-        """Return whether the current methods can still allow this login.
-
-        Only the configuration is checked. Principals from other sources are assumed to exist.
-        """
+        """Return whether the current methods still allow this login, as far as the configuration alone can tell."""
         if authmethod in self._django:
             return True  # the session watch ends sessions of Django's users
         if authprovider == AuthProvider.COOKIE:

@@ -56,10 +56,7 @@ UserKey = Callable[[int], str | None]
 
 
 class Signals(NodeObserver):
-    """An observer that sends a node's signals. Call its methods on the node's event loop.
-
-    Only :meth:`close` waits for the receivers.
-    """
+    """Sends a node's signals. Call its methods on the node's event loop. Only :meth:`close` waits for the receivers."""
 
     def __init__(self) -> None:
         self._user_key: UserKey = lambda _: None

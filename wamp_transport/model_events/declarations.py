@@ -1,4 +1,4 @@
-"""``publish_model_events()`` and the publisher that it returns, which publishes an event when a row changes."""
+"""``publish_model_events()`` and the object that it returns, which publishes an event when a row changes."""
 
 import logging
 import sys

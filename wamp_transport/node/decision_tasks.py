@@ -50,8 +50,7 @@ DENY_ALL = DenyAll()
 class DecisionTasks:
     """The running tasks that compute answers to the router's requests for a decision, such as a login.
 
-    When a task ends, ``decide(ticket, answer)`` is called. The ``ticket`` identifies the request.
-    """
+    When a task ends, ``decide(ticket, answer)`` is called. The ``ticket`` identifies the request."""
 
     def __init__(
         self,

@@ -32,10 +32,7 @@ class NodeObserver(Protocol):
         return
 
     def request_refused(self, session_id: int, error: Error) -> None:
-        """Called when the router itself, not a callee, has refused a request.
-
-        The session gets the error, unless the request is a PUBLISH that asks for no acknowledgment.
-        """
+        """Called when the router itself has answered a request with an ERROR. ERRORs from callees are not reported."""
         return
 
     def slow_consumer_detected(self, session: Session, queued_bytes: int | None) -> None:

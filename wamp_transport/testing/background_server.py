@@ -32,7 +32,7 @@ class BackgroundServer(WampServer):
         super().__init__(*arguments, signal_handlers=False, ready_callable=self._on_ready, **options)
 
     def launch(self) -> None:
-        """Start the server and return once it listens. If it fails to start, raise the exception that was the cause."""
+        """Start the server and return once it listens. If it fails to start, raise the exception that caused this."""
         start_reactor()
         in_reactor(self._launch())
         self._is_ready.result(MAX_SECONDS)

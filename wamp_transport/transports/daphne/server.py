@@ -255,7 +255,7 @@ class WampServer(Server):  # type: ignore[misc]
                 logger.exception("An application failed after its answer had begun")
 
     def protocol_disconnected(self, protocol: Any) -> None:
-        """Handle the end of a connection. A connection whose handshake failed early is unknown to the server."""
+        """Handle the end of a connection. Ignore a connection whose handshake failed before the server knew it."""
         details = self.connections.get(protocol)
         if details is None or "disconnected" in details:
             return
