@@ -83,6 +83,11 @@ class ConnectionTransport(Protocol):
         """The number of bytes that were passed to :meth:`write` but not yet sent."""
         ...
 
+    @property
+    def outgoing_limit(self) -> int:
+        """The number of bytes that can stay queued for any time. If more are queued, the peer counts as slow."""
+        ...
+
 
 class MessageEncoder:
     """A serializer for one kind of transport. A message is encoded once for all connections with the same encoder.

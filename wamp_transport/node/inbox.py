@@ -9,6 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from contextvars import copy_context
+from sys import maxsize
 from typing import Any, Final, cast
 
 from msgspec import Struct
@@ -139,6 +140,11 @@ class Inbox:
     def queued_bytes(self) -> int:
         """Always 0: messages to a session inside the process are not encoded."""
         return 0
+
+    @property
+    def outgoing_limit(self) -> int:
+        """The largest possible number, because there is no limit."""
+        return maxsize
 
     @property
     def is_send_paused(self) -> bool:

@@ -3,8 +3,9 @@
 Invariants:
 
 - Each session gets its messages in order. While messages are produced for it, all later bytes for it are held back.
-- The next message is produced only while fewer than :data:`MAX_QUEUED_BYTES` are queued for the peer, so that the queue
-  exceeds this limit by one message at most.
+- The next message is produced only while fewer than :data:`MAX_QUEUED_BYTES`, and less than half of the transport's
+  limit, are queued for the peer. The queue exceeds this by one message at most, so a peer that reads does not count as
+  slow.
 - While messages are produced for a peer, nothing is read from it. The number of its pending answers is therefore
   limited to the number of its requests that are handled in one turn of the event loop. Until an answer is produced,
   only its parameters are stored.
@@ -27,7 +28,7 @@ from .connection import Connection, ConnectionTransport
 logger = logging.getLogger(__name__)
 
 MAX_QUEUED_BYTES: Final = 256 * 1024
-"""Nothing is produced for a peer while this many bytes are queued for it. Default limits for slow peers are higher."""
+"""Nothing is produced for a peer while this many bytes are queued for it."""
 MAX_HELD_BYTES: Final = 16 * 1024 * 1024
 """Maximum number of bytes that are held back for a peer. It equals the default of the option ``max_outgoing_size``."""
 STEPS_PER_SLICE: Final = 250
@@ -84,6 +85,11 @@ class PacedTransport:
         """The number of bytes that are held back, plus those that are queued in the connection's own transport."""
         return self._held_bytes + self._transport.queued_bytes
 
+    @property
+    def outgoing_limit(self) -> int:
+        """The limit of the connection's own transport."""
+        return self._transport.outgoing_limit
+
     def add(self, messages: Messages) -> None:
         """Queue messages to be produced after everything that is queued already."""
         self._queue.append(messages)
@@ -95,7 +101,7 @@ class PacedTransport:
 
     def produce(self) -> bool:
         """Produce one slice of messages. Return False if the peer's buffer is full, so that nothing was produced."""
-        room = MAX_QUEUED_BYTES - self._transport.queued_bytes
+        room = min(MAX_QUEUED_BYTES, self._transport.outgoing_limit // 2) - self._transport.queued_bytes
         if room <= 0:
             return False
         steps = STEPS_PER_SLICE

@@ -125,6 +125,7 @@ class AsgiTransport:
         self._may_read = asyncio.Event()
         self._may_read.set()
         self._monitor: SlowConsumerMonitor | None = None
+        self._bounds = Bounds()
 
     def monitor(self, connection: Connection, bounds: Bounds) -> None:
         """Start monitoring the queue, and notify ``connection`` if the peer is too slow."""
@@ -134,6 +135,7 @@ class AsgiTransport:
             self._queued_bytes = 0
             connection.close_slow_consumer(queued_bytes)
 
+        self._bounds = bounds
         self._monitor = SlowConsumerMonitor(
             bounds, asyncio.get_running_loop().call_later, connection.set_congested, overflowed
         )
@@ -166,6 +168,11 @@ class AsgiTransport:
     def queued_bytes(self) -> int:
         """The number of bytes in the queue. The server can have more bytes in its own buffer."""
         return self._queued_bytes
+
+    @property
+    def outgoing_limit(self) -> int:
+        """The number of bytes that can stay queued for any time."""
+        return self._bounds.limit
 
     @property
     def is_paused(self) -> bool:

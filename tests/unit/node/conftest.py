@@ -31,6 +31,7 @@ class Recorder:
         self.closed: list[tuple[str, str]] = []
         self.pauses: list[bool] = []
         self.queued_bytes = 0
+        self.outgoing_limit = 1024 * 1024
 
     def write(self, data: bytes) -> None:
         self.written.append(data)

@@ -159,6 +159,17 @@ def test_results_wait_for_the_buffer_of_the_peer(node, join, turn):
     assert peer.read() == [[50, number, {}, [[caller.session_id, other.session_id]]] for number in (1, 2)]
 
 
+def test_small_limit_of_a_transport_is_not_exceeded_by_more_than_one_message(join, turn):
+    publisher, subscriber = join(), join()
+    retain(publisher, 20)
+    peer = subscriber.transport
+    peer.outgoing_limit = 4 * len(LARGE)
+    subscriber.receive(b'[32,1,{"match":"prefix","get_retained":true},"com."]')
+    turn(1)
+    assert 0 < peer.queued_bytes < peer.outgoing_limit
+    assert len(read_all(peer, turn)) == 21
+
+
 def test_step_without_messages_takes_turns(join, turn):
     publisher, subscriber = join(), join()
     retain(publisher, STEPS_PER_SLICE + 10, "small")

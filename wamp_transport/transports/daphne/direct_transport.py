@@ -136,6 +136,11 @@ class DaphneTransport:
         """The number of bytes that were written but not sent yet."""
         return 0 if self.connection is None else self.write_buffer.queued_bytes
 
+    @property
+    def outgoing_limit(self) -> int:
+        """The number of bytes that can stay queued for any time."""
+        return Bounds.of(self._protocol._options).limit if self._protocol is not None else 0
+
     def stop(self) -> None:
         """Stop reading and writing messages, because the WebSocket is no longer open."""
         if self.connection is not None:
