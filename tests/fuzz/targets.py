@@ -70,6 +70,8 @@ class Loop(asyncio.SelectorEventLoop):
 class MemoryLink:
     """A transport whose other end reads everything and forgets it."""
 
+    queued_bytes = 0
+
     def __init__(self) -> None:
         self.is_closed = False
         self.written = 0
@@ -79,6 +81,12 @@ class MemoryLink:
 
     def close(self, reason: str, message: str) -> None:
         self.is_closed = True
+
+    def pause(self) -> None:
+        """Bytes are given to the connection whether it is paused or not."""
+
+    def resume(self) -> None:
+        """See ``pause``."""
 
 
 class LoggedBug(AssertionError):
