@@ -82,15 +82,15 @@ NONSENSE = st.sampled_from(
 ANSWERS = ["yield", "yield", "progress", "progress", "a.b", "a b", "wamp.error.unavailable", "wamp.error.unavailable"]
 REASONS = st.sampled_from(["a.b", "wamp.close.normal", "Bye-bye", "", "no uri"])
 PLAIN, NESTED, TOO_DEEP = {"a": [1, {"b": None}]}, {"x": {}}, {"x": {}}
-for _ in range(15):
+for _ in range(14):
     NESTED = {"x": NESTED}
-for _ in range(16):
+for _ in range(15):
     TOO_DEEP = {"x": TOO_DEEP}
 EXTRAS = st.sampled_from([
     (None, None), (None, None), ({}, {}), (PLAIN, PLAIN), ({"verifier": "v", "b": 2}, {"verifier": "v", "b": 2}),
     (NESTED, NESTED), (TOO_DEEP, None), ({"long": "a" * 4097}, None), ({"zero": "\0"}, None),
 ])  # fmt: skip
-"""What a client gives as its authextra, and what the router repeats of it."""
+"""What a client gives as its authextra, and what the router repeats of it: at most 16 levels, with the outermost."""
 KILLS = ["kill", "kill", "kill_by_authid", "kill_by_authrole", "kill_all"]
 SCOPES = ["destroyed", "detached"] * 3 + ["x"]
 EVENT = 36
