@@ -73,15 +73,18 @@ ODD: dict[str, list[bytes]] = {
         b'[16,1,{},"a",["\\u0000AAE="]]', b'[16,1,{},"a",["\\ud800"]]', b'[16,1,{},"a",[1e999,-0.0,1E400]]',
         b'[16,1,{},"a",[123456789012345678901234567890]]', b'[16,1,{},"a",[' + b"9" * 5000 + b"]]",
         b'[16,1,{"acknowledge":null},"a",null,null]', b'[16,1.0,{},"a"]', b'{"a":1}', b"[" * 2000,
-        b'[16,1,{},"a",[{"a":1,"a":2}]]', b'[48,1,{},"a",' + b"[" * 900 + b"]" * 900 + b"]",
+        b'[16,1,{},"a",[{"a":1,"a":2}]]', b'[16,1,{"acknowledge":true},"a",[],{"\\udc00":1}]',
+        b'[48,1,{},"wamp.session.get",[1.0]]', b'[48,1,{},"a",' + b"[" * 900 + b"]" * 900 + b"]",
     ],
     "msgpack": [
         *(b"\x95\x10\x01\x80\xa1a\x91" + bytes.fromhex(value) for value in IN_MSGPACK.split()),
+        b"\x95\x10\x01\x80\xa1a\x91\xde\x00\x65" + b"".join(bytes((key, 0xC0)) for key in range(101)),
         b"\x95\x10\xcb\x3f\xf0\x00\x00\x00\x00\x00\x00\x80\xa1a", b"\xdd\xff\xff\xff\xff", b"\x91" * 2000,
     ],
     "cbor": [
         *(b"\x85\x10\x01\xa0aa\x81" + bytes.fromhex(value) for value in IN_CBOR.split()),
-        b"\x81" * 2000, b"\x9b" + b"\xff" * 8, b"\x5b\x7f" + b"\xff" * 7,
+        b"\x85\x10\x01\xa0aa\x81\xb8\x65" + b"".join(b"\x19\x01" + bytes((key, 0xF6)) for key in range(101)),
+        b"\x85\x10\x01\xa0aa\x81\xd8\x40\x42\x00\xff", b"\x81" * 2000, b"\x9b" + b"\xff" * 8, b"\x5b\x7f" + b"\xff" * 7,
     ],
 }  # fmt: skip
 """By serialization."""

@@ -46,6 +46,8 @@ def connect_once(random: Random, corpora: dict[str, list[bytes]], outcomes: Coun
                 if random.random() < 0.3:
                     data = mutated(random, data, corpus)
                 history.append((number, data))
+                if random.random() < 0.1:
+                    connections.stop_reading(number)
                 connections.receive(number, data)
                 if random.random() < 0.1:
                     connections.pass_time(random.choice((0.0, 0.5, 20.0)))

@@ -8,6 +8,7 @@ from typing import Any
 from tests.property.leftovers import leftovers
 from wamp_transport.node.connection import Connection, MessageEncoder
 from wamp_transport.node.node import Node
+from wamp_transport.node.paced_output import MAX_QUEUED_BYTES
 from wamp_transport.router.options import (
     AnonymousLogin,
     HistoryOptions,
@@ -68,17 +69,28 @@ class Loop(asyncio.SelectorEventLoop):
 
 
 class MemoryLink:
-    """A transport whose other end reads everything and forgets it."""
+    """A transport whose other end reads everything and forgets it, but not while ``is_full``."""
 
     def __init__(self) -> None:
         self.is_closed = False
+        self.is_full = False
         self.written = 0
+
+    @property
+    def queued_bytes(self) -> int:
+        return MAX_QUEUED_BYTES if self.is_full else 0
 
     def write(self, data: bytes) -> None:
         self.written += 1
 
     def close(self, reason: str, message: str) -> None:
         self.is_closed = True
+
+    def pause(self) -> None:
+        """Bytes are given to the connection whether it is paused or not."""
+
+    def resume(self) -> None:
+        """See ``pause``."""
 
 
 class LoggedBug(AssertionError):
@@ -104,7 +116,8 @@ class Connections:
         self.loop = Loop()
         self.node = Node(RouterOptions(realms={"realm1": realm}), self.loop)
         self.encoders = [MessageEncoder(serializer) for serializer in (*SERIALIZERS.values(), *SERIALIZERS.values())]
-        self.connections: list[Connection] = [self._connect(encoder) for encoder in self.encoders]
+        self.links: list[MemoryLink] = [MemoryLink() for _ in self.encoders]
+        self.connections: list[Connection] = [self._connect(number) for number in range(len(self.encoders))]
         self.handler = RaisingHandler()
         logging.getLogger("wamp_transport").addHandler(self.handler)
 
@@ -118,14 +131,21 @@ class Connections:
     def receive(self, number: int, data: bytes) -> None:
         """Bytes for one connection, opened anew and with a session if it was closed."""
         connection = self.connections[number]
-        if connection.is_closed or getattr(connection.transport, "is_closed", False):
+        if connection.is_closed or self.links[number].is_closed:
             connection.lost()
-            connection = self.connections[number] = self._connect(connection.encoder)
+            self.links[number] = MemoryLink()
+            connection = self.connections[number] = self._connect(number)
         connection.receive(as_received(connection.encoder.serializer.name, data))
         self.check()
 
+    def stop_reading(self, number: int) -> None:
+        """The other end of a connection reads nothing until time passes: large answers wait for it."""
+        self.links[number].is_full = True
+
     def pass_time(self, seconds: float) -> None:
         """Let what is due come due, and what is left to do be done."""
+        for link in self.links:
+            link.is_full = False
         self.loop.now += seconds
         self.loop.call_soon(self.loop.stop)
         self.loop.run_forever()
@@ -146,11 +166,14 @@ class Connections:
         while self.node.router.has_cleanup:
             self.pass_time(1)
         self.pass_time(10_000_000)
+        assert not self.node._paced_output._ready
+        assert not self.node._paced_output._is_scheduled
         self.node.configure(RouterOptions(realms={"realm1": RealmOptions("realm1", ROLES)}))
         left = leftovers(self.node.router)
         assert left == [], left
 
-    def _connect(self, encoder: MessageEncoder) -> Connection:
-        connection = self.node.connect(OPEN, encoder, MemoryLink())
+    def _connect(self, number: int) -> Connection:
+        encoder = self.encoders[number]
+        connection = self.node.connect(OPEN, encoder, self.links[number])
         connection.receive(wire_codecs.dump(encoder.serializer.name, HELLO))
         return connection

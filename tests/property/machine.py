@@ -17,6 +17,7 @@ from wamp_transport.router.options import (
     RouterOptions,
     ServiceOptions,
 )
+from wamp_transport.router.records import REQUEST_KEY
 from wamp_transport.testing.memory import MemoryNode
 
 from .leftovers import leftovers
@@ -46,7 +47,8 @@ PICKS = st.integers(0, 11)
 REALMS = st.sampled_from(["realm1"] * 5 + ["realm2", "nowhere"])
 USUAL = ["a", "a.b", "a.c", "b.c", "a.b.c"]
 URIS = st.sampled_from(USUAL)
-TOPICS = st.sampled_from(USUAL * 6 + ["a..b", "", "a b", "wamp.a", "wamp"])
+CALLED = [*USUAL, "A.b"]
+TOPICS = st.sampled_from(USUAL * 6 + ["a..b", "", "a b", "wamp.a", "wamp", "A.b", "A.b"])
 META_TOPICS = st.sampled_from(
     ["wamp.session.on_join", "wamp.session.on_leave", "wamp.registration.on_delete", "wamp.subscription.on_subscribe"]
 )
@@ -54,11 +56,18 @@ PATTERNS = st.sampled_from(
     [("prefix", ""), ("prefix", "a"), ("prefix", "a."), ("prefix", "a.b"), ("wildcard", "a."), ("wildcard", ".c"),
      ("wildcard", ""), ("wildcard", ".b."), ("wildcard", "a..c"), ("wildcard", "..")]
 )  # fmt: skip
+ODD_PATTERNS = [("prefix", "a..b"), ("wildcard", "a. .b"), ("wildcard", "." * 63), ("wildcard", "." * 64),
+                ("prefix", "a." * 64)]  # fmt: skip
+"""Malformed ones, and some with 64 components, which is the most that a pattern may have, and with 65."""
 SUBSCRIBED = st.one_of(
     TOPICS.map(lambda uri: ("exact", uri)), PATTERNS, PATTERNS,
-    st.one_of(META_TOPICS.map(lambda uri: ("exact", uri)), st.just(("prefix", "wamp.")), st.just(("prefix", "a..b"))),
+    st.one_of(META_TOPICS.map(lambda uri: ("exact", uri)), st.just(("prefix", "wamp.")), st.just(("prefix", "A")),
+              st.sampled_from(ODD_PATTERNS)),
 )  # fmt: skip
-REGISTERED = st.one_of(TOPICS.map(lambda uri: ("exact", uri)), PATTERNS, st.just(("wildcard", "A.b")))
+REGISTERED = st.one_of(
+    TOPICS.map(lambda uri: ("exact", uri)), PATTERNS,
+    st.one_of(st.just(("wildcard", "A.b")), st.just(("wildcard", "A.")), st.sampled_from(ODD_PATTERNS)),
+)  # fmt: skip
 INVOKE = st.sampled_from(["single", "first", "last", "roundrobin", "roundrobin", "random", "queue_least_loaded"])
 AUTHID_LISTS = st.lists(st.sampled_from(["ann", "bob", "cid"]), max_size=2)
 OPTIONAL_AUTHIDS = st.none() | AUTHID_LISTS
@@ -71,6 +80,17 @@ NONSENSE = st.sampled_from(
 )  # fmt: skip
 
 ANSWERS = ["yield", "yield", "progress", "progress", "a.b", "a b", "wamp.error.unavailable", "wamp.error.unavailable"]
+REASONS = st.sampled_from(["a.b", "wamp.close.normal", "Bye-bye", "", "no uri"])
+PLAIN, NESTED, TOO_DEEP = {"a": [1, {"b": None}]}, {"x": {}}, {"x": {}}
+for _ in range(14):
+    NESTED = {"x": NESTED}
+for _ in range(15):
+    TOO_DEEP = {"x": TOO_DEEP}
+EXTRAS = st.sampled_from([
+    (None, None), (None, None), ({}, {}), (PLAIN, PLAIN), ({"verifier": "v", "b": 2}, {"verifier": "v", "b": 2}),
+    (NESTED, NESTED), (TOO_DEEP, None), ({"long": "a" * 4097}, None), ({"zero": "\0"}, None),
+])  # fmt: skip
+"""What a client gives as its authextra, and what the router repeats of it: at most 16 levels, with the outermost."""
 KILLS = ["kill", "kill", "kill_by_authid", "kill_by_authrole", "kill_all"]
 SCOPES = ["destroyed", "detached"] * 3 + ["x"]
 EVENT = 36
@@ -95,6 +115,12 @@ AT_FIRST = (
     Permission("a.c", "exact", call=True, publish=True),
 )
 """What both roles may do until they are told otherwise: a pattern may cover what its holder may not have."""
+SWITCHES: dict[str, st.SearchStrategy[Any]] = {
+    "loose_uris": st.booleans(),
+    "strict_progress": st.booleans(),
+    "dialect": st.sampled_from(["specification", "crossbar"]),
+}
+"""Options that say which clients are met: they are drawn for the beginning as well."""
 REALM_CHANGES = st.fixed_dictionaries(
     {
         "anonymous": RULES,
@@ -106,6 +132,7 @@ REALM_CHANGES = st.fixed_dictionaries(
                 "allow_disclose_me": st.booleans(),
                 "enable_meta_api": st.booleans(),
                 "strict_request_ids": st.booleans(),
+                **SWITCHES,
                 "max_retained": st.just(2),
                 "max_call_timeout": st.just(2.0),
             },
@@ -163,13 +190,14 @@ class RouterMachine(RuleBasedStateMachine):
         client.peer = self.node.connect(SERIALIZERS[number], service)
         self.naive.opens(client)
 
-    def hello(self, client: Client, realm: str) -> None:
+    def hello(self, client: Client, realm: str, extra: tuple[Any, Any] = (None, None)) -> None:
         lacks = LACKS[client.number]
         roles = {
             role: {"features": dict.fromkeys(sorted(features - lacks), True)} for role, features in FEATURES.items()
         }
-        client.peer.send([1, realm, {"roles": roles}])
-        self.naive.joins(client, realm, ROLES[client.number], AUTHIDS[client.number], ALL_FEATURES - lacks)
+        given, repeated = extra
+        client.peer.send([1, realm, {"roles": roles} | options_that_are_given(authextra=given)])
+        self.naive.joins(client, realm, ROLES[client.number], AUTHIDS[client.number], ALL_FEATURES - lacks, repeated)
         if client.session is not None:
             assert client.session.id not in self.seen_sessions
             self.seen_sessions.add(client.session.id)
@@ -228,9 +256,12 @@ class RouterMachine(RuleBasedStateMachine):
             st.tuples(PEERS, REGISTERED, st.sampled_from(["single", "roundrobin", "last"])), max_size=5
         ),
         subscribed=st.lists(st.tuples(PEERS, SUBSCRIBED), max_size=5),
+        switches=st.fixed_dictionaries({}, optional=SWITCHES),
     )
-    def begin(self, registered: list, subscribed: list) -> None:
-        """So that there is something to call and somebody to hear."""
+    def begin(self, registered: list, subscribed: list, switches: dict) -> None:
+        """So that there is something to call and somebody to hear, in a realm that is strict or not."""
+        realms = {"realm1": realm_options("realm1", AT_FIRST, AT_FIRST, 5, switches)}
+        self.configure_with(RouterOptions(realms={**self.options.realms, **realms}))
         for number, (match, procedure), invoke in registered:
             session = self.session(number)
             assert session is not None
@@ -242,17 +273,17 @@ class RouterMachine(RuleBasedStateMachine):
 
     # --- sessions ------------------------------------------------------------------------------------------------
 
-    @rule(number=PEERS, realm=REALMS)
-    def join(self, number: int, realm: str) -> None:
+    @rule(number=PEERS, realm=REALMS, extra=EXTRAS)
+    def join(self, number: int, realm: str, extra: tuple[Any, Any]) -> None:
         client = self.clients[number]
         if client.state == "closed":
             self.connect(client)
         if client.state == "open":
-            self.hello(client, realm)
+            self.hello(client, realm, extra)
 
     @rarely
-    @rule(number=PEERS, how=st.sampled_from(["lose", "goodbye", "abort", "router", "answer"]))
-    def leave(self, number: int, how: str) -> None:
+    @rule(number=PEERS, how=st.sampled_from(["lose", "goodbye", "abort", "router", "answer"]), reason=REASONS)
+    def leave(self, number: int, how: str, reason: str) -> None:
         client = self.clients[number]
         if how == "router":
             self.node.leave(client.peer, "wamp.close.killed", "out")
@@ -264,8 +295,8 @@ class RouterMachine(RuleBasedStateMachine):
             client.peer.send([3, {}, "a.b"])
             self.naive.ends(client)
         elif client.state in ("joined", "leaving"):
-            client.peer.send([6, {}, "a.b"])
-            self.naive.says_goodbye(client)
+            client.peer.send([6, {}, reason])
+            self.naive.says_goodbye(client, reason)
         self.settle()
 
     @rarely
@@ -382,7 +413,7 @@ class RouterMachine(RuleBasedStateMachine):
         if results:
             options["receive_progress"] = True
         if pick:
-            served = [uri for uri in USUAL if any(covers(each, uri) for each in session.realm.registrations)]
+            served = [uri for uri in CALLED if any(covers(each, uri) for each in session.realm.registrations)]
             if not served:
                 return
             procedure = self.some(served, pick, procedure)
@@ -397,8 +428,9 @@ class RouterMachine(RuleBasedStateMachine):
         session = self.session(number)
         if session is None:
             return
-        served = [uri for uri in USUAL if any(covers(each, uri) for each in session.realm.registrations)]
-        if served and (session.has("progressive_call_invocations") or not pick):
+        served = [uri for uri in CALLED if any(covers(each, uri) for each in session.realm.registrations)]
+        is_accepted = session.has("progressive_call_invocations") or not session.realm.options.strict_progress
+        if served and (is_accepted or not pick):
             options = options_that_are_given(timeout=timeout, receive_progress=results, progress=True)
             procedure = self.some(served, pick, "")
             self.send(session, 48, options, procedure, [number])
@@ -564,7 +596,7 @@ class RouterMachine(RuleBasedStateMachine):
             assert list(realm.broker.subscriptions) == [each.id.value for each in naive.subscriptions]
             assert list(realm.dealer.registrations) == [each.id.value for each in naive.registrations]
             for found, wanted in zip(realm.sessions.values(), naive.sessions, strict=True):
-                assert found.calls.keys() == wanted.calls.keys()
+                assert {key ^ REQUEST_KEY for key in found.calls} == wanted.calls.keys()
                 assert found.invocations.keys() == wanted.invocations.keys()
                 assert found.ended_streams == wanted.streams
                 for registration in found.registrations.values():

@@ -166,11 +166,22 @@ def test_second_answer_is_dropped(alice, bob, registration, second):
     assert not alice.is_closed
 
 
-def test_options_of_unannounced_features_are_accepted_without_effect(alice, bob, registration):
-    bob.send([CALL, 1, {"receive_progress": True, "x_mine": {"a": 1}, "unheard_of": 1}, PROCEDURE])
+def test_unknown_options_are_accepted_without_effect(alice, bob, registration):
+    bob.send([CALL, 1, {"x_mine": {"a": 1}, "unheard_of": 1}, PROCEDURE])
     assert alice.receive()[3] == {}
     alice.send([YIELD, 1, {"x_mine": 1}])
     assert bob.receive() == [RESULT, 1, {}]
+
+
+@pytest.mark.parametrize(("strict_progress", "details"), [(False, {"receive_progress": True}), (True, {})])
+def test_progress_is_asked_for_without_announcement_unless_strict(serializer, strict_progress, details):
+    node = limited(strict_progress=strict_progress)
+    callee, caller = node.join("realm1", serializer), node.join("realm1", serializer)
+    callee.request([REGISTER, 1, {}, PROCEDURE])
+    caller.send([CALL, 1, {"receive_progress": True, "x_mine": {"a": 1}, "unheard_of": 1}, PROCEDURE])
+    assert callee.receive()[3] == details
+    callee.send([YIELD, 1, {"x_mine": 1}])
+    assert caller.receive() == [RESULT, 1, {}]
 
 
 def test_id_of_a_call_that_is_open_is_not_used_again(alice, bob, registration):

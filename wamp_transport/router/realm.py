@@ -225,16 +225,21 @@ class Realm:
     def _teardown_steps(self, session: Session) -> Iterator[None]:
         """Remove the registrations and subscriptions of a session that left, one per step, oldest first.
 
+        What was removed since the first step, such as a registration that another session has replaced, takes none.
         Iterate over lists, because finding the first item of a dict becomes slower with each item removed before it.
         """
         registrations = list(reversed(session.registrations.values()))
         while registrations:
-            self.dealer.remove_callee(session, registrations.pop())
-            yield
+            registration = registrations.pop()
+            if registration.id in session.registrations:
+                self.dealer.remove_callee(session, registration)
+                yield
         subscriptions = list(reversed(session.subscriptions.values()))
         while subscriptions:
-            self.broker.remove_subscriber(session, subscriptions.pop())
-            yield
+            subscription = subscriptions.pop()
+            if subscription.id in session.subscriptions:
+                self.broker.remove_subscriber(session, subscription)
+                yield
 
     @property
     def has_cleanup(self) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from .pubsub import PubSub
 from .records import ANYTHING, Callee, OpenCall, Registration, Session
-from .rights import covers, is_reserved, precedence, refusal, rule_for
+from .rights import covers, is_malformed, is_reserved, precedence, refusal, rule_for
 
 NO_CALLEE = "wamp.error.no_available_callee"
 
@@ -89,7 +89,7 @@ class Calls(PubSub):
             if is_last:
                 session.streams.discard(request_id)
             return
-        if not is_last and not session.has("progressive_call_invocations"):
+        if not is_last and self.options.strict_progress and not session.has("progressive_call_invocations"):
             raise Violation
         if not is_last:
             session.streams.add(request_id)
@@ -127,8 +127,10 @@ class Calls(PubSub):
         """A callee of a pattern serves what its role may register by name."""
         if not callee.session.is_there:
             return False
-        allowed = rule_for(self.options, callee.session.role, procedure).register and not is_reserved(procedure)
-        return registration.match == "exact" or allowed
+        if registration.match == "exact":
+            return True
+        allowed = rule_for(self.options, callee.session.role, procedure).register
+        return allowed and not is_reserved(procedure) and not is_malformed(self.options, procedure)
 
     def registration_for(self, procedure: str) -> Registration:
         """The best one with a callee that is there and may serve."""
@@ -171,8 +173,7 @@ class Calls(PubSub):
     def invoke(self, call: OpenCall, registration: Registration) -> None:
         caller, options = call.caller, call.options
         callee = self.choose(registration, call.procedure, call.tried)
-        streams = {"progressive_call_invocations", "call_canceling"}
-        if options.get("progress") and not streams <= callee.session.features:
+        if options.get("progress") and not self.takes_parts(callee.session):
             raise Refused("wamp.error.feature_not_supported")
         if options.get("disclose_me") and not self.options.allow_disclose_me:
             raise Refused("wamp.error.option_disallowed.disclose_me")
@@ -184,6 +185,17 @@ class Calls(PubSub):
         self.start_clock(call)
         callee.session.receives([68, call.invocation_id, registration.id, call.details, call.args])
 
+    def takes_parts(self, callee: Session) -> bool:
+        """Whether it is sent progressive calls. One that announces nothing of the kind may take them all the same."""
+        if self.options.strict_progress:
+            return callee.has("progressive_call_invocations") and callee.has("call_canceling")
+        return callee.has("progressive_call_invocations") or not callee.has("call_canceling")
+
+    def passes_progress(self, caller: Session, callee: Session) -> bool:
+        """Whether the callee is told that progressive results are wanted."""
+        announced = {"progressive_call_results", "call_canceling"} <= callee.features
+        return not self.options.strict_progress or (announced and caller.has("progressive_call_results"))
+
     def invocation_details(self, call: OpenCall) -> dict[str, Any]:
         caller, callee, options = call.caller, call.callee, call.options
         details: dict[str, Any] = {}
@@ -191,8 +203,7 @@ class Calls(PubSub):
             details["procedure"] = call.procedure
         if options.get("progress"):
             details["progress"] = True
-        results = {"progressive_call_results", "call_canceling"} <= callee.session.features
-        if options.get("receive_progress") and results and caller.has("progressive_call_results"):
+        if options.get("receive_progress") and self.passes_progress(caller, callee.session):
             details["receive_progress"] = True
         if "timeout" in options and callee.wants_timeout:
             details["timeout"] = options["timeout"]
@@ -243,7 +254,7 @@ class Calls(PubSub):
             self.end(call)
             call.caller.receives([50, call.request_id, {}, args])
             return
-        if not session.has("progressive_call_results"):
+        if self.options.strict_progress and not session.has("progressive_call_results"):
             raise Violation
         if call.wants_progress:
             call.caller.receives([50, call.request_id, {"progress": True}, args])

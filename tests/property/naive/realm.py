@@ -7,7 +7,7 @@ from wamp_transport.router.options import RealmOptions
 
 from .calls import Calls, Refused, describe
 from .records import ANYTHING, Registration, Session, Subscription
-from .rights import rule_for
+from .rights import is_malformed, rule_for
 
 META = (
     "wamp.session.count", "wamp.session.list", "wamp.session.get", "wamp.session.kill", "wamp.session.kill_by_authid",
@@ -37,7 +37,8 @@ class Realm(Calls):
             for topic, options, args in [*session.testaments["detached"], *session.testaments["destroyed"]]:
                 if self.publish_fault(session, options, topic) is None:
                     self.deliver(session, 1, options, topic, args)
-            self.announce("wamp.session.on_leave", "", session.id, session.authid, session.role)
+            identity = [] if self.options.dialect == "crossbar" else [session.authid, session.role]
+            self.announce("wamp.session.on_leave", "", session.id, *identity)
         self.leaving.append(session)
 
     def leave(self, session: Session, reason: str, *, is_quiet: bool = False) -> None:
@@ -88,7 +89,10 @@ class Realm(Calls):
                 yield
 
     def may_keep(self, session: Session, action: str, uri: str, match: str) -> bool:
-        return not session.is_there or getattr(rule_for(self.options, session.role, uri, match), action)
+        if not session.is_there:
+            return True
+        allowed = getattr(rule_for(self.options, session.role, uri, match), action)
+        return allowed and not is_malformed(self.options, uri, match)
 
     def revoke_subscription(self, session: Session, subscription: Subscription, reason: str) -> None:
         if session.has("subscription_revocation"):
@@ -216,7 +220,9 @@ class Realm(Calls):
 
 
 def details_of(session: Session) -> dict[str, Any]:
+    """What others learn of a session. The proofs of a login are for its client alone."""
+    shown = {name: value for name, value in (session.authextra or {}).items() if name != "verifier"}
     return {
         "session": session.id, "authid": session.authid, "authrole": session.role, "authmethod": "anonymous",
-        "authprovider": "static", "transport": ANYTHING,
+        "authprovider": "static", "authextra": shown, "transport": ANYTHING,
     }  # fmt: skip

@@ -68,6 +68,8 @@ class Client:
 class Session:
     """One session, there or leaving."""
 
+    authextra: dict[str, Any] | None = None
+
     def __init__(self, client: Client, session_id: int, realm: Any, role: str, authid: str, features: set[str]) -> None:
         self.client, self.id, self.realm = client, session_id, realm
         self.role, self.authid, self.features = role, authid, features
@@ -107,7 +109,7 @@ class Callee:
         self.concurrency = options.get("concurrency", 0)
         self.discloses = options.get("disclose_caller") is True
         self.keeps_time = options.get("forward_timeout") is True and session.has("call_timeout")
-        self.wants_timeout = options.get("forward_timeout") is True or session.has("call_timeout")
+        self.wants_timeout = options.get("forward_timeout") is True
 
 
 class Registration:

@@ -2,8 +2,17 @@
 
 from wamp_transport.router.options import Permission, RealmOptions
 
-MALFORMED = {("exact", ""), ("exact", "a..b"), ("exact", "a b"), ("prefix", "a..b"), ("wildcard", "A.b")}
-"""The malformed URIs that the machine uses."""
+MALFORMED = {
+    ("exact", ""), ("exact", "a..b"), ("exact", "a b"), ("prefix", "a..b"), ("wildcard", "a. .b"),
+    ("prefix", "a." * 64), ("wildcard", "." * 64),
+}  # fmt: skip
+"""The malformed URIs that the machine uses. The last two are patterns with 65 components."""
+LOOSE = {("exact", "A.b"), ("wildcard", "A.b"), ("wildcard", "A."), ("prefix", "A")}
+"""Those that are malformed only where the realm is strict."""
+
+
+def is_malformed(options: RealmOptions, uri: str, match: str = "exact") -> bool:
+    return (match, uri) in MALFORMED or ((match, uri) in LOOSE and not options.loose_uris)
 
 
 def covers(match: str, pattern: str, uri: str) -> bool:
@@ -71,7 +80,7 @@ def rule_for(options: RealmOptions, role: str, uri: str, match: str = "exact") -
 
 def refusal(options: RealmOptions, role: str, action: str, uri: str, match: str = "exact") -> str | None:
     """The error that ``action`` meets, if any."""
-    if (match, uri) in MALFORMED:
+    if is_malformed(options, uri, match):
         return "wamp.error.invalid_uri"
     if not getattr(rule_for(options, role, uri, match), action):
         return "wamp.error.not_authorized"
@@ -79,4 +88,4 @@ def refusal(options: RealmOptions, role: str, action: str, uri: str, match: str 
 
 
 def may_subscribe(options: RealmOptions, role: str, topic: str) -> bool:
-    return ("exact", topic) not in MALFORMED and rule_for(options, role, topic).subscribe
+    return not is_malformed(options, topic) and rule_for(options, role, topic).subscribe

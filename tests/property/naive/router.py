@@ -12,6 +12,9 @@ from .records import ANYTHING, Client, Session
 COUNTED = (16, 32, 34, 48, 64, 66)
 """PUBLISH, SUBSCRIBE, UNSUBSCRIBE, CALL, REGISTER, UNREGISTER: they open a request."""
 
+NO_REASONS = ("", "no uri")
+"""Reasons of GOODBYE that are no URIs."""
+
 
 class NaiveRouter:
     def __init__(self, options: RouterOptions, now: Callable[[], float], chance: Callable[[], int]) -> None:
@@ -31,17 +34,25 @@ class NaiveRouter:
         client.state, client.session = "open", None
         client.due = self.now() + client.peer.service.hello_timeout
 
-    def joins(self, client: Client, name: str, role: str, authid: str, features: set[str]) -> None:
+    def joins(
+        self, client: Client, name: str, role: str, authid: str, features: set[str], authextra: dict[str, Any] | None
+    ) -> None:
+        """It sends HELLO. ``authextra`` is what the router repeats of it."""
         realm = self.realms.get(name)
         if realm is None or role not in realm.options.roles:
             client.expected.append([3, ANYTHING, f"wamp.error.no_such_{'realm' if realm is None else 'role'}"])
             client.state = "closed"
             return
         session = client.session = Session(client, client.peer.session_id, realm, role, authid, features)
+        session.authextra = authextra
         client.state = "joined"
         realm.sessions.append(session)
         session.last_request = 0 if realm.options.strict_request_ids else None
-        session.receives([2, session.id, ANYTHING])
+        welcome = {
+            "roles": ANYTHING, "realm": name, "authid": authid, "authrole": role, "authmethod": "anonymous",
+            "authprovider": "static", "agent": ANYTHING,
+        }  # fmt: skip
+        session.receives([2, session.id, welcome if authextra is None else welcome | {"authextra": authextra}])
         realm.announce("wamp.session.on_join", "", details_of(session))
 
     def ends(self, client: Client) -> None:
@@ -50,13 +61,14 @@ class NaiveRouter:
         if session is not None:
             session.realm.detach(session)
 
-    def says_goodbye(self, client: Client) -> None:
+    def says_goodbye(self, client: Client, reason: str = "") -> None:
         if client.state != "joined":
             client.state = "closed"
             return
         session = client.session
         assert session is not None
-        session.receives([6, {}, "wamp.close.goodbye_and_out"])
+        is_repeated = session.realm.options.dialect == "crossbar" and reason not in NO_REASONS
+        session.receives([6, {}, reason if is_repeated else "wamp.close.goodbye_and_out"])
         self.opens(client)
         session.realm.detach(session)
 

@@ -281,7 +281,10 @@ def test_errors_that_are_meant_reach_the_caller():
         invalid = await fails(client.call("com.fail", ["invalid"]))
         assert (invalid.uri, invalid.args) == (errors.INVALID_ARGUMENT, ("too short",))
         unsayable = await fails(client.call("com.fail", ["unsayable"]))
-        assert "result is a object, which cannot be sent" in str(unsayable)
+        assert (unsayable.uri, unsayable.args) == (
+            errors.INVALID_PAYLOAD,
+            ("result: a value of type object cannot be sent",),
+        )
 
     play(scenario)
 

@@ -112,6 +112,18 @@ class TestLeaving:
         assert not realm.has_cleanup
         assert realm.run_cleanup(10) == 10
 
+    def test_what_is_removed_in_the_meantime_takes_no_step(self, realm, session):
+        for request_id, procedure in enumerate(("com.x", "com.y"), 1):
+            realm.receive(session, Register(request_id, RegisterOptions(), procedure))
+        realm.receive(session, subscribe(3))
+        realm.detach(session)
+        assert realm.run_cleanup(1) == 0
+        (registration,) = realm.dealer.registrations.values()
+        realm.dealer.remove_callee(session, registration)
+        assert realm.run_cleanup(1) == 0
+        assert not realm.broker.subscriptions
+        assert realm.run_cleanup(10) == 10
+
     def test_session_leaves_once(self, realm, session, outbox):
         realm.detach(session)
         realm.run_cleanup(10)
