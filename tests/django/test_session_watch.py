@@ -148,7 +148,7 @@ def test_what_sends_no_signal_is_found_in_a_review(stage, joe):
     "Looking up a user or token timed out, and the login is denied: hooks are too slow (running"
 )
 def test_hook_that_does_not_return_holds_up_nobody_but_its_user(joe, settings, caplog):
-    stage, returns = Stage(IdentityQueries(0.2)), threading.Event()
+    stage, returns = Stage(IdentityQueries(1.0)), threading.Event()
     eva = User.objects.create_user("eva")
     identities = [browser(user)[1] for user in (joe, eva)]
     settings.WAMP_TRANSPORT = {"USER_ROLE": lambda user, realm: returns.wait(30) and None if user == joe else None}
