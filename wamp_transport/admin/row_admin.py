@@ -85,7 +85,7 @@ class RowAdmin(AnyModelAdmin):
 
     @admin.display(description=_("Attributes"))
     def not_offered_yet(self, row: Any) -> SafeString:
-        """Return the unsupported attributes."""
+        """Return the attributes of a row that this version does not support, as HTML."""
         return not_offered(self.attributes_for(getattr(row, "type", "")), row.settings)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:

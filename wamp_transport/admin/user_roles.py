@@ -12,9 +12,9 @@ from wamp_transport.router.options import TRUSTED
 
 
 class UserRoleForm(AnyModelForm):
-    """The form of a line in the table of roles.
+    """The form for one row of the table of roles.
 
-    Depending on the kind of users, the line needs a group, a permission, or neither.
+    The row needs a group, a permission, or neither, depending on the kind of users that it matches.
     """
 
     class Meta:

@@ -337,7 +337,7 @@ class WebPath(ConfigurationRow):
 
     @classmethod
     def sealed(cls, settings: Any) -> Any:
-        """Return the settings with sealed secrets."""
+        """Return a copy of the settings in which all secrets are encrypted."""
         return sealed(settings)
 
     @property

@@ -102,7 +102,7 @@ class SuspendedMessages:
             self._outbox.append(Pause(session.id))
 
     def resume(self, session: Session, answer: Answer) -> None:
-        """Handle the suspended message with the answer to its question, then the queue."""
+        """Resume the suspended message, now that ``answer`` has arrived. Then handle the queued messages."""
         pending, suspension = self._suspended.pop(session.id)
         pending.answers[suspension.key] = suspension.resolve(answer)
         self._handle(session, pending)
@@ -130,7 +130,7 @@ class SuspendedMessages:
             self._resume_reading(session, pending)
 
     def on_deadline(self, session: Session) -> None:
-        """Resume a message whose answer did not come in time."""
+        """Resume a suspended message with a failure as the answer, because no answer arrived in time."""
         self._tickets.withdraw(session, is_late=True)
         _, suspension = self._suspended[session.id]
         self.resume(session, suspension.timeout_answer)

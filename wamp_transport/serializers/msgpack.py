@@ -230,7 +230,7 @@ def check_key_counts(data: bytes) -> None:
 def _check_keys(pairs: list[tuple[Any, Any]]) -> list[Any]:
     """Check the keys of one map, as :func:`check_large` describes. Raises PayloadError.
 
-    Return an empty list in place of the map. Like the map, it is not accepted as a key of another map.
+    Return an empty list as a placeholder for the map. Like a map, a list is refused as a key of another map.
     """
     others = _check_key_count(pairs)
     if not SIMPLE_KEYS.issuperset(others):

@@ -117,7 +117,7 @@ class MemoryNode:
         return peer
 
     def pass_time(self, seconds: float) -> None:
-        """Advance the clock and run the effects."""
+        """Advance the clock, handle the deadlines that have passed, and run their effects."""
         self.now += seconds
         self.router.advance(self.now)
         self.run_effects()
