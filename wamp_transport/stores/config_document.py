@@ -190,9 +190,9 @@ def _paths(services: Sequence[WebPath], owners: dict[int, ConfigurationRow]) -> 
 
 
 def _branch(paths: dict[str, Any], key: str) -> dict[str, Any]:
-    """Return the nested paths below ``key``, and create the service of type ``path`` for them if it is missing.
+    """Return the service of type ``path`` at ``key``, which contains nested paths. Create it if it is missing.
 
-    A service that is already configured at ``key`` is moved to the root path of the nested paths.
+    A service of another type that is already at ``key`` is moved to the root path of the new one.
     """
     there: dict[str, Any] | None = paths.get(key)
     if there is None or there["type"] != BRANCH:
