@@ -16,6 +16,8 @@ from benchmarks.wampload.procs import rss_bytes
 
 from .mini_router import Faults, MiniRouter
 
+# Fill the buffers of the operating system, some 10 MB, on a busy machine as well.
+FLOOD = ["--payload", "60000", "--duration", "1"]
 QUICK = ["--duration", "0.2", "--warmup", "0.05", "--timeout", "1", "--time-limit", "20"]
 
 pytestmark = pytest.mark.full
@@ -112,13 +114,13 @@ def test_slow_reader_kept(serve: Serve, capsys: pytest.CaptureFixture[str]) -> N
 
 def test_slow_reader_dropped(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
     url = serve(slow_limit=100_000)
-    assert main(["slow", "--url", url, "--subscribers", "3", "--json", *QUICK, "--payload", "60000"]) == OK
+    assert main(["slow", "--url", url, "--subscribers", "3", "--json", *QUICK, *FLOOD]) == OK
     assert result_of(capsys)["slow_reader"]["dropped_by_server"] is True
 
 
 def test_goodbye_to_a_slow_reader_is_no_failure(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
     url = serve(slow_limit=100_000, goodbye_to_slow=True)
-    assert main(["slow", "--url", url, "--subscribers", "3", "--json", *QUICK, "--payload", "60000"]) == OK
+    assert main(["slow", "--url", url, "--subscribers", "3", "--json", *QUICK, *FLOOD]) == OK
     slow_reader = result_of(capsys)["slow_reader"]
     assert slow_reader["dropped_by_server"] is True
     assert "wamp.close.killed" in slow_reader["reason"]
