@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import DatabaseError
 
-from .bootstrap.sources import DatabaseSource, choose_source
+from .bootstrap.sources import DatabaseSource, choose_source, has_command_configuration
 from .bootstrap.threads import Functions
 from .compat.requirements import release
 from .compat.serving import find_problems
@@ -154,8 +154,11 @@ def check_configuration(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_something_is_configured(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Check that a transport is configured. This is not necessary with DEBUG, which has a default configuration."""
-    if settings.DEBUG:
+    """Check that a transport is configured.
+
+    This is not necessary with DEBUG, which has a default configuration, and for commands that run another one.
+    """
+    if settings.DEBUG or has_command_configuration():
         return []
     configuration = _configuration()
     if configuration is None or configuration.transports:

@@ -71,7 +71,9 @@ def test_server_that_cannot_start_is_an_error_of_the_command(tmp_path: Path, sta
 
 
 @pytest.mark.django_db
-def test_system_checks_examine_the_configuration_that_is_run(tmp_path: Path, started: SimpleNamespace) -> None:
+def test_project_without_a_transport_is_no_problem_for_another_configuration(
+    tmp_path: Path, started: SimpleNamespace
+) -> None:
     def errors(*arguments: str) -> str:
         printed = io.StringIO()
         call_command(*arguments, stdout=io.StringIO(), stderr=printed, skip_checks=False)

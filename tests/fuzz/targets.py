@@ -71,6 +71,8 @@ class Loop(asyncio.SelectorEventLoop):
 class MemoryLink:
     """A transport whose other end reads everything and forgets it, but not while ``is_full``."""
 
+    outgoing_limit = 4 * MAX_QUEUED_BYTES
+
     def __init__(self) -> None:
         self.is_closed = False
         self.is_full = False

@@ -91,11 +91,7 @@ class DatabaseSource:
 
 
 def choose_source(node: str | None = None) -> Source:
-    """Return the configuration source: the path ``node`` if given, otherwise the setting, otherwise the database.
-
-    While a command runs with ``--config``, that path is the default of ``node``.
-    """
-    node = node or _path_of_command
+    """Return the configuration source: the path ``node`` if given, otherwise the setting, otherwise the database."""
     if node is not None:
         return FileSource(node)
     config = app_settings().config
@@ -108,13 +104,18 @@ def choose_source(node: str | None = None) -> Source:
 
 @contextmanager
 def config_of_command(path: str | None) -> Iterator[None]:
-    """Use ``path`` as the configuration of the whole process while the block runs, for example in system checks."""
+    """Run the block as a command whose configuration is at ``path``, or that has no configuration of its own."""
     global _path_of_command  # noqa: PLW0603 - a process runs one command
     before, _path_of_command = _path_of_command, path
     try:
         yield
     finally:
         _path_of_command = before
+
+
+def has_command_configuration() -> bool:
+    """Return whether the running command has a configuration of its own, instead of the project's."""
+    return _path_of_command is not None
 
 
 _path_of_command: str | None = None

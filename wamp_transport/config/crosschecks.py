@@ -91,10 +91,10 @@ def _clash(one: str, other: str) -> bool:
         return True
     if one not in _ANYWHERE and other not in _ANYWHERE:
         return False
-    return len({_version(one), _version(other)} - {0}) < 2
+    return len({_ip_version(one), _ip_version(other)} - {0}) < 2
 
 
-def _version(interface: str) -> int:
+def _ip_version(interface: str) -> int:
     """Return the IP version of an interface; 0 if it is unknown."""
     try:
         return ip_address(interface).version

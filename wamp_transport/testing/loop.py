@@ -113,7 +113,7 @@ class MemoryLoop(LoopWithoutSockets):
         """The IDs of the threads that run inline work. A thread appears once for each job that it runs."""
         self._waiters: set[int] = set()
         """The IDs of the busy threads that wait for other threads."""
-        self._version = 0
+        self._change_count = 0
         """A counter that is incremented whenever waiting threads must check their condition again."""
         self._depth: dict[int, int] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
@@ -310,12 +310,12 @@ class MemoryLoop(LoopWithoutSockets):
         return any(one != me and one not in self._waiters for one in self._busy)
 
     def _wait_for_others(self, me: int) -> None:
-        seen = self._version
+        seen = self._change_count
         self._waiters.add(me)
         self._turn.notify_all()
         try:
             if not self._turn.wait_for(
-                lambda: self._version != seen or not self._is_another_busy(me), MAX_WAIT_SECONDS
+                lambda: self._change_count != seen or not self._is_another_busy(me), MAX_WAIT_SECONDS
             ):
                 raise StalledError(f"Another thread has been busy for {MAX_WAIT_SECONDS:g} seconds.")
         finally:
@@ -323,7 +323,7 @@ class MemoryLoop(LoopWithoutSockets):
 
     def _tell_waiters(self) -> None:
         with self._turn:
-            self._version += 1
+            self._change_count += 1
             self._turn.notify_all()
 
     def _advance_or_raise(self) -> bool:

@@ -29,7 +29,7 @@ class Command(DaphneRunserver):  # type: ignore[misc]
         add_config_argument(parser)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Run the command. Its system checks examine the configuration of ``--config``."""
+        """Run the command. With ``--config``, the project itself need not have a transport."""
         with config_of_command(options.get("config")):
             output: str | None = super().execute(*args, **options)
             return output
