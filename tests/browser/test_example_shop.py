@@ -72,7 +72,8 @@ def is_trouble(answer: Response) -> bool:
 
 
 def until_live(page: Page) -> None:
-    expect(page.get_by_test_id("state")).to_have_attribute("data-state", "online")
+    # The longest delay between two attempts is 20 s.
+    expect(page.get_by_test_id("state")).to_have_attribute("data-state", "online", timeout=30_000)
 
 
 def stock(page: Page, sku: str) -> Any:

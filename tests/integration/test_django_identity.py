@@ -14,7 +14,7 @@ from .servers import ROOT, Process, configuration, environment_of, free_port, ma
 from .test_authentication import Peer, assert_denied, login
 from .test_cookies import migrated
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.full]
 
 EVERYTHING = {"call": True, "register": True, "publish": True, "subscribe": True}
 ROLES = [
