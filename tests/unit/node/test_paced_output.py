@@ -163,7 +163,7 @@ def test_small_limit_of_a_transport_is_not_exceeded_by_more_than_one_message(joi
     publisher, subscriber = join(), join()
     retain(publisher, 20)
     peer = subscriber.transport
-    peer.outgoing_limit = 4 * len(LARGE)
+    peer.outgoing_limit = 2 * len(LARGE)
     subscriber.receive(b'[32,1,{"match":"prefix","get_retained":true},"com."]')
     turn(1)
     assert 0 < peer.queued_bytes < peer.outgoing_limit
