@@ -4,6 +4,7 @@
 in them run, in one process.
 """
 
+import gc
 import logging
 import signal
 from collections.abc import Iterator
@@ -35,6 +36,31 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if not is_worker and getattr(option, "numprocesses", 0) is None and not option.usepdb:
         option.numprocesses = 2
         option.dist = "loadfile"
+
+
+DJANGO_FIXTURES = (
+    "_django_db_marker",
+    "_django_set_urlconf",
+    "_django_isolate_apps",
+    "_django_clear_site_cache",
+    "_dj_autoclear_mailbox",
+    "_template_string_if_invalid_marker",
+    "_live_server_helper",
+)
+"""Fixtures that pytest-django adds to every test. Most tests here are shorter than these take together."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Remove pytest-django's automatic fixtures from test functions without a marker that they act on."""
+    for item in items:
+        if type(item) is pytest.Function and not any(map(item.get_closest_marker, ("django_db", "urls"))):
+            item.fixturenames[:] = [name for name in item.fixturenames if name not in DJANGO_FIXTURES]
+
+
+def pytest_collection_finish() -> None:
+    """Exempt the collected tests from garbage collection, which would look at all of them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass

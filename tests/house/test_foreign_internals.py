@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -62,19 +63,22 @@ def names_in(path: Path) -> Names:
     return names
 
 
-SCANNED = {str(path.relative_to(APP)): names_in(path) for path in FILES}
-OWN = {name for names in SCANNED.values() for name in names.defined}
+@cache
+def scanned() -> dict[str, Names]:
+    """Return the names in each module outside ``compat``."""
+    return {str(path.relative_to(APP)): names_in(path) for path in FILES}
 
 
 def test_private_attributes_are_our_own() -> None:
     """Those of libraries get a public name in ``wamp_transport/compat/``, where they are checked."""
-    foreign = {path: names.used - OWN - OF_OTHERS for path, names in SCANNED.items()}
+    own = {name for names in scanned().values() for name in names.defined}
+    foreign = {path: names.used - own - OF_OTHERS for path, names in scanned().items()}
     assert {path: found for path, found in foreign.items() if found} == {}
 
 
 def test_checked_private_names_stand_in_compat_alone() -> None:
     """Other modules use them neither as attributes, nor for overriding methods, nor as strings for ``getattr``."""
-    found = {path: (names.defined | names.used | names.strings) & PRIVATE for path, names in SCANNED.items()}
+    found = {path: (names.defined | names.used | names.strings) & PRIVATE for path, names in scanned().items()}
     foreign = {path: names - OWN_TOO.get(path.partition("/")[0], set()) for path, names in found.items()}
     assert {path: names for path, names in foreign.items() if names} == {}
 

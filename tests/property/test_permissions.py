@@ -106,6 +106,8 @@ class Edited:
 
     def edit(self, permissions):
         self.node.configure(self.options(permissions))
+        for peer in (self.member, self.watcher):
+            peer.receive_all()  # events about what was revoked
 
     def may(self, action, match, uri):
         return is_uri(uri, match, loose=True) and getattr(rights.rule_for(self.realm, "role", uri, match), action)
@@ -146,6 +148,14 @@ class Edited:
     [[Permission("a.", "prefix", **dict.fromkeys(ACTIONS, True))], [Permission("a.b", **dict.fromkeys(ACTIONS, True))]],
     [("prefix", "a."), ("exact", "a.b"), ("wildcard", "a..c")],
     ["a.b", "a.b.c"],
+)
+@example(
+    [
+        [Permission("", "prefix", register=True, subscribe=True)],
+        [Permission("", "prefix", subscribe=True), Permission("a")],
+    ],
+    [("prefix", "")],
+    ["a"],
 )
 def test_no_edit_leaves_a_right_that_was_lost(edits, wanted, probes):
     edited = Edited(edits[0])

@@ -7,10 +7,11 @@ import pytest
 from wamp_transport.testing.memory import MemoryNode, MemoryPeer, anonymous_options
 
 
-@pytest.fixture(params=["json", *(pytest.param(name, marks=pytest.mark.long) for name in ("msgpack", "cbor"))])
-def serializer(request: pytest.FixtureRequest) -> str:
-    """The name of the serializer that peers use."""
-    return str(request.param)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    has_own = any("serializer" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    if "serializer" in metafunc.fixturenames and not has_own:
+        is_short = "not long" in metafunc.config.option.markexpr
+        metafunc.parametrize("serializer", ["json"] if is_short else ["json", "msgpack", "cbor"])
 
 
 @pytest.fixture
