@@ -33,7 +33,7 @@ UserKey = Callable[[int], str | None]
 
 
 class AppHandlers(ConfigurationPart):
-    """The part that registers the apps' handlers in each realm and restores lost registrations and subscriptions.
+    """The part of a node that registers the apps' handlers in each realm, and restores them if they are lost.
 
     ``threads`` is the number of threads for synchronous handlers, or an existing thread pool. ``on_failure`` is called
     when a handler raises an unexpected exception.

@@ -84,7 +84,7 @@ class ConfigurationQuerySet(models.QuerySet[Row]):
         return count
 
     def bulk_create(self, objs: Iterable[Row], *args: Any, **options: Any) -> list[Row]:
-        """Create the rows and increment the revision in one transaction."""
+        """Seal the secrets of the rows, then create the rows and increment the revision in one transaction."""
         using = _written_to(self)
         objs = list(objs)
         for row in objs:
@@ -337,7 +337,7 @@ class WebPath(ConfigurationRow):
 
     @classmethod
     def sealed(cls, settings: Any) -> Any:
-        """Return a copy of the settings in which all secrets are encrypted."""
+        """Return the settings with sealed secrets."""
         return sealed(settings)
 
     @property

@@ -31,8 +31,8 @@ NO_REASON = ReasonDetails()
 class Router:
     """A WAMP router core.
 
-    The effects of one call are in the order in which clients must see them. When a session ends, the last effect for
-    this session comes first, and the effects for other sessions follow.
+    The effects of a method call are in the order in which clients must see them. When a session ends, the last effect
+    for this session comes first, and the effects for other sessions follow.
     """
 
     def __init__(self, options: RouterOptions, environment: Environment) -> None:

@@ -20,10 +20,10 @@ from .tickets import Tickets
 
 
 class Suspension(Protocol):
-    """A question that must be answered before a suspended message can be handled. It also interprets the answer.
+    """A question, such as whether an authorizer allows the action, that suspends a message until it is answered.
 
     ``key`` identifies the question among all questions about one message. After ``timeout`` seconds,
-    ``timeout_answer`` is used as the answer.
+    ``timeout_answer`` is used as the answer. :meth:`resolve` interprets the answer.
     """
 
     @property
@@ -49,7 +49,7 @@ class Suspension(Protocol):
 
 
 class MessageSuspended(Exception):
-    """Raised if a message cannot be handled until a question is answered.
+    """Raised if a message cannot be handled until a question is answered, for example by an authorizer.
 
     Raise it before changing any state, because the message will be handled again from the start.
     """

@@ -172,7 +172,7 @@ class MemoryNode:
             self.router.run_cleanup(100)
 
     def _read_on(self) -> bool:
-        """Pass one message to the router that a peer sent while it was paused. Return False if there is none."""
+        """Pass to the router one message that a peer sent while it was paused. Return False if there is none."""
         for peer in self._paused:
             if not peer.is_paused and peer.unread:
                 peer.deliver(peer.unread.popleft())

@@ -63,7 +63,7 @@ def _stored(realm: str, name: str) -> Iterator[NamedPrincipal]:
 
 
 def _users(logins: list[tuple[str, Auth]], realm: str, name: str) -> Iterator[NamedPrincipal]:
-    """Yield the roles of a Django user: from the table of roles or, if no line applies, each service's default role."""
+    """Yield the roles of a Django user: from the table of roles or, if no row applies, each service's default role."""
     if not apps.is_installed("django.contrib.auth"):
         return
     users = get_user_model()

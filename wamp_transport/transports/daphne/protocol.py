@@ -139,7 +139,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
             gate.read_on()
 
     def begin_close(self, code: int, reason: bytes) -> None:
-        """Send a close frame for the router. No messages are read or written afterwards."""
+        """Send a close frame, because the router closes the connection. No messages are read or written afterwards."""
         # Do not call self.sendCloseFrame(), which also ends the session: the router ends this session itself.
         super().sendCloseFrame(code, reason)
         self.direct.stop()
