@@ -1,4 +1,4 @@
-"""Define the answers with which authenticators and authorizers respond to the core's requests for a decision."""
+"""Define the decisions with which authenticators and authorizers answer the requests of the router core."""
 
 from typing import Any, Final
 

@@ -148,9 +148,9 @@ class History:
         return found if query.limit is None else found[: query.limit]
 
     def _window(self, query: Query) -> Iterator[Publication]:
-        """Yield the publications between those that the query names by id as its first and last, oldest first.
+        """Yield the publications in the range that the query sets with publication ids, oldest first.
 
-        If the history does not contain one of the named publications, yield nothing.
+        If the history does not contain one of the publications with these ids, yield nothing.
         """
         events = list(self._events)
         places = {publication.id: place for place, publication in enumerate(events)}

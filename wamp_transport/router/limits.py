@@ -55,7 +55,7 @@ class SessionLimits:
         self.unchecked_size = min(self.uri_length, self.depth, self.payload_size)
 
     def refusal(self, name: str) -> RequestRefused:
-        """Return the error for exceeding the limit ``name``. Its text contains the value, and what sets the limit."""
+        """Return the error for exceeding the limit ``name``. Its text names the realm, role or service that sets it."""
         limit = getattr(self, name)
         whose = next((owner for owner, limits in self._owners if getattr(limits, name) == limit), "the serializer")
         return limit_error(name, whose, limit)

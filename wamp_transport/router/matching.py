@@ -24,8 +24,9 @@ T = TypeVar("T")
 class _Shape(Generic[T]):
     """A group of wildcard patterns that have the same number of components, and wildcards at the same positions.
 
-    ``literals`` returns the components of a URI at the other positions. ``values`` maps the literal components of each
-    pattern to its value. Literal components are never empty, so an empty component of a URI matches none of them.
+    ``literals`` returns the components of a URI at the positions without wildcards. ``values`` maps the literal
+    components of each pattern to its value. Literal components are never empty, so an empty component of a URI matches
+    none of them.
     """
 
     __slots__ = ("literals", "values")

@@ -59,7 +59,7 @@ class Realm:
     """A realm: sessions that can communicate with each other, and the roles that they can have.
 
     ``leave`` is the router's function that ends a session. Messages are handled one at a time: the methods put their
-    effects into the outbox, and none of them calls :meth:`receive`.
+    effects, such as messages to send, into the outbox. None of them calls :meth:`receive`.
     """
 
     def __init__(self, options: RealmOptions, outbox: list[Effect], environment: Environment, leave: Leave) -> None:
@@ -243,7 +243,7 @@ class Realm:
 
     @property
     def has_cleanup(self) -> bool:
-        """Whether :meth:`run_cleanup` has anything left to remove or review."""
+        """Whether :meth:`run_cleanup` has anything left to do."""
         return bool(self._leaving or self._reviews)
 
     def stats(self) -> RealmStats:

@@ -39,10 +39,13 @@ class Suspension(Protocol):
         """The answer to use if none arrives in time."""
 
     def request(self, ticket: int) -> Effect:
-        """Return the effect that asks the question. The answer is passed to :meth:`.Router.decide` with ``ticket``."""
+        """Return the effect with which the node asks the question.
+
+        The node passes the answer to :meth:`.Router.decide` together with ``ticket``.
+        """
 
     def resolve(self, answer: Answer) -> Any:
-        """Return the value to store under ``key`` for the handler.
+        """Return the value that the handler finds under ``key`` when the message is handled again.
 
         Treat an answer of an unexpected type as a failure; do not raise.
         """
@@ -110,7 +113,7 @@ class SuspendedMessages:
     def restart(self, sessions: Iterable[Session]) -> None:
         """Handle the suspended messages of these sessions again, because the permissions have changed.
 
-        Earlier answers are discarded.
+        Decisions on these messages that were made earlier are discarded.
         """
         for session in list(sessions):
             if session.state == "suspended":

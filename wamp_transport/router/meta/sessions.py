@@ -63,7 +63,7 @@ def kill_by_authrole(context: Context, caller: Session, arguments: Arguments) ->
 def kill_all(context: Context, caller: Session, arguments: Arguments) -> int:
     """End all sessions of the realm except the caller's, and return their number.
 
-    Neither their testaments nor ``wamp.session.on_leave`` are published.
+    Their testaments and the meta events ``wamp.session.on_leave`` are not published.
     """
     return len(_kill(context, caller, arguments, lambda session: True, partial(context.leave, is_quiet=True)))
 

@@ -235,7 +235,7 @@ class WampServer(Server):  # type: ignore[misc]
             await protocol.writable.wait()
 
     def application_checker(self) -> None:
-        """Do nothing. Daphne checks every second for ended applications, but here each application reports its end."""
+        """Do nothing. Daphne checks every second for ended applications, but this server is notified when one ends."""
 
     def _application_ended(self, protocol: Any, task: "asyncio.Task[Any]") -> None:
         details = self.connections[protocol]
