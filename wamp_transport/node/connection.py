@@ -85,7 +85,7 @@ class ConnectionTransport(Protocol):
 
     @property
     def outgoing_limit(self) -> int:
-        """The number of bytes that can stay queued for any time. If more are queued, the peer counts as slow."""
+        """The number of bytes that can stay queued indefinitely. If more are queued, the peer counts as slow."""
         ...
 
 

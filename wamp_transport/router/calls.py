@@ -265,6 +265,9 @@ class Calls:
         self._outbox.append(Send((record.callee.peer.id,), Interrupt(record.invocation_id, options), PYTHON))
 
     def _check_invoked(self, session: Session, invocation_id: int, name: str) -> None:
-        """Raise ProtocolViolation if an INVOCATION with this id was never sent. An answer to an ended call is valid."""
+        """Raise ProtocolViolation if an INVOCATION with this id was never sent.
+
+        YIELD and ERROR are valid even after the call has ended.
+        """
         if invocation_id > session.last_invocation:
             raise ProtocolViolation(f"{name}.request {invocation_id} was never sent as an INVOCATION to this session")

@@ -281,7 +281,7 @@ class CallRecord(Struct, eq=False):
 
     ``call`` stays unchanged, so that it can be sent to another callee if this one is unavailable. ``tried`` holds the
     session ids of callees that were unavailable. ``is_streaming``: this is a progressive call, and the caller has not
-    sent its last CALL yet. ``details`` are the details of the first INVOCATION. Further ones of the call repeat them.
+    sent its last CALL yet. ``details`` are the details of the first INVOCATION, and are sent with further ones.
     ``is_disclosed``: the permissions or the authorizer of the caller's role disclose its identity. ``is_killed``: the
     caller canceled the call with mode ``kill``, and the callee has not answered yet.
     """

@@ -21,7 +21,10 @@ from wamp_transport.stores.identity.users import role_of
 
 @dataclass(frozen=True, slots=True)
 class NamedPrincipal:
-    """The role of a principal. ``who`` describes where the principal is defined, such as ``ticket at tcp:8080/ws``."""
+    """A principal that was found by its name: its role, and where it is defined.
+
+    ``who`` is a description, such as ``ticket at tcp:8080/ws``.
+    """
 
     role: str
     who: str

@@ -145,7 +145,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self.direct.stop()
 
     def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
-        """Send a close frame, as a reply to the peer's or because of its error, and end the session immediately."""
+        """Send a close frame, in reply to the peer's or because of an error, and end the session immediately."""
         super().sendCloseFrame(code, reasonUtf8, isReply)
         self.direct.stop()
         self.direct.lost()
