@@ -48,7 +48,7 @@ class Receiver(Protocol):
         ...
 
     def set_congested(self, connection: "Connection", is_congested: bool) -> None:
-        """Stop sending events and calls to the connection's peer, which reads too slowly, or resume."""
+        """Stop sending events and calls to the connection's peer if it reads too slowly; otherwise resume."""
         ...
 
     def close_slow_consumer(self, connection: "Connection", queued_bytes: int) -> None:
@@ -193,7 +193,7 @@ class Connection:
         self._node.lost(self)
 
     def set_congested(self, is_congested: bool) -> None:
-        """Stop sending events and calls to the peer, which reads too slowly, or resume."""
+        """Stop sending events and calls to the peer if it reads too slowly; otherwise resume."""
         self._node.set_congested(self, is_congested)
 
     def set_paused(self, is_paused: bool) -> None:

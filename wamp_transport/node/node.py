@@ -57,7 +57,7 @@ CLEANUP_STEPS_PER_TURN: Final = 250
 
 
 class Node:
-    """A running router with its connections, its authenticator, its authorizer and its ``observers``."""
+    """A running router with its connections, authenticator, authorizer and observers."""
 
     def __init__(
         self,
@@ -180,7 +180,7 @@ class Node:
             self._all_closed.set_result(None)
 
     def set_congested(self, connection: Connection, is_congested: bool) -> None:
-        """Stop sending events and calls to the connection's peer, which reads too slowly, or resume."""
+        """Stop sending events and calls to the connection's peer if it reads too slowly; otherwise resume."""
         if connection.is_congested != is_congested:
             connection.is_congested = is_congested
             self.outbound.congested += 1 if is_congested else -1

@@ -52,7 +52,7 @@ class ClientTransport(Protocol):
         ...
 
     def set_congested(self, is_congested: bool) -> None:
-        """Stop receiving messages, because the session's queue is too long, or resume."""
+        """Stop receiving messages if the session's queue is too long; otherwise resume."""
         ...
 
     def close(self) -> None:

@@ -132,9 +132,9 @@ class MsgPackSerializer(StructSerializer):
             raise unsayable("the router", fault) from fault
 
     def decode_leniently(self, data: bytes, fault: Exception) -> Message:
-        """Decode a message from a JavaScript client, which can contain ``undefined`` for missing options.
+        """Decode a message as some JavaScript clients send it.
 
-        It can also contain floats instead of integers.
+        It contains ``undefined`` for missing options, or floats instead of integers.
         """
         if "`ext`" not in str(fault) and "`float`" not in str(fault):
             raise violation(fault) from fault
