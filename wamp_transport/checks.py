@@ -60,7 +60,7 @@ def check_app_order(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register(deploy=True)
 def check_enforced_options(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Report options that not all servers enforce. A deployment check."""
+    """Report options that not all servers enforce. This check runs only with ``check --deploy``."""
     configuration = _configuration()
     names = "" if configuration is None else describe_unsupported(configuration)
     if not names:
@@ -156,7 +156,8 @@ def check_configuration(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 def check_something_is_configured(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """Check that a transport is configured.
 
-    This is not necessary with DEBUG, which has a default configuration, and for commands that run another one.
+    The check is skipped if DEBUG is on, because there is a default configuration then, and for commands with
+    ``--config``.
     """
     if settings.DEBUG or has_command_configuration():
         return []
@@ -242,7 +243,7 @@ def _is_alive(status: nodes.NodeStatus) -> bool:
 
 @register(Tags.security, deploy=True)
 def check_open_realms(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Check that no realm is completely open to anonymous clients. A deployment check."""
+    """Check that no realm is completely open to anonymous clients. This check runs only with ``check --deploy``."""
     configuration = _configuration()
     if configuration is None:
         return []

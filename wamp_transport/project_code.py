@@ -36,7 +36,7 @@ class ProjectCodeError(Exception):
 
 
 def contain(fault: BaseException) -> Exception:
-    """Return an exception of project code unchanged if it is an ordinary one, else convert it to a ProjectCodeError.
+    """Return an ordinary exception of project code unchanged; convert any other to a ProjectCodeError.
 
     A KeyboardInterrupt that was caused by Ctrl-C is raised again, because it is not an error of project code.
     """
@@ -76,7 +76,7 @@ async def run_guarded(work: Awaitable[Outcome]) -> Outcome:
 
 
 def _comes_from_outside(fault: BaseException) -> bool:
-    """Return whether a coroutine was really canceled or closed. Its code can also raise the same exceptions itself."""
+    """Return whether a coroutine was really canceled or closed. Its own code can raise the same exceptions."""
     if isinstance(fault, CancelledError):
         task = asyncio.current_task()
         return task is None or task.cancelling() > 0

@@ -25,7 +25,7 @@ Fieldset = tuple[Any, dict[str, Any]]
 
 
 def _decided(method: AuthMethod) -> tuple[str, ...]:
-    """Return the attribute paths for a procedure or function that decides on logins, and for the default role."""
+    """Return the paths of a method's attributes for a procedure or function that decides on logins."""
     names = ("authenticator", "authenticator-realm", "authenticator-role", "create", "config", "default-role")
     return _login(method, *names)
 

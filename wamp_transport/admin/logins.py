@@ -12,7 +12,10 @@ class WebSocketForm(RowForm):
     """The form of a row that can be a WebSocket service."""
 
     def completed(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """Return the settings to save. An authentication method without ``type`` gets the type for its attributes."""
+        """Return the settings to save.
+
+        If an authentication method has no ``type``, derive the type from the attributes that are set.
+        """
         auth = settings.get("auth")
         with_types = {method.name for method in AUTH_METHODS if method.has_principal_source}
         for name, method in auth.items() if isinstance(auth, dict) else ():

@@ -56,7 +56,7 @@ class WebPathForm(WebSocketForm):
 
 
 def mapping_of(service: WebPath) -> dict[str, Any]:
-    """Return the service as it would be written in a config.json. A branch is shown without the services in it."""
+    """Return the service as it would be written in a config.json. A service of type *path* has no ``paths`` in it."""
     branch: dict[str, Any] = {"paths": {}} if service.type == BRANCH else {}
     return {"type": service.type, **service.settings, **branch}
 
@@ -77,7 +77,7 @@ class WebPathAdmin(TypedRowAdmin):
     search_fields = ("path", "type")
 
     def attributes_for(self, kind: str) -> tuple[Attribute, ...]:
-        """Return the attributes of the type, except the paths of a branch. An unsupported type has no attributes."""
+        """Return the attributes of the type, except ``paths``. An unsupported type has no attributes."""
         attributes = fields_of(kind) if kind in service_types() else ()
         return tuple(attribute for attribute in attributes if attribute.path != "paths")
 

@@ -64,7 +64,10 @@ class TransportForm(WebSocketForm):
         return check_transport(mapping_of(self.instance))
 
     def field_at(self, path: str) -> str | None:
-        """Return the form field for a JSON path. For the whole endpoint, return that of its port or socket path."""
+        """Return the name of the form field for a JSON path.
+
+        For the whole endpoint, this is the field for the port or the socket path.
+        """
         if path in ("", "endpoint"):
             return {"tcp": "port", "unix": "socket_path"}.get(self.instance.endpoint_type, "endpoint_type")
         return super().field_at(path)

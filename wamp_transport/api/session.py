@@ -412,7 +412,7 @@ class PendingPublication:
 
 
 def value_of(result: Result) -> Any:
-    """Return the value of a result with a single positional value, None for an empty result, or else the result."""
+    """Return the only positional value of a result; None if the result is empty. Return any other result unchanged."""
     if result.kwargs or len(result.args) > 1:
         return result
     return result.value

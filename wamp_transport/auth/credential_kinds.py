@@ -42,5 +42,5 @@ CREDENTIAL_KINDS: Final[Mapping[str, CredentialKind]] = {
 
 
 def kinds_for(wire_name: str) -> tuple[str, ...]:
-    """Return the names of the kinds for an authmethod, the preferred kind first."""
+    """Return the names of the kinds of credentials that an authmethod uses, the preferred kind first."""
     return tuple(kind.name for kind in CREDENTIAL_KINDS.values() if wire_name in kind.wire_names)

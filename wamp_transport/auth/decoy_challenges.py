@@ -1,9 +1,7 @@
 """Challenges for unknown clients.
 
-They look like challenges for real principals, and the same authid always gets the same one.
-
-They look like the parameters of existing principals, and are always the same for an authid. Otherwise, an attacker
-could find out with one or two login attempts whether a principal exists.
+They look like challenges for existing principals, and the same authid always gets the same challenge. Otherwise, an
+attacker could find out with one or two login attempts whether a principal exists.
 """
 
 import hmac

@@ -170,8 +170,9 @@ def admission(
     authid: str | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> Admit | Deny:
-    """Admit a client as ``principal``, or deny the login if it has no role or the role ``trusted``.
+    """Return the decision to admit a client as ``principal``.
 
+    The login is denied if the principal has no role and there is no ``default_role``, or if the role is ``trusted``.
     ``authid`` is used if neither the principal nor HELLO contains one. ``extra`` contains additional details for
     WELCOME.
     """

@@ -56,8 +56,8 @@ class CookieLogins(NodeObserver):
     def session_left(self, session: Session, reason: str) -> None:
         """If the router itself logs a session out, delete the client's stored login and close its other connections.
 
-        Examples are ``wamp.session.kill`` with this reason and a change of the user. Otherwise the client could join
-        with its cookie again.
+        The router does this, for example, when the user changes, or when ``wamp.session.kill`` is called with the
+        reason ``wamp.close.logout``. Otherwise, the client could join again with its cookie.
         """
         if reason == CLOSE_LOGOUT == session.leave_reason:
             self._start_logout(session.service.key, session.transport.get("http_cbtid"))

@@ -33,7 +33,7 @@ UserKey = Callable[[int], str | None]
 
 
 class AppHandlers(ConfigurationPart):
-    """The part that registers the apps' handlers in each realm and restores lost registrations and subscriptions.
+    """The part of a node that registers the apps' handlers in each realm, and restores them if they are lost.
 
     ``threads`` is the number of threads for synchronous handlers, or an existing thread pool. ``on_failure`` is called
     when a handler raises an unexpected exception.
@@ -79,7 +79,7 @@ class AppHandlers(ConfigurationPart):
     async def register_handlers(self, realms: Iterable[str] | None = None) -> None:
         """Register or subscribe each handler that is not active yet, in each of its realms.
 
-        ``realms`` are the names of the configured realms. If it is None, those of the last call are used.
+        ``realms`` are the names of the configured realms. If it is None, the realms of the last call are used.
         """
         async with self._registering:
             if realms is not None:

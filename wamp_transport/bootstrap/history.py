@@ -45,7 +45,7 @@ EVENT_OVERHEAD_BYTES: Final = 500
 
 
 class DurableHistory(ConfigurationPart, NodeObserver):
-    """The part that stores events of durable histories in the database and restores them."""
+    """The part of a node that stores the events of durable histories in the database, and restores them."""
 
     name = "history"
 

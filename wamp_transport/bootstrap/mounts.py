@@ -38,7 +38,7 @@ Application = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """The applications for a path: one for HTTP and, if the service is a WAMP service, one for WebSocket."""
+    """The applications that serve a path: one for HTTP and, at the path of a WAMP service, one for WebSocket."""
 
     service: PathService
     http: Application
@@ -66,7 +66,7 @@ class MountTable:
 
 
 class Mounts(ConfigurationPart):
-    """The part that mounts services at their paths. Unchanged services keep their applications."""
+    """The part of a node that mounts services at their paths. Unchanged services keep their applications."""
 
     name = "paths"
 

@@ -22,9 +22,9 @@ CHANGED_LOGINS: Final = "the logins of this service have changed: log in again"
 
 
 class LoginsPart(ConfigurationPart):
-    """The part for logins.
+    """The part of a node that applies the authentication methods of services.
 
-    It closes sessions that the new configuration does not allow. It also aborts pending logins at services whose
+    It also closes sessions that the new configuration does not allow, and aborts pending logins at services whose
     methods have changed.
     """
 
@@ -73,7 +73,7 @@ class LoginsPart(ConfigurationPart):
 
 
 class RouterPart(ConfigurationPart):
-    """The part for the router: realms, roles, permissions, limits and service options."""
+    """The part of a node that applies realms, roles, permissions, limits and service options to the router."""
 
     name = "router"
 
@@ -87,7 +87,7 @@ class RouterPart(ConfigurationPart):
 
 
 class FunctionsPart(ConfigurationPart):
-    """The part for the project's functions that authorize the actions of roles."""
+    """The part of a node that checks the project's functions which authorize the actions of roles."""
 
     name = "functions"
 
@@ -105,7 +105,10 @@ class FunctionsPart(ConfigurationPart):
 
 
 class ServerPart(ConfigurationPart):
-    """The part for the server, which opens and closes ports and changes the options of connections."""
+    """The part of a node that passes the configuration to the server.
+
+    The server opens and closes ports, and changes the options of connections.
+    """
 
     name = "server"
 

@@ -69,7 +69,7 @@ class ConfigurationPart(Protocol):
 
 
 class PartsBehind(Exception):
-    """Raised if some parts fail to apply a configuration. They are retried later. The other parts have applied it."""
+    """Raised if some parts of the node fail to apply a configuration. They are retried; the others have applied it."""
 
     def __init__(self, failures: Iterable[tuple[ConfigurationPart, Exception]]) -> None:
         super().__init__("; ".join(f"{part.name}: {text_of(error)}" for part, error in failures))
@@ -109,7 +109,7 @@ class PlanRunner:
         self._finish(failures)
 
     async def retry(self) -> None:
-        """Retry the parts that are behind. Raises PartsBehind if some still fail.
+        """Retry the parts that have not applied the latest configuration. Raises PartsBehind if some still fail.
 
         A part can depend on earlier parts, as histories depend on the router's realms. Therefore, when a part recovers,
         the configuration is applied again to all later parts.

@@ -104,7 +104,7 @@ def choose_source(node: str | None = None) -> Source:
 
 @contextmanager
 def config_of_command(path: str | None) -> Iterator[None]:
-    """Run the block as a command whose configuration is at ``path``, or that has no configuration of its own."""
+    """Run the block for a command that was given the configuration at ``path``, or None if it was given none."""
     global _path_of_command  # noqa: PLW0603 - a process runs one command
     before, _path_of_command = _path_of_command, path
     try:
@@ -114,7 +114,7 @@ def config_of_command(path: str | None) -> Iterator[None]:
 
 
 def has_command_configuration() -> bool:
-    """Return whether the running command has a configuration of its own, instead of the project's."""
+    """Return whether the running command was given a configuration that it uses instead of the project's."""
     return _path_of_command is not None
 
 

@@ -125,7 +125,7 @@ class StartedNode:
         self._announce()
 
     async def retry(self) -> None:
-        """Retry the parts that are behind. Raises PartsBehind if some still fail."""
+        """Retry the parts that have not applied the latest configuration. Raises PartsBehind if some still fail."""
         await self.plan.retry()
         self._announce()
 

@@ -49,7 +49,7 @@ class ConfigurationWatcher:
     async def begin(self) -> None:
         """Apply the first configuration.
 
-        Raises ConfigError and the source's exceptions. Parts that fail are retried later.
+        Raises ConfigError and the source's exceptions. Parts of the node that fail are retried later.
         """
         # The revision is read first: a change between the two calls is then detected as a new revision.
         revision = await in_thread(self._source.revision)

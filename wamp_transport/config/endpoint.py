@@ -65,7 +65,7 @@ class TlsSection(Section):
 
     @property
     def refuses_clients_without_certificate(self) -> bool:
-        """Whether clients must present a certificate. Without a decision, the secure choice applies, as in Crossbar."""
+        """Whether clients must present a certificate. By default, they must if ``ca_certificates`` is set."""
         if self.require_client_certificate is None:
             return bool(self.ca_certificates)
         return self.require_client_certificate

@@ -1,4 +1,4 @@
-"""Explanation of a role's permissions: the rule that decides, its place, and the rules that it overrides.
+"""Explain a role's permissions: which rule decides, where it is configured, and which rules it overrides.
 
 The router's own code makes the decision, for a role that is built from the configuration.
 """

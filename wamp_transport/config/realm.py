@@ -406,7 +406,7 @@ def _in_vain(role: object, loose: bool, location: Location) -> Iterator[Finding]
 
 
 def _unreachable(permissions: Sequence[Any]) -> Iterator[Finding]:
-    """Yield a finding for each permission that has no effect, or that allows an action without effect."""
+    """Yield a finding for each permission that never applies, or that allows an action which is always refused."""
     patterns: list[tuple[str, Match] | None] = []
     actions = []
     for entry in permissions:
@@ -422,7 +422,7 @@ def _unreachable(permissions: Sequence[Any]) -> Iterator[Finding]:
 def find_unreachable(
     patterns: Sequence[tuple[str, Match] | None], actions: Sequence[frozenset[str]]
 ) -> Iterator[Finding]:
-    """Yield a finding for each rule of a role that has no effect, or that allows an action without effect.
+    """Yield a finding for each rule of a role that never applies, or that allows an action which is always refused.
 
     Locations are relative to the role. ``patterns`` contains the URI and match policy of each rule, or None for an
     invalid rule. ``actions`` contains the actions that each rule allows.

@@ -8,7 +8,7 @@ from wamp_transport.config.section import Finding, Section, identifier, setting
 
 
 class StaticOptions(Section):
-    """Options of served files."""
+    """Options for serving files."""
 
     enable_directory_listing: bool = setting(
         False,

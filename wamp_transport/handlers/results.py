@@ -26,7 +26,7 @@ def to_result(outcome: Any) -> Result:
 def to_plain_value(value: Any, place: str = "result") -> Any:
     """Convert ``value`` to lists, dictionaries and scalars that every serializer can represent.
 
-    Raises PayloadError. In its message, ``place`` is the name of the value.
+    Raises PayloadError. Its message gives the position of the invalid value, starting with ``place``.
     """
     return copy_sendable(value, place, _replace)
 

@@ -1,4 +1,4 @@
-"""Secrets that stand in the clear in stored configurations are replaced by their hashes and derived keys."""
+"""Replace the clear-text secrets in the stored configuration with hashes and derived keys."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A principal may belong to a Django user."""
+"""Add the optional Django user of a principal."""
 
 import django.db.models.deletion
 from django.conf import settings

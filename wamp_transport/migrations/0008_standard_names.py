@@ -1,4 +1,4 @@
-"""Gives models and columns their final names. Tables, rows and granted Django permissions are kept."""
+"""Rename models and columns. Tables, rows and granted Django permissions are kept."""
 
 from typing import Any
 

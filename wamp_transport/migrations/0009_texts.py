@@ -1,4 +1,4 @@
-"""Updates help texts and names for people; the tables stay as they are."""
+"""Update help texts and verbose names. The tables do not change."""
 
 import django.core.validators
 import django.db.models.deletion

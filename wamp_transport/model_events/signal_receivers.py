@@ -31,7 +31,10 @@ _publishers: dict[tuple[object, ...], Publisher] = {}
 
 
 def add_publisher(publisher: Publisher) -> None:
-    """Start passing changes of the model's rows to the publisher, which replaces an equal one that was added before."""
+    """Start passing changes of the model's rows to the publisher.
+
+    It replaces an earlier publisher with the same declaration.
+    """
     _publishers[_key(publisher)] = publisher
     for model in _with_descendants(publisher.model):
         _connect(model)

@@ -67,10 +67,9 @@ def sealed(settings: Any, *, is_deep: bool = False) -> Any:
 
 
 class ConfigurationQuerySet(models.QuerySet[Row]):
-    """A queryset whose bulk operations seal secrets and increment the revision.
+    """A queryset whose bulk operations replace secrets with hashes and derived keys, and increment the revision.
 
-    For single rows, receivers of Django's signals do this, but bulk operations send no signals. To seal a secret means
-    to replace it with a hash or a derived key.
+    For single rows, receivers of Django's signals do this, but bulk operations send no signals.
     """
 
     def update(self, **values: Any) -> int:
@@ -84,7 +83,7 @@ class ConfigurationQuerySet(models.QuerySet[Row]):
         return count
 
     def bulk_create(self, objs: Iterable[Row], *args: Any, **options: Any) -> list[Row]:
-        """Create the rows and increment the revision in one transaction."""
+        """Replace the secrets in the rows, then create the rows and increment the revision in one transaction."""
         using = _written_to(self)
         objs = list(objs)
         for row in objs:
@@ -95,7 +94,7 @@ class ConfigurationQuerySet(models.QuerySet[Row]):
         return created
 
     def bulk_update(self, objs: Iterable[Row], *args: Any, **options: Any) -> int:
-        """Seal the secrets of the rows and update them. :meth:`update` increments the revision."""
+        """Replace the secrets in the rows and update the rows. :meth:`update` increments the revision."""
         objs = list(objs)
         for row in objs:
             row.seal()
@@ -125,7 +124,7 @@ class ConfigurationRow(models.Model):
 
     @classmethod
     def sealed(cls, settings: Any) -> Any:
-        """Return ``settings`` as they are stored. Models with secrets in the settings override this to seal them."""
+        """Return ``settings`` as they are stored. Models with secrets in the settings override this to replace them."""
         return settings
 
     def seal(self) -> None:
@@ -301,7 +300,7 @@ class Transport(ConfigurationRow):
 
     @classmethod
     def sealed(cls, settings: Any) -> Any:
-        """Return the settings with sealed secrets. In some types of transport, secrets can be at any depth."""
+        """Return the settings with hashes and derived keys instead of secrets, which can be at any depth."""
         return sealed(settings, is_deep=True)
 
 
@@ -337,7 +336,7 @@ class WebPath(ConfigurationRow):
 
     @classmethod
     def sealed(cls, settings: Any) -> Any:
-        """Return a copy of the settings in which all secrets are encrypted."""
+        """Return the settings with hashes and derived keys instead of secrets."""
         return sealed(settings)
 
     @property
@@ -393,7 +392,7 @@ def touch(using: str | None = None) -> None:
 
 @receiver(pre_save)
 def _row_is_saved(sender: type[models.Model], instance: models.Model, **_event: Any) -> None:
-    """Seal the secrets of a row before it is saved. A signal is used because fixtures bypass the row's methods."""
+    """Replace the secrets in a row before it is saved. A signal is used because fixtures bypass the row's methods."""
     if isinstance(instance, ConfigurationRow):
         instance.seal()
 

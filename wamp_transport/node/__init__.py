@@ -1,1 +1,1 @@
-"""The node, which connects the router core to transports and carries out the core's effects and timers."""
+"""The node, which connects the router core to transports, carries out its effects, and runs its timers."""

@@ -28,11 +28,11 @@ class Receiver(Protocol):
         ...
 
     def feed(self, connection: "Connection", message: Message) -> None:
-        """Route a message. Its effects may be delayed until :meth:`flush_effects`."""
+        """Route a message. Its effects, such as messages to send, may be delayed until :meth:`flush_effects`."""
         ...
 
     def flush_effects(self) -> None:
-        """Run the effects of the messages that were routed."""
+        """Carry out the effects of the routed messages, such as sending events to subscribers."""
         ...
 
     def violate(self, connection: "Connection", message: str) -> None:
@@ -48,7 +48,7 @@ class Receiver(Protocol):
         ...
 
     def set_congested(self, connection: "Connection", is_congested: bool) -> None:
-        """Stop sending events and calls to the connection's peer, which reads too slowly, or resume."""
+        """Stop sending events and calls to the connection's peer if it reads too slowly; otherwise resume."""
         ...
 
     def close_slow_consumer(self, connection: "Connection", queued_bytes: int) -> None:
@@ -74,7 +74,7 @@ class ConnectionTransport(Protocol):
     def resume(self) -> None:
         """Read from the peer again.
 
-        This method must not deliver messages before it returns, because the node calls it while running effects.
+        This method must not deliver messages before it returns, because the node cannot route them until then.
         """
         ...
 
@@ -85,7 +85,7 @@ class ConnectionTransport(Protocol):
 
     @property
     def outgoing_limit(self) -> int:
-        """The number of bytes that can stay queued for any time. If more are queued, the peer counts as slow."""
+        """The number of bytes that can stay queued indefinitely. If more are queued, the peer counts as slow."""
         ...
 
 
@@ -145,7 +145,10 @@ class Connection:
         """Whether the router has paused reading from the peer."""
 
     def receive(self, data: bytes) -> None:
-        """Decode and route a message from the peer, and run its effects. Ignore it if the connection is closed."""
+        """Decode a message from the peer, route it, and carry out its effects.
+
+        Ignore the message if the connection is closed.
+        """
         self.feed(data)
         self.flush_effects()
 
@@ -176,7 +179,7 @@ class Connection:
                 gc.enable()
 
     def flush_effects(self) -> None:
-        """Run the effects of the messages passed to :meth:`feed`."""
+        """Carry out the effects of the messages passed to :meth:`feed`, such as sending events to subscribers."""
         self._node.flush_effects()
 
     # End of the hot path.
@@ -190,7 +193,7 @@ class Connection:
         self._node.lost(self)
 
     def set_congested(self, is_congested: bool) -> None:
-        """Stop sending events and calls to the peer, which reads too slowly, or resume."""
+        """Stop sending events and calls to the peer if it reads too slowly; otherwise resume."""
         self._node.set_congested(self, is_congested)
 
     def set_paused(self, is_paused: bool) -> None:

@@ -81,7 +81,7 @@ def arguments_of(request: AuthorizationRequest) -> list[Any]:
 
 
 def permit_from(answer: object) -> Permit:
-    """Convert an authorizer's answer to a decision: a bool, or a dict with ``allow`` and optional keys.
+    """Convert an authorizer's answer, a bool or a dict with ``allow`` and optional keys, to a decision.
 
     Raises InvalidAnswer for anything else, so that a faulty authorizer never allows an action.
     """

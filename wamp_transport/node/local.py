@@ -49,7 +49,7 @@ class LocalClientTransport:
         """Do nothing, because there is no CHALLENGE without authentication."""
 
     def set_congested(self, is_congested: bool) -> None:
-        """Stop sending events and calls to the session, because its queue is too long, or resume."""
+        """Stop sending events and calls to the session if its queue is too long; otherwise resume."""
         self._connection.set_congested(is_congested)
 
     def close(self) -> None:

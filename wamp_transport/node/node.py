@@ -1,4 +1,6 @@
-"""The node, which passes messages to the router core, runs the core's effects, and calls the core at its deadlines.
+"""The node, which passes messages to the router core, carries out its effects, and calls it at its deadlines.
+
+An effect is an action that the core requests, such as sending a message.
 
 A node belongs to one event loop. Other threads must not call any of its methods.
 """
@@ -55,7 +57,7 @@ CLEANUP_STEPS_PER_TURN: Final = 250
 
 
 class Node:
-    """A running router with its connections, its authenticator, its authorizer and its ``observers``."""
+    """A running router with its connections, authenticator, authorizer and observers."""
 
     def __init__(
         self,
@@ -119,15 +121,15 @@ class Node:
         self._after_control()
 
     def receive(self, connection: Connection, message: Message) -> None:
-        """Route a message and run its effects. Hot path."""
+        """Route a message and carry out its effects. Hot path."""
         self.feed(connection, message)
         self.flush_effects()
 
     def feed(self, connection: Connection, message: Message) -> None:
         """Route one of several messages. Call :meth:`flush_effects` after the last one. Hot path.
 
-        Effects are delayed until then, so that messages to one peer are written together. If a message changes the
-        state of its session, however, the effects run immediately.
+        The effects, such as messages to send, are delayed until then, so that messages to one peer are written
+        together. If a message changes the state of its session, however, the effects are carried out immediately.
         """
         try:
             can_delay_effects = self.router.receive(connection.session_id, message)
@@ -140,7 +142,7 @@ class Node:
                 self.flush_effects()
 
     def flush_effects(self) -> None:
-        """Run the effects of the routed messages. Hot path."""
+        """Carry out the effects of the routed messages, such as sending events to subscribers. Hot path."""
         if self._outbox:
             self.run_effects()
         if self._deadlines.is_changed:
@@ -178,7 +180,7 @@ class Node:
             self._all_closed.set_result(None)
 
     def set_congested(self, connection: Connection, is_congested: bool) -> None:
-        """Stop sending events and calls to the connection's peer, which reads too slowly, or resume."""
+        """Stop sending events and calls to the connection's peer if it reads too slowly; otherwise resume."""
         if connection.is_congested != is_congested:
             connection.is_congested = is_congested
             self.outbound.congested += 1 if is_congested else -1
@@ -281,7 +283,7 @@ class Node:
     # --- effects -------------------------------------------------------------------------------------------------
 
     def run_effects(self) -> None:
-        """Run the effects in the outbox, in order. Hot path."""
+        """Carry out the effects in the router's outbox, in order, such as sending messages. Hot path."""
         # Not reentrant: running an effect can call this method again, for example if a write fails and the transport is
         # reported as lost. The inner call appends its effects to the outbox, and the outer call runs them in order.
         if self._is_running_effects:

@@ -15,8 +15,8 @@ logger = logging.getLogger(__name__)
 class NodeObserver(Protocol):
     """An observer of a node, added with ``node.observers.add(observer)``.
 
-    The node calls the methods on its event loop while it runs effects, so they must not block. A subclass implements
-    only the methods that it needs. The inherited ones are never called.
+    The node calls the methods on its event loop while it handles messages, so they must not block. A subclass
+    implements only the methods that it needs. The inherited ones are never called.
     """
 
     def session_joined(self, session: Session) -> None:

@@ -152,7 +152,7 @@ class PacedTransport:
 class PacedOutput:
     """The scheduler that produces messages for the connections of a node, slice by slice.
 
-    ``after_slice`` is called after slices were produced, because this can cause new effects of the core.
+    ``after_slice`` is called after slices were produced, because this can put new effects into the router's outbox.
     """
 
     def __init__(

@@ -52,7 +52,7 @@ class ClientTransport(Protocol):
         ...
 
     def set_congested(self, is_congested: bool) -> None:
-        """Stop receiving messages, because the session's queue is too long, or resume."""
+        """Stop receiving messages if the session's queue is too long; otherwise resume."""
         ...
 
     def close(self) -> None:
@@ -165,9 +165,9 @@ class Session:
             raise
 
     async def leave(self) -> None:
-        """Leave the realm after all messages that were already sent. Cancel running handlers.
+        """Leave the realm: send GOODBYE, and wait until the session is closed. Running handlers are canceled.
 
-        Further calls only wait until the session is closed.
+        A second call only waits.
         """
         if not self._end.done():
             if not self._is_leaving:

@@ -196,7 +196,7 @@ class Broker:
         self.remove_subscriber(session, subscription)
 
     def publish_own(self, topic: str, *args: Any) -> None:
-        """Publish a meta event of the router, if it has subscribers. Otherwise return quickly."""
+        """Publish a meta event of the router, unless nobody has subscribed to its topic."""
         if topic not in self._index.exact and not self._index.patterns(topic):
             return
         message = Publish(1, NO_OPTIONS, topic, positional(*args))
@@ -249,11 +249,12 @@ class Broker:
                 self._outbox.append(Record(self._realm, history.options.match, history.options.uri, publication))
 
     def _replay(self, session: Session, subscription: Subscription, last_number: int) -> Iterator[Send | None]:
-        """Yield an EVENT for each retained event that the session may see, and None after a step that finds none.
+        """Yield an EVENT for each retained event that the session may see.
 
-        Events that the session published itself are included only if their ``exclude_me`` is False. Events retained
-        after the one with ``last_number`` are skipped, because the session receives them like all other subscribers.
-        The replay ends early if the session unsubscribes.
+        A step that finds no event yields None, so that a long search does not block other sessions. Events that the
+        session published itself are included only if their ``exclude_me`` is False. Events retained after the one with
+        ``last_number`` are skipped, because the session receives them like all other subscribers. The replay ends early
+        if the session unsubscribes.
         """
 
         def is_visible(publication: Publication) -> bool:

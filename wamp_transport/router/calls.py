@@ -35,7 +35,7 @@ YIELD = CODES[Yield]
 NO_RESULT_DETAILS = ResultDetails()
 NO_YIELD_OPTIONS = YieldOptions()
 MAX_ENDED_STREAMS = 1000
-"""Maximum number of ended progressive calls to remember per caller, so that their remaining parts are ignored."""
+"""Maximum number of ended progressive calls that are remembered per caller; see :meth:`Calls.remember_stream`."""
 
 
 class Calls:
@@ -98,7 +98,7 @@ class Calls:
     # End of the hot path.
 
     def take_error(self, session: Session, message: Error) -> CallRecord | None:
-        """End the call to which a callee sent an ERROR, and return its record.
+        """End the call that a callee has answered with ERROR, and return its record.
 
         Return None if there is no ERROR to forward to the caller. Either the call had already ended, or the callee's
         ERROR exceeds a limit and the caller got another ERROR instead.
@@ -126,7 +126,10 @@ class Calls:
         self.refuse(record.caller, record.request_id, uri, text)
 
     def abort(self, record: CallRecord, refused: RequestRefused) -> None:
-        """End a progressive call because a part was refused: interrupt the callee and send an ERROR to the caller."""
+        """End a progressive call, because the router refuses one of its CALL messages.
+
+        Interrupt the callee and send an ERROR to the caller.
+        """
         self._interrupt(record, "killnowait", refused.uri)
         self.fail(record, refused.uri, str(refused))
 
@@ -153,7 +156,7 @@ class Calls:
             self.fail(record, errors.CANCELED, "the call was canceled")
 
     def remember_stream(self, caller: CallPeer, request_id: int) -> None:
-        """Remember an ended progressive call, so that its remaining parts are ignored."""
+        """Remember that a progressive call has ended, so that further CALL messages for it are ignored."""
         ended = caller.ended_streams
         if len(ended) >= MAX_ENDED_STREAMS:
             ended.pop()
@@ -192,7 +195,10 @@ class Calls:
         self.fail(record, errors.TIMEOUT, f"no answer within {record.timeout:g} seconds")
 
     def detach(self, session: Session) -> None:
-        """End all calls of a leaving session: interrupt the callees of its calls, and send an ERROR to its callers."""
+        """End all calls of a leaving session, those that it made and those that it received.
+
+        Interrupt its callees, and send an ERROR to its callers.
+        """
         # First end the calls that the session made: a session that called itself must not get an ERROR after its end.
         for record in list(session.calls.values()):
             self.end(record)
@@ -259,6 +265,9 @@ class Calls:
         self._outbox.append(Send((record.callee.peer.id,), Interrupt(record.invocation_id, options), PYTHON))
 
     def _check_invoked(self, session: Session, invocation_id: int, name: str) -> None:
-        """Raise ProtocolViolation if an INVOCATION with this id was never sent. An answer to an ended call is valid."""
+        """Raise ProtocolViolation if an INVOCATION with this id was never sent.
+
+        YIELD and ERROR are valid even after the call has ended.
+        """
         if invocation_id > session.last_invocation:
             raise ProtocolViolation(f"{name}.request {invocation_id} was never sent as an INVOCATION to this session")

@@ -32,7 +32,7 @@ class Deadline:
 class Deadlines:
     """The deadlines of a router, earliest first. ``clock`` returns the time in seconds.
 
-    ``is_changed`` is set when a deadline is added. The owner of the timer resets the flag.
+    ``is_changed`` is set when a deadline is added. The node resets the flag when it has set its timer.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:

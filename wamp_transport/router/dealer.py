@@ -277,10 +277,11 @@ class Dealer:
     # --- helpers ---------------------------------------------------------------------------------------------------
 
     def _forward_part(self, session: Session, message: Call, record: CallRecord | None) -> bool:
-        """Forward a CALL to the callee of its progressive call. Return False if the CALL starts a new call instead.
+        """Forward a further CALL of a progressive call to its callee. Return False if the CALL starts a new call.
 
-        ``record`` is the open call with this request id, if there is one. Parts of a call that has ended are ignored.
-        The options of the first part apply to all parts, except ``enc_*``, which describe the payload of each part.
+        ``record`` is the open call with this request id, if there is one. A CALL for a call that has ended is ignored.
+        The options of the first CALL apply to the whole call, except ``enc_*``, which describe the payload of each
+        CALL, and ``progress``, which is absent from the last CALL.
         """
         is_last = message.options.progress is not True
         if record is None:
@@ -321,7 +322,7 @@ class Dealer:
         return registration
 
     def _find_active_pattern(self, procedure: str) -> Registration | None:
-        """Return the registration of the best matching pattern with a callee that is active and may be called."""
+        """Return the best matching pattern registration with an active and permitted callee; None if there is none."""
         for registration in self._index.patterns(procedure):
             callees = registration.callees.values()
             if any(callee.is_active and self._is_permitted(callee, procedure) for callee in callees):

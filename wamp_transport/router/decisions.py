@@ -1,4 +1,4 @@
-"""Define the answers with which authenticators and authorizers respond to the core's requests for a decision."""
+"""Define the decisions with which authenticators and authorizers answer the requests of the router core."""
 
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ GENERIC_DENIAL: Final = "authentication failed"
 
 
 class ChallengePeer(Struct, gc=False):
-    """A challenge: the peer must prove its identity.
+    """The decision of an authenticator to send CHALLENGE, so that the peer proves its identity.
 
     ``pending`` can be any value. The core passes it back to the authenticator together with the peer's answer.
     """
@@ -22,7 +22,10 @@ class ChallengePeer(Struct, gc=False):
 
 
 class Admit(Struct, gc=False):
-    """An admission: the peer is this principal and may join this realm. ``authextra`` is sent in WELCOME."""
+    """The decision of an authenticator to let the peer join ``realm`` with this authid and role.
+
+    ``authextra`` is sent in WELCOME.
+    """
 
     realm: str | None
     authid: str
@@ -33,14 +36,14 @@ class Admit(Struct, gc=False):
 
 
 class Skip(Struct, gc=False):
-    """The authentication method does not apply to the peer, so the router tries the next method that the peer offers.
+    """The decision of an authenticator to skip this method. The router then tries the next method that the peer offers.
 
-    This answer is valid only before a challenge.
+    A method can be skipped only before it has sent a challenge.
     """
 
 
 class Permit(Struct, gc=False):
-    """The decision of an authorizer.
+    """The decision of an authorizer to allow an action or, if ``allow`` is False, to deny it.
 
     ``disclose``: whether the receiver learns the identity of the caller or publisher. ``cache``: whether the decision
     may be cached.
@@ -52,7 +55,7 @@ class Permit(Struct, gc=False):
 
 
 class Deny(Struct, gc=False):
-    """A refusal of a login or an action. ``reason`` is a URI for programs, ``message`` a sentence for people."""
+    """The decision to refuse a login or an action. ``reason`` is a URI for programs, ``message`` is for people."""
 
     reason: str = errors.AUTHENTICATION_DENIED
     message: str = GENERIC_DENIAL

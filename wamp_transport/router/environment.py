@@ -1,4 +1,4 @@
-"""Define the functions that the owner of the core provides: clocks, random numbers, ids and decoders."""
+"""Define the functions that the core needs from outside: clocks, random numbers, ids and decoders."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -51,7 +51,7 @@ class RetainedEvents:
     def find_latest(
         self, subscription: Subscription, may_see: Callable[[Publication], bool], last_number: int
     ) -> Iterator[Publication | None]:
-        """Yield, for one topic after the other, the latest publication that the subscription covers, or None.
+        """For each topic, yield the latest retained publication, or None if the subscription gets none for this topic.
 
         Publications that ``may_see`` does not accept, and those retained after the one with ``last_number``, are
         skipped. Any amount of time can pass between two steps. A publication that is replaced in the meantime is not
@@ -148,9 +148,9 @@ class History:
         return found if query.limit is None else found[: query.limit]
 
     def _window(self, query: Query) -> Iterator[Publication]:
-        """Yield the publications within the bounds that the query sets by publication id, oldest first.
+        """Yield the publications in the range that the query sets with publication ids, oldest first.
 
-        Yield nothing if the history does not contain the publication that is a bound.
+        If the history does not contain one of the publications with these ids, yield nothing.
         """
         events = list(self._events)
         places = {publication.id: place for place, publication in enumerate(events)}

@@ -27,10 +27,10 @@ UNLIMITED: Final = maxsize - 1
 
 
 class SessionLimits:
-    """The limits of a session: for each limit, the strictest value that an owner sets, or :data:`UNLIMITED`.
+    """The limits of a session: for each limit, the strictest value that its realm, role or service sets.
 
-    ``unchecked_size`` allows the hot path to make only one comparison: a message whose URI and payload together are no
-    longer than this exceeds no limit.
+    A limit that none of them sets is :data:`UNLIMITED`. ``unchecked_size`` allows the hot path to make only one
+    comparison: a message whose URI and payload together are no longer than this exceeds no limit.
     """
 
     __slots__ = (
@@ -55,7 +55,7 @@ class SessionLimits:
         self.unchecked_size = min(self.uri_length, self.depth, self.payload_size)
 
     def refusal(self, name: str) -> RequestRefused:
-        """Return the error for exceeding the limit ``name``. Its text states the limit, its owner and its value."""
+        """Return the error for exceeding the limit ``name``. Its text names the realm, role or service that sets it."""
         limit = getattr(self, name)
         whose = next((owner for owner, limits in self._owners if getattr(limits, name) == limit), "the serializer")
         return limit_error(name, whose, limit)
@@ -68,7 +68,7 @@ NO_LIMITS: Final = SessionLimits()
 
 
 def limit_error(name: str, whose: str, limit: int) -> RequestRefused:
-    """Return the error for exceeding a limit."""
+    """Return the error for exceeding the limit ``name``. ``whose`` is the realm, role or service that sets it."""
     uri, text = LIMIT_ERRORS[name]
     if limit == UNLIMITED:  # Only possible for ``depth``, which the serializer limits as well.
         return RequestRefused(uri, f"payload is nested deeper than {whose} can read")
@@ -82,18 +82,18 @@ class SessionCounts:
         self._counts: Counter[str] = Counter()
 
     def check(self, *owners: Owner) -> None:
-        """Check that the owners' limits allow one more session. Raises RequestRefused."""
+        """Check that the limits of these realms, roles and services allow one more session. Raises RequestRefused."""
         for owner, limits in owners:
             if 0 < limits.sessions <= self._counts[owner]:
                 raise limit_error("sessions", owner, limits.sessions)
 
     def enter(self, owners: Iterable[Owner]) -> None:
-        """Add one session to the counts of these owners."""
+        """Add one session to the counts of its realm, role and service."""
         for owner, _ in owners:
             self._counts[owner] += 1
 
     def leave(self, owners: Iterable[Owner]) -> None:
-        """Subtract one session from the counts of these owners. To save memory, no count of 0 is kept."""
+        """Subtract one session from the counts of its realm, role and service. To save memory, delete counts of 0."""
         for owner, _ in owners:
             self._counts[owner] -= 1
             if not self._counts[owner]:

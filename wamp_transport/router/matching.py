@@ -24,8 +24,9 @@ T = TypeVar("T")
 class _Shape(Generic[T]):
     """A group of wildcard patterns that have the same number of components, and wildcards at the same positions.
 
-    ``literals`` returns the components of a URI at the other positions. ``values`` maps the literal components of each
-    pattern to its value. Literal components are never empty, so an empty component of a URI matches none of them.
+    ``literals`` returns the components of a URI at the positions without wildcards. ``values`` maps the literal
+    components of each pattern to its value. Literal components are never empty, so an empty component of a URI matches
+    none of them.
     """
 
     __slots__ = ("literals", "values")
@@ -55,9 +56,9 @@ def _nothing(components: Sequence[str]) -> tuple[()]:
 class PatternIndex(Generic[T]):
     """An index with one value for each pattern. A pattern consists of a match policy and a URI.
 
-    ``_shapes`` maps a number of components to the shapes of the wildcard patterns with this number, each preceded by
-    its mask, in the order of precedence. ``_shapes_by_mask`` contains the same shapes by mask. A shape that has no more
-    values is removed from both.
+    Wildcard patterns are grouped in shapes; see :class:`_Shape`. ``_shapes`` maps each number of components to a list
+    of masks and shapes, in the order of precedence. ``_shapes_by_mask`` contains the same shapes by mask. A shape
+    without values is removed from both.
     """
 
     __slots__ = ("_lengths", "_prefixes", "_shapes", "_shapes_by_mask", "_wildcard_count", "exact")
@@ -74,7 +75,7 @@ class PatternIndex(Generic[T]):
         return len(self.exact) + len(self._prefixes) + self._wildcard_count
 
     def get(self, match: Match, uri: str) -> T | None:
-        """Return the value of exactly this pattern."""
+        """Return the value of exactly this pattern, or None if the index does not contain the pattern."""
         if match == "exact":
             return self.exact.get(uri)
         if match == "prefix":
@@ -105,7 +106,7 @@ class PatternIndex(Generic[T]):
             self._remove_wildcard(uri.split("."))
 
     def best(self, uri: str) -> T | None:
-        """Return the value of the matching pattern with the highest precedence.
+        """Return the value of the matching pattern with the highest precedence, or None if no pattern matches.
 
         The exact pattern comes first, then the longest prefix, then the wildcard patterns. Of two wildcard patterns,
         the one with a literal at the first component in which they differ comes first.

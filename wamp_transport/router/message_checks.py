@@ -19,7 +19,7 @@ PROGRESSIVE_RESULTS: Final = "progressive_call_results"
 def check_sizes(session: Session, uri: str, message: Any, is_deeper: Callable[[str, Any, int], bool]) -> None:
     """Check a message against the limits of its sender. Raises RequestRefused.
 
-    Callers can skip this check for a message of up to ``unchecked_size``, which cannot exceed a limit.
+    Callers can skip this check for a message that is no longer than the session's ``unchecked_size``.
     """
     limits = session.limits
     if len(uri) > limits.uri_length:

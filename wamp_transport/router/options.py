@@ -210,7 +210,7 @@ def is_narrowed(before: ServiceOptions, after: ServiceOptions) -> bool:
 
 
 def for_same_client(before: ServiceOptions, after: ServiceOptions) -> ServiceOptions:
-    """Return the options ``after`` with the client id from ``before``, if it has one."""
+    """Return the options ``after`` for a client that joined with ``before``: its client id, if any, is kept."""
     if before.anonymous is None or before.anonymous.client_id is None or after.anonymous is None:
         return after
     return replace(after, anonymous=replace(after.anonymous, client_id=before.anonymous.client_id))

@@ -51,7 +51,7 @@ class PendingMessages:
         self._queued_bytes += payload_size(message)
 
     def pop(self) -> Message:
-        """Remove and return the oldest queued message. Clear the answers for the previous message."""
+        """Remove and return the oldest queued message. Forget the decisions on the previous message."""
         self.answers.clear()
         self.message = None
         message = self.queue.popleft()

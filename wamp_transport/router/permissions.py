@@ -137,7 +137,7 @@ class AuthorizerSuspension:
         return self._authorizer.timeout
 
     def request(self, ticket: int) -> AuthorizationRequest:
-        """Return the effect that asks the authorizer."""
+        """Return the effect with which the node asks the authorizer. ``ticket`` identifies the request."""
         session = self._session
         return AuthorizationRequest(
             ticket,

@@ -59,7 +59,7 @@ class Realm:
     """A realm: sessions that can communicate with each other, and the roles that they can have.
 
     ``leave`` is the router's function that ends a session. Messages are handled one at a time: the methods put their
-    effects into the outbox, and none of them calls :meth:`receive`.
+    effects, such as messages to send, into the outbox. None of them calls :meth:`receive`.
     """
 
     def __init__(self, options: RealmOptions, outbox: list[Effect], environment: Environment, leave: Leave) -> None:
@@ -162,7 +162,7 @@ class Realm:
             self._refuse(session, message, refusal)
 
     def limit_owners(self, authrole: str, service: ServiceOptions) -> tuple[Owner, ...]:
-        """Return whose limits apply to a session: its realm, role and service. Trusted sessions have no limits."""
+        """Return the name and the limits of a session's realm, role and service; nothing for the role ``trusted``."""
         if authrole == TRUSTED:
             return ()
         name = self.options.name
@@ -225,8 +225,8 @@ class Realm:
     def _teardown_steps(self, session: Session) -> Iterator[None]:
         """Remove the registrations and subscriptions of a session that left, one per step, oldest first.
 
-        What was removed since the first step, such as a registration that another session has replaced, takes none.
-        Iterate over lists, because finding the first item of a dict becomes slower with each item removed before it.
+        Items that were removed since the first step, such as a registration that another session has replaced, take no
+        step. Iterate over lists, because finding the first item of a dict becomes slower with each removed item.
         """
         registrations = list(reversed(session.registrations.values()))
         while registrations:
@@ -243,7 +243,7 @@ class Realm:
 
     @property
     def has_cleanup(self) -> bool:
-        """Whether :meth:`run_cleanup` has anything left to remove or review."""
+        """Whether :meth:`run_cleanup` has anything left to do."""
         return bool(self._leaving or self._reviews)
 
     def stats(self) -> RealmStats:
@@ -296,8 +296,8 @@ class Realm:
     def _publish_testament(self, session: Session, publish: Publish) -> None:
         """Publish a testament with the identity of its session, unless its role may no longer publish to the topic.
 
-        The authorizer was asked when the testament was added. It is not asked again, because a session that has ended
-        cannot be suspended. Instead, a prepared answer allows the publication.
+        If the role has an authorizer, the publication is allowed without asking it again: it was asked when the
+        testament was added, and a session that has ended cannot wait for a decision.
         """
         payload_format, session.payload_format = session.payload_format, PYTHON
         session.pending = PendingMessages()
@@ -316,8 +316,8 @@ class Realm:
     def _count(self, session: Session, message: Any) -> None:
         """Check that a session's request ids are 1, 2, 3, ... (Basic Profile, "IDs"). Raises ProtocolViolation.
 
-        All parts of a progressive call have the same id. If the realm became strict after a session joined, the first
-        id after that can be any number.
+        All CALL messages of a progressive call have the same id. If the realm became strict after a session joined, the
+        first id after that can be any number.
         """
         request_id = message.request_id
         if session.pending is not None and session.pending.message is message:

@@ -43,7 +43,7 @@ def receivers(subscription: Subscription, publication: Publication, accepts: Rec
 
 
 def receiver_filter(options: PublishOptions) -> ReceiverFilter | None:
-    """Return a function that checks a peer against the black and white lists of a publication, or None without lists.
+    """Return a function that checks a peer against a publication's black and white lists, or None if it has no lists.
 
     An empty white list accepts no peer. Black lists take precedence over white lists.
     """

@@ -56,8 +56,8 @@ class CallPeer(Peer, Protocol):
 
     ``calls`` maps request ids, XORed with :data:`REQUEST_KEY`, to the calls that the peer made. ``invocations`` maps
     invocation ids to the calls that the peer received. ``last_invocation`` is the last invocation id that was assigned.
-    ``ended_streams`` holds the request ids of ended progressive calls that may receive more parts. ``payload_format``
-    is the format of the raw payload in the peer's current message.
+    ``ended_streams`` holds the request ids of progressive calls that have ended although the caller can still send more
+    CALL messages for them. ``payload_format`` is the format of the raw payload in the peer's current message.
     """
 
     realm: str
@@ -281,7 +281,7 @@ class CallRecord(Struct, eq=False):
 
     ``call`` stays unchanged, so that it can be sent to another callee if this one is unavailable. ``tried`` holds the
     session ids of callees that were unavailable. ``is_streaming``: this is a progressive call, and the caller has not
-    sent its last part yet. ``details`` are the details of the first INVOCATION, which apply to all parts.
+    sent its last CALL yet. ``details`` are the details of the first INVOCATION, and are sent with further ones.
     ``is_disclosed``: the permissions or the authorizer of the caller's role disclose its identity. ``is_killed``: the
     caller canceled the call with mode ``kill``, and the callee has not answered yet.
     """

@@ -1,4 +1,6 @@
-"""Provide the router core, which handles sessions and messages and puts effects into an outbox.
+"""Provide the router core, which handles sessions and messages.
+
+It does not act itself. It puts effects, such as "send this message", into an outbox, and its owner carries them out.
 
 The core is synchronous and does no I/O. Its owner must call it from one thread only. The owner calls
 :meth:`Router.advance` when a deadline is due, and :meth:`Router.run_cleanup` as long as :attr:`Router.has_cleanup` is
@@ -31,8 +33,8 @@ NO_REASON = ReasonDetails()
 class Router:
     """A WAMP router core.
 
-    The effects of one call are in the order in which clients must see them. When a session ends, the last effect for
-    this session comes first, and the effects for other sessions follow.
+    The effects of a method call are in the order in which clients must see them. When a session ends, the last effect
+    for this session comes first, and the effects for other sessions follow.
     """
 
     def __init__(self, options: RouterOptions, environment: Environment) -> None:
@@ -88,7 +90,7 @@ class Router:
     def receive(self, session_id: int, message: Message) -> bool:
         """Handle one message of a session's client. Ignore messages of a session that has ended.
 
-        Return whether the effects can be delayed until further messages of the session have been received.
+        Return whether the effects, such as messages to send, can be delayed until more messages have been received.
         """
         session = self.sessions.get(session_id)
         if session is None:

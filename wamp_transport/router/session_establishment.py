@@ -91,7 +91,7 @@ class SessionEstablishment:
     def admit(self, session: Session, hello: Hello, principal: Admit) -> None:
         """Add a peer inside the process to its realm as ``principal``, without a login.
 
-        The role ``trusted`` is allowed.
+        Its role can be ``trusted``.
         """
         session.roles = hello.details.roles or {}
         try:

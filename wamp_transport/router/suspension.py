@@ -20,10 +20,10 @@ from .tickets import Tickets
 
 
 class Suspension(Protocol):
-    """A question that must be answered before a suspended message can be handled. It also interprets the answer.
+    """A question, such as whether an authorizer allows the action, that suspends a message until it is answered.
 
     ``key`` identifies the question among all questions about one message. After ``timeout`` seconds,
-    ``timeout_answer`` is used as the answer.
+    ``timeout_answer`` is used as the answer. :meth:`resolve` interprets the answer.
     """
 
     @property
@@ -39,17 +39,20 @@ class Suspension(Protocol):
         """The answer to use if none arrives in time."""
 
     def request(self, ticket: int) -> Effect:
-        """Return the effect that asks the question. The answer is passed to :meth:`.Router.decide` with ``ticket``."""
+        """Return the effect with which the node asks the question.
+
+        The node passes the answer to :meth:`.Router.decide` together with ``ticket``.
+        """
 
     def resolve(self, answer: Answer) -> Any:
-        """Return the value to store under ``key`` for the handler.
+        """Return the value that the handler finds under ``key`` when the message is handled again.
 
         Treat an answer of an unexpected type as a failure; do not raise.
         """
 
 
 class MessageSuspended(Exception):
-    """Raised if a message cannot be handled until a question is answered.
+    """Raised if a message cannot be handled until a question is answered, for example by an authorizer.
 
     Raise it before changing any state, because the message will be handled again from the start.
     """
@@ -110,7 +113,7 @@ class SuspendedMessages:
     def restart(self, sessions: Iterable[Session]) -> None:
         """Handle the suspended messages of these sessions again, because the permissions have changed.
 
-        Earlier answers are discarded.
+        Decisions on these messages that were made earlier are discarded.
         """
         for session in list(sessions):
             if session.state == "suspended":

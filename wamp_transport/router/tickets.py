@@ -7,9 +7,10 @@ from .records import Session
 
 
 class Tickets:
-    """The open tickets of a router. A ticket identifies the request that an answer belongs to.
+    """The open tickets of a router.
 
-    It is valid for one answer, and only while its session waits for that answer.
+    A ticket is a number that identifies a request to an authenticator or authorizer, so that the router can assign the
+    answer. It is valid for one answer, and only while its session waits for that answer.
     """
 
     def __init__(self, outbox: list[Effect]) -> None:

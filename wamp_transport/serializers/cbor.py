@@ -48,7 +48,7 @@ MANY_KEYS: Final = re.compile(rb"\xb8[\x65-\xff]|[\xb9-\xbb\xbf]|[\xd9\xda\xdb](
 
 
 def _refuse_sharing(value: Any, immutable: bool) -> Any:
-    """Raise an error. Shared values are refused because a small message could expand to any size."""
+    """Refuse a shared value. Raises PayloadError, because a small message could expand to any size."""
     raise PayloadError("CBOR tags for shared values are not accepted")
 
 

@@ -132,7 +132,10 @@ class MsgPackSerializer(StructSerializer):
             raise unsayable("the router", fault) from fault
 
     def decode_leniently(self, data: bytes, fault: Exception) -> Message:
-        """Decode a message from a JavaScript client, with ``undefined`` for missing options or floats for integers."""
+        """Decode a message as some JavaScript clients send it.
+
+        It contains ``undefined`` for missing options, or floats instead of integers.
+        """
         if "`ext`" not in str(fault) and "`float`" not in str(fault):
             raise violation(fault) from fault
         try:

@@ -157,7 +157,7 @@ def message_from_head(head: list[Any], is_undefined: Callable[[Any], bool]) -> M
 
     Values for which ``is_undefined`` is true are treated as absent. A float without a fraction is converted to an
     integer, because JavaScript clients send ids above 32 bits as floats. Raises ProtocolViolation for an unknown code,
-    else one of DECODE_FAULTS.
+    and one of DECODE_FAULTS for an invalid element.
     """
     code = head[0]
     kind = KINDS.get(code) if type(code) is int else None

@@ -68,7 +68,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class ConfigDocument:
-    """The configuration as a config.json mapping. ``places`` maps the JSON path of each row's mapping to the row."""
+    """The configuration as a config.json mapping. ``places`` contains the row for each JSON path where a row begins."""
 
     mapping: dict[str, Any]
     places: dict[str, ConfigurationRow] = field(default_factory=dict)
@@ -142,9 +142,9 @@ def _document(rows: Rows) -> dict[str, Any]:
 def _add(
     document: dict[str, Any], kind: str, row: Realm | Transport, mapping: dict[str, Any], owners: dict[int, Any]
 ) -> None:
-    """Add the mapping of a row to the list ``kind`` of the router worker whose number the row contains.
+    """Add the mapping of a row to the realms or transports (``kind``) of its router worker.
 
-    If there is no such worker, add it to the first router worker.
+    The row contains the index of the worker. If there is no such router worker, the mapping is added to the first one.
     """
     workers = document.setdefault("workers", [])
     routers = {index: worker for index, worker in enumerate(workers) if worker.get("type") == "router"}
@@ -202,9 +202,9 @@ def _branch(paths: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _hang(paths: dict[str, Any], key: str, mapping: dict[str, Any], owners: dict[int, ConfigurationRow]) -> bool:
-    """Add a service at a key, or merge it with an existing branch.
+    """Add a service at a key, or merge it with a service of type *path* that is already there.
 
-    Return False if the key already has another service.
+    Return False if another service is already there.
     """
     there = paths.get(key)
     if there is None:

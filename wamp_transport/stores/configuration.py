@@ -210,7 +210,10 @@ def _transport_rows(
 def _service_rows(
     paths: Mapping[str, Any], transport: Transport, above: tuple[str, ...], location: Location
 ) -> Iterator[tuple[ConfigurationRow, Location]]:
-    """Yield a row for each service. A branch needs a row only if it is empty or has attributes other than ``paths``."""
+    """Yield a row for each service.
+
+    A service of type *path* needs a row only if it is empty or has attributes other than ``paths``.
+    """
     for key, mapping in paths.items():
         keys, place = (*above, key), (*location, key)
         is_branch = mapping["type"] == BRANCH

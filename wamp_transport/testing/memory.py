@@ -117,7 +117,7 @@ class MemoryNode:
         return peer
 
     def pass_time(self, seconds: float) -> None:
-        """Advance the clock, handle the deadlines that have passed, and run their effects."""
+        """Advance the clock, handle the deadlines that have passed, and carry out their effects."""
         self.now += seconds
         self.router.advance(self.now)
         self.run_effects()
@@ -157,7 +157,7 @@ class MemoryNode:
         self.run_effects()
 
     def run_effects(self) -> None:
-        """Run the router's effects, in order."""
+        """Carry out the router's effects, such as sending messages, in order."""
         while (
             (effects := take_effects(self.router)) or (self.runs_cleanup and self.router.has_cleanup) or self._read_on()
         ):
@@ -172,7 +172,7 @@ class MemoryNode:
             self.router.run_cleanup(100)
 
     def _read_on(self) -> bool:
-        """Pass one message to the router that a peer sent while it was paused. Return False if there is none."""
+        """Pass to the router one message that a peer sent while it was paused. Return False if there is none."""
         for peer in self._paused:
             if not peer.is_paused and peer.unread:
                 peer.deliver(peer.unread.popleft())

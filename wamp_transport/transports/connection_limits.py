@@ -59,7 +59,7 @@ class ConnectionLimiter:
             self.release_client(address)
 
     def acquire_client(self, address: str) -> None:
-        """Count an open connection from a proxy for the client at ``address``, whose request the proxy forwards."""
+        """Count an open connection from a proxy toward the limit of ``address``, the client that the proxy serves."""
         key = counting_key(address)
         self.by_address[key] = self.by_address.get(key, 0) + 1
 

@@ -171,7 +171,7 @@ class AsgiTransport:
 
     @property
     def outgoing_limit(self) -> int:
-        """The number of bytes that can stay queued for any time."""
+        """The number of bytes that can stay queued indefinitely."""
         return self._bounds.limit
 
     @property

@@ -148,7 +148,7 @@ class FrameReader:
         return self.awaited_bytes < 0
 
     def take_collected(self, begun: bytes) -> bytes:
-        """Stop collecting, and return ``begun`` joined with the collected pieces."""
+        """Stop collecting, and return the frame so far: its first bytes ``begun``, and then the collected pieces."""
         data = b"".join((begun, *self._pieces))
         self._pieces.clear()
         self.awaited_bytes = 0

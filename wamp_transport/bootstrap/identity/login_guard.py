@@ -120,7 +120,7 @@ class GuardedAuthenticator:
         return Attempt(limits, address_of(request.transport), method, request.hello.details.authid)
 
     async def _uncritically(self, function: Callable[[Attempt], Coroutine[Any, Any, None]], attempt: Attempt) -> None:
-        """Call a method of the throttle for which no login waits. Give up if the database threads are busy."""
+        """Call a method of the throttle in the background. Skip it if the database threads are busy."""
         with suppress(DatabaseBusy):
             await function(attempt)
 

@@ -143,7 +143,7 @@ class SessionWatch:
                 self._due.add(session_id)
 
     async def _check(self, session_ids: Iterable[int]) -> None:
-        """Check sessions. If a hook fails, the session stays open until the next review."""
+        """Check sessions. If a hook fails, the session stays open until the next check of all sessions."""
         waiting = iter(session_ids)
         while chunk := list(islice(waiting, self.queries.identities_per_query)):
             checked = {one: self._identities[one] for one in self._present(chunk)}

@@ -3,8 +3,9 @@
 Processes that share the cache share the counts. Failures of unknown authids are counted as well, so a lockout does not
 reveal whether an authid exists.
 
-Anybody can cause failures under somebody else's authid. So an address from which a login with this authid and method
-has succeeded is *trusted* for them: only its own failures count there. Others cannot lock it out, nor delay it.
+Anybody can cause failures under somebody else's authid. Therefore, an address from which a login with this authid and
+method has succeeded is *trusted* for them: only failures from this address count against it. Others can neither lock it
+out nor delay it.
 """
 
 import asyncio
@@ -37,7 +38,10 @@ MAX_TRUSTED: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt to log in: what failures are counted by. ``address`` is None for a local socket."""
+    """An attempt to log in, with the properties by which failures are counted.
+
+    ``address`` is None for a local socket.
+    """
 
     limits: Lockout
     address: str | None
@@ -74,7 +78,7 @@ class Throttle:
         """The keys of the addresses that were trusted last. Used in threads: single operations only."""
 
     async def seconds_to_wait(self, attempt: Attempt) -> int:
-        """Return the number of seconds before an attempt may be made; 0 if it may be made now."""
+        """Return the number of seconds until the client may make this attempt; 0 if it is not locked out."""
         return int(await self._run(self._seconds_to_wait, attempt)) if attempt.limits.counts else 0
 
     async def count_failure(self, attempt: Attempt) -> None:
@@ -95,7 +99,7 @@ class Throttle:
 
     @asynccontextmanager
     async def place_for(self, attempt: Attempt) -> AsyncIterator[None]:
-        """Wait for a free place, then run the block, which is the attempt.
+        """Wait until few enough attempts are running, then run the block, which makes the attempt.
 
         Without this wait, an attacker could open many connections and try a secret on each of them before the first
         failure is counted.
@@ -190,7 +194,7 @@ def _key(kind: str, name: str) -> str:
 
 
 def _waits(counters: list[tuple[str, int]]) -> list[float]:
-    """Return for each counter that has reached its limit the seconds until it ends."""
+    """Return the remaining seconds of each counter that has reached its limit."""
     found = cache.get_many([name for key, _ in counters for name in (key, key + ".until")])
     now = time.time()
     return [found.get(key + ".until", now) - now for key, limit in counters if found.get(key, 0) >= limit]

@@ -25,7 +25,7 @@ from wamp_transport.wamp import errors
 Work = Callable[[Session, Callable[[str], None]], Awaitable[None]]
 """A coroutine function that does the work of a subcommand in a session.
 
-Its second argument is a function. The work calls it with a text for the user as soon as the setup is complete.
+It calls its second argument with a text for the user as soon as the setup is complete.
 """
 
 FIRST_PAUSE_SECONDS: Final = 1.0

@@ -24,7 +24,7 @@ class Command(BaseCommand):
         add_config_argument(parser)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Run the command. With ``--config``, the project itself need not have a transport."""
+        """Run the command. With ``--config``, the project needs no transport of its own."""
         with config_of_command(options.get("config")):
             output: str | None = super().execute(*args, **options)
             return output

@@ -13,7 +13,7 @@ from .arguments import Arguments
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The parts of a realm that meta procedures use.
+    """The objects of a realm that meta procedures use.
 
     ``leave(session_id, reason, message, is_quiet=False)`` ends a session.
     """

@@ -61,7 +61,10 @@ def kill_by_authrole(context: Context, caller: Session, arguments: Arguments) ->
 
 
 def kill_all(context: Context, caller: Session, arguments: Arguments) -> int:
-    """End all sessions of the realm except the caller's, without testaments and ``on_leave``. Return their number."""
+    """End all sessions of the realm except the caller's, and return their number.
+
+    Their testaments and the meta events ``wamp.session.on_leave`` are not published.
+    """
     return len(_kill(context, caller, arguments, lambda session: True, partial(context.leave, is_quiet=True)))
 
 

@@ -164,7 +164,10 @@ def _crossbar_event(context: Context, subscription: Subscription, publication: P
 
 
 def _payload(context: Context, publication: Publication) -> dict[str, Any] | None:
-    """Return those of args and kwargs that a publication has, by name, or None if they cannot be decoded."""
+    """Return the decoded payload of a publication, or None if it cannot be decoded.
+
+    The result has the keys ``args`` and ``kwargs``. Absent args or kwargs are left out.
+    """
     parts = {part: getattr(publication.message, part) for part in ("args", "kwargs")}
     try:
         return {

@@ -48,9 +48,10 @@ class AsyncCookieStore:
         )
 
     async def admit(self, name: str, length: int, max_age: int, values: list[str]) -> tuple[CookieRecord, str | None]:
-        """Return the record of the client that sent these cookie values, and None.
+        """Return the record of a client, and the cookie value to send to the client if the record is new.
 
-        If no value is valid, add a new record, and return it with the cookie value to send to the client.
+        ``values`` are the cookie values that the client sent. If one of them is valid, return its record and None.
+        Otherwise, add a new record.
         """
         return await self._ask(self._admit, name, length, max_age, values)
 

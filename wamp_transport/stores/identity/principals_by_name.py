@@ -21,7 +21,10 @@ from wamp_transport.stores.identity.users import role_of
 
 @dataclass(frozen=True, slots=True)
 class NamedPrincipal:
-    """The role of a principal. ``who`` describes where the principal is defined, such as ``ticket at tcp:8080/ws``."""
+    """A principal that was found by its name: its role, and where it is defined.
+
+    ``who`` is a description, such as ``ticket at tcp:8080/ws``.
+    """
 
     role: str
     who: str
@@ -63,7 +66,7 @@ def _stored(realm: str, name: str) -> Iterator[NamedPrincipal]:
 
 
 def _users(logins: list[tuple[str, Auth]], realm: str, name: str) -> Iterator[NamedPrincipal]:
-    """Yield the roles of a Django user: from the table of roles or, if no line applies, each service's default role."""
+    """Yield the roles of a Django user: from the table of roles or, if no row applies, each service's default role."""
     if not apps.is_installed("django.contrib.auth"):
         return
     users = get_user_model()

@@ -36,7 +36,7 @@ class Identity:
     ``session_key`` identifies a Django session. The identity is valid until the user is no longer logged in with it.
 
     If ``is_role_given``, the token determines the role, whatever the table of user roles contains. ``default_role`` is
-    the role of users to whom no line of this table applies. ``is_stored`` marks a principal from the database.
+    the role of users to whom no row of this table applies. ``is_stored`` marks a principal from the database.
     """
 
     realm: str | None

@@ -31,8 +31,8 @@ Offer = tuple[str, Mapping[str, Sequence[Any]]]
 class DeflateParameters:
     """The parameters agreed for one connection. Window sizes are in bits.
 
-    ``our_reset`` and ``their_reset`` are true if the router or the client, respectively, begins each message with an
-    empty window. ``answer`` is the value of the response header.
+    ``our_reset`` is true if the router begins each message with an empty window, ``their_reset`` if the client does.
+    ``answer`` is the value of the response header.
     """
 
     our_window: int

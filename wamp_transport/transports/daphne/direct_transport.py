@@ -138,7 +138,7 @@ class DaphneTransport:
 
     @property
     def outgoing_limit(self) -> int:
-        """The number of bytes that can stay queued for any time."""
+        """The number of bytes that can stay queued indefinitely."""
         return Bounds.of(self._protocol._options).limit if self._protocol is not None else 0
 
     def stop(self) -> None:

@@ -139,13 +139,13 @@ class WampWebSocketProtocol(HandshakeProtocol):
             gate.read_on()
 
     def begin_close(self, code: int, reason: bytes) -> None:
-        """Send a close frame for the router. No messages are read or written afterwards."""
+        """Send a close frame, because the router closes the connection. No messages are read or written afterwards."""
         # Do not call self.sendCloseFrame(), which also ends the session: the router ends this session itself.
         super().sendCloseFrame(code, reason)
         self.direct.stop()
 
     def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
-        """Send a close frame, as a reply to the peer's or because of its error, and end the session immediately."""
+        """Send a close frame, in reply to the peer's or because of an error, and end the session immediately."""
         super().sendCloseFrame(code, reasonUtf8, isReply)
         self.direct.stop()
         self.direct.lost()

@@ -235,7 +235,7 @@ class WampServer(Server):  # type: ignore[misc]
             await protocol.writable.wait()
 
     def application_checker(self) -> None:
-        """Do nothing. Daphne checks every second for ended applications, but here each application reports its end."""
+        """Do nothing. Daphne checks every second for ended applications, but this server is notified when one ends."""
 
     def _application_ended(self, protocol: Any, task: "asyncio.Task[Any]") -> None:
         details = self.connections[protocol]
@@ -255,7 +255,7 @@ class WampServer(Server):  # type: ignore[misc]
                 logger.exception("An application failed after its answer had begun")
 
     def protocol_disconnected(self, protocol: Any) -> None:
-        """Handle the end of a connection. Ignore a connection whose handshake failed before the server knew it."""
+        """Handle the end of a connection. Ignore it if it was never registered, because its handshake failed."""
         details = self.connections.get(protocol)
         if details is None or "disconnected" in details:
             return

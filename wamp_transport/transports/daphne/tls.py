@@ -95,7 +95,7 @@ def _ask_clients(context: SSL.Context, material: Material, *, required: bool) ->
 
 
 def _verified(connection: SSL.Connection, certificate: Any, number: int, depth: int, is_good: int) -> bool:
-    """Return OpenSSL's result of the verification. If it is false, the handshake fails."""
+    """Return whether OpenSSL accepts the client's certificate. If it does not, the handshake fails."""
     return bool(is_good)
 
 
