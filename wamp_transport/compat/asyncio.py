@@ -1,12 +1,16 @@
-"""Undocumented members of asyncio's event loop: its selector, and a base for event loops without sockets."""
+"""Undocumented members of asyncio's event loop: its selector and epoll object, and a base for loops without sockets."""
 
 import asyncio
+import selectors
 from collections.abc import Callable
 from selectors import BaseSelector
 from typing import Any, Final
 
 from .requirements import Members
 from .versions import PYTHON
+
+HAS_EPOLL: Final = hasattr(selectors, "EpollSelector")
+"""Whether this is Linux, where asyncio uses epoll."""
 
 MEMBERS: Final = (
     Members("asyncio.selector_events", "BaseSelectorEventLoop", instance="_selector"),
@@ -17,6 +21,7 @@ MEMBERS: Final = (
         instance="_selector _clock_resolution",
     ),
     Members("asyncio", "events", called={"_get_running_loop": ""}),
+    *([Members("selectors", "EpollSelector", instance="_selector")] if HAS_EPOLL else []),
 )
 
 PROBLEM: Final = PYTHON.problem(MEMBERS)
@@ -35,6 +40,34 @@ def selector_of(loop: Any) -> BaseSelector | None:
     """Return the selector of ``loop``; None if it has none, such as a loop of uvloop."""
     selector = getattr(loop, "_selector", None)
     return selector if isinstance(selector, BaseSelector) else None
+
+
+class LimitedEpoll:
+    """An epoll object for asyncio's selector that returns at most ``limit`` sockets from one ``poll``.
+
+    The kernel returns the others from the next calls, before it returns the same socket again.
+    """
+
+    def __init__(self, epoll: Any, limit: int) -> None:
+        self._poll = epoll.poll
+        self._limit = limit
+        self.register, self.modify, self.unregister = epoll.register, epoll.modify, epoll.unregister
+        self.fileno, self.close = epoll.fileno, epoll.close
+
+    def poll(self, timeout: float, maxevents: int) -> list[tuple[int, int]]:
+        """Wait as :meth:`select.epoll.poll` does."""
+        ready: list[tuple[int, int]] = self._poll(timeout, min(maxevents, self._limit))
+        return ready
+
+
+def limit_ready_sockets(loop: Any, limit: int) -> bool:
+    """Let ``loop`` handle at most ``limit`` sockets in one turn. If it does not use epoll, do nothing, return False."""
+    selector = selector_of(loop)
+    if not HAS_EPOLL or not isinstance(selector, selectors.EpollSelector):
+        return False
+    epoll: Any = selector
+    epoll._selector = LimitedEpoll(epoll._selector, limit)
+    return True
 
 
 class LoopWithoutSockets(asyncio.BaseEventLoop):

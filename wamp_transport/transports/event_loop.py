@@ -1,15 +1,21 @@
-"""Hooks for asyncio's event loop: a callback at the end of each turn, and polling instead of sleeping.
+"""Hooks for asyncio's event loop: shorter turns, a callback at the end of each turn, and polling instead of sleeping.
 
-A turn is one iteration of the loop. Both hooks replace the ``select`` method of the loop's selector, because asyncio
-has no interface for them. A callback that is scheduled with ``call_soon`` would run one turn later, after another check
-for I/O. This would cost a system call and some microseconds for each message that arrives alone.
+A turn is one iteration of the loop. The last two hooks replace the ``select`` method of the loop's selector, because
+asyncio has no interface for them. A callback that is scheduled with ``call_soon`` would run one turn later, after
+another check for I/O. This would cost a system call and some microseconds for each message that arrives alone.
 """
 
 from collections.abc import Callable
 from time import monotonic
 from typing import Any, Final
 
-from ..compat.asyncio import selector_of
+from ..compat.asyncio import limit_ready_sockets, selector_of
+
+MAX_SOCKETS_PER_TURN: Final = 64
+"""Maximum number of sockets that are handled in one turn of the loop.
+
+If thousands of clients disconnect at the same moment, other clients wait only for those that are handled in one turn.
+"""
 
 STAY_AWAKE_AFTER: Final = 4
 """The number of short waits in succession after which the loop begins to poll."""
@@ -20,6 +26,11 @@ MAX_SHORT_WAITS: Final = 8
 As a result, the loop polls only if four of five waits are short. This is the case while peers respond to each other,
 but not if messages arrive at random times.
 """
+
+
+def shorten_turns(loop: Any) -> bool:
+    """Limit the number of sockets that ``loop`` handles in one turn. Return False if the loop has no such limit."""
+    return limit_ready_sockets(loop, MAX_SOCKETS_PER_TURN)
 
 
 def call_at_end_of_turns(loop: Any, callback: Callable[[], bool]) -> bool:

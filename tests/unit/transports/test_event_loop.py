@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from wamp_transport.compat.asyncio import HAS_EPOLL
 from wamp_transport.transports.event_loop import (
+    MAX_SOCKETS_PER_TURN,
     STAY_AWAKE_AFTER,
     BusyPoll,
     call_at_end_of_turns,
     enable_busy_poll,
+    shorten_turns,
 )
 
 SECONDS = 100.0
@@ -192,3 +195,31 @@ def test_what_the_callback_gives_the_loop_to_do_is_not_waited_for(loop: asyncio.
 
 def test_loop_of_another_kind_is_left_alone() -> None:
     assert not call_at_end_of_turns(object(), lambda: False)
+
+
+@pytest.mark.skipif(not HAS_EPOLL, reason="only epoll can be limited")
+def test_turns_handle_a_limited_number_of_sockets_in_a_fair_order() -> None:
+    """Sockets that stay readable do not keep the others waiting."""
+    loop = asyncio.new_event_loop()
+    assert shorten_turns(loop)
+    pairs = [socket.socketpair() for _ in range(3 * MAX_SOCKETS_PER_TURN)]
+    turns: list[list[int]] = []
+    try:
+        for number, (reader, writer) in enumerate(pairs):
+            writer.send(b"x")
+            loop.add_reader(reader, lambda number=number: turns[-1].append(number))
+        for _ in range(3):
+            turns.append([])
+            loop.call_soon(loop.stop)
+            loop.run_forever()
+    finally:
+        loop.close()
+        for pair in pairs:
+            for each in pair:
+                each.close()
+    assert [len(turn) for turn in turns] == [MAX_SOCKETS_PER_TURN] * 3
+    assert {number for turn in turns for number in turn} == {*range(len(pairs))}
+
+
+def test_loop_without_epoll_is_left_as_it_is() -> None:
+    assert not shorten_turns(object())

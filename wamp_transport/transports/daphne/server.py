@@ -18,7 +18,7 @@ from ...compat.twisted import loop_of
 from ...config.configuration import PathService
 from ...project_code import guard_loop, run_guarded
 from ..consumer import DIRECT_TRANSPORT
-from ..event_loop import enable_busy_poll
+from ..event_loop import enable_busy_poll, shorten_turns
 from ..fast_handshake import UpgradeRequest
 from ..flush_scheduler import FlushScheduler
 from ..listener import Listener
@@ -103,6 +103,7 @@ class WampServer(Server):  # type: ignore[misc]
         self._starting: asyncio.Task[None] | None = None
         self.loop = loop_of(reactor)
         guard_loop(self.loop, lambda: bool(reactor.running))
+        shorten_turns(self.loop)
         enable_busy_poll(self.loop, busy_poll)
         self._flush_scheduler = flush_scheduler_of(self.loop)
         self.flush_soon = self._flush_scheduler.flush_soon
