@@ -157,3 +157,13 @@ def test_meta_procedures_are_not_served_by_patterns(alice, bob, match, pattern):
     assert alice.request([CALL, 1, {}, "wamp.session.count"])[0] == RESULT
     assert alice.request([CALL, 2, {}, "wamp.session.nothing"])[4] == NO_SUCH_PROCEDURE
     assert not bob.inbox
+
+
+def test_patterns_of_one_length_have_at_most_256_arrangements_of_wildcards(alice, bob):
+    """Otherwise one client could make each call as slow as it likes."""
+    for number in range(257):
+        pattern = ".".join("" if number >> bit & 1 else "a" for bit in range(9))
+        answer = bob.request([REGISTER, number + 1, {"match": "wildcard"}, pattern])
+        assert answer[0] == (REGISTERED if number < 256 else ERROR)
+    assert answer[4] == "wamp.error.quota_exceeded"
+    assert alice.request([REGISTER, 1, {"match": "wildcard"}, ".".join("b" * 9)])[0] == REGISTERED

@@ -78,3 +78,22 @@ def test_patterns_have_at_most_64_components_and_topics_more(alice, bob):
         topic = ".".join("a" * components)
         assert alice.request([PUBLISH, components, {"acknowledge": True}, topic])[0] == PUBLISHED
         assert [event[3]["topic"] for event in bob.receive_all()] == [topic] * covered
+
+
+def arrangement(number: int, components: int) -> str:
+    """A pattern whose wildcards are at the places of the bits of ``number``."""
+    return ".".join("" if number >> bit & 1 else "a" for bit in range(components))
+
+
+def test_patterns_of_one_length_have_at_most_256_arrangements_of_wildcards(alice, bob):
+    """Otherwise one client could make each publication as slow as it likes. Eight components never have more."""
+    for components in (8, 9):
+        for number in range(256):
+            subscribe(bob, number + 1, "wildcard", arrangement(number, components))
+    refused = bob.request([SUBSCRIBE, 600, {"match": "wildcard"}, arrangement(256, 9)])
+    assert refused[:5] == [ERROR, SUBSCRIBE, 600, {}, "wamp.error.quota_exceeded"]
+    again = subscribe(alice, 1, "wildcard", arrangement(255, 9).replace("a", "b"))  # an arrangement that exists
+    alice.request([UNSUBSCRIBE, 2, again])
+    old = subscribe(bob, 601, "wildcard", arrangement(255, 9))
+    bob.request([UNSUBSCRIBE, 602, old])
+    subscribe(bob, 603, "wildcard", arrangement(256, 9))

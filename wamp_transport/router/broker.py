@@ -150,6 +150,7 @@ class Broker:
         if is_joining and len(session.subscriptions) >= session.limits.subscriptions:
             raise session.limits.refusal("subscriptions")
         if subscription is None:
+            self._registry.check_room(match, topic)
             subscription = self._create(match, topic)
         subscription.add(session, message.options.nkey)
         session.subscriptions[subscription.id] = subscription

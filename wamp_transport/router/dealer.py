@@ -216,6 +216,7 @@ class Dealer:
             registration = None
         is_new = registration is None
         if registration is None:
+            self._registry.check_room(match, procedure)
             registration = self._create(match, procedure, invoke)
         else:
             self._check_policy(registration, invoke)

@@ -14,11 +14,18 @@ Section of the specification: Advanced Profile, "Pattern-based Registrations" (p
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from .options import Match
 
 T = TypeVar("T")
+
+MAX_SHAPES: Final = 256
+"""Maximum number of different arrangements of wildcards that clients can use in patterns of one length in components.
+
+A look-up takes time for each of them. Patterns with up to eight components cannot exceed this number, because they have
+no more than 256 arrangements.
+"""
 
 
 class _Shape(Generic[T]):
@@ -83,6 +90,13 @@ class PatternIndex(Generic[T]):
         components = uri.split(".")
         shape = self._shapes_by_mask.get(_mask(components))
         return None if shape is None else shape.values.get(shape.literals(components))
+
+    def has_room(self, match: Match, uri: str) -> bool:
+        """Return whether a client may add this pattern without exceeding :data:`MAX_SHAPES`."""
+        if match != "wildcard":
+            return True
+        mask = _mask(uri.split("."))
+        return mask in self._shapes_by_mask or len(self._shapes.get(len(mask), ())) < MAX_SHAPES
 
     def put(self, match: Match, uri: str, value: T) -> None:
         """Set the value of a pattern."""

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from ..wamp import errors
+from ..wamp.errors import RequestRefused
 from ..wamp.ids import stable_id
-from .matching import PatternIndex
+from .matching import MAX_SHAPES, PatternIndex
 from .options import Match
 
 T = TypeVar("T")
@@ -24,6 +26,13 @@ class PatternRegistry(Generic[T]):
         self._kind = kind
         self.index: PatternIndex[T] = PatternIndex()
         self.by_id: dict[int, T] = {}
+
+    def check_room(self, match: Match, uri: str) -> None:
+        """Check that a client may add this pattern. Raises RequestRefused."""
+        if not self.index.has_room(match, uri):
+            count = uri.count(".") + 1
+            text = f"the {self._kind}s of this realm already place the wildcards of patterns with {count} components in"
+            raise RequestRefused(errors.QUOTA_EXCEEDED, f"{text} {MAX_SHAPES} different ways, which is the maximum")
 
     def create(self, match: Match, uri: str, make: Callable[[int], T]) -> T:
         """Create the record for a new pattern by calling ``make(id)``, and add it.
