@@ -207,7 +207,7 @@ class Publication(Struct, gc=False):
 
     These fields are set only if the publication is stored: ``time`` is the time of publication. ``receiver_filter``
     checks a peer against the black and white lists, and is False if there are none. ``retained_number`` is the number
-    of a retained publication; see :class:`.RetainedEvents`.
+    of a retained publication; see :class:`.RetainedEvents`. ``size`` is the approximate number of bytes that it takes.
     """
 
     id: int
@@ -222,6 +222,7 @@ class Publication(Struct, gc=False):
     is_plain: bool = False
     receiver_filter: Any = None
     retained_number: int = 0
+    size: int = 0
 
 
 class Callee:
