@@ -117,7 +117,7 @@ def publish(node):
         environment = replace(broker._environment, new_publication_id=lambda: next(ids))
         broker._environment, real = environment, broker._environment
         for _ in numbers:
-            broker.on_publish(session, Publish(1, PublishOptions(), "com.x", Raw(b"x" * size)))
+            broker.on_publish(session, Publish(1, PublishOptions(acknowledge=True), "com.x", Raw(b"x" * size)))
         broker._environment = real
         node.flush_effects()
 
@@ -306,3 +306,68 @@ def test_writing_goes_on_until_cancelled(loop, durable, store, publish, monkeypa
 
     loop.run_until_complete(scenario())
     assert store.kept == [1, 2]
+
+
+@pytest.fixture
+def reported(durable, monkeypatch):
+    """The events reported to the router: their ids, and whether they are stored."""
+    reported = []
+    monkeypatch.setattr(
+        durable._writer,
+        "_on_recorded",
+        lambda records, is_stored: reported.extend((one.publication.id, is_stored) for one in records),
+    )
+    return reported
+
+
+def test_each_event_is_reported_when_it_is_stored_or_will_not_be(flush, publish, reported):
+    publish(1, 2, 3, 4)
+    assert reported == [(1, False)]
+    flush()
+    assert reported[1:] == [(2, True), (3, True), (4, True)]
+
+
+@pytest.mark.expects_errors("1 events of histories are lost: they cannot be written")
+def test_event_that_cannot_be_written_is_reported_and_does_not_block_others(flush, store, publish, reported):
+    keep, store.keep = store.keep, Mock(side_effect=ValueError)
+    publish(1)
+    flush()
+    assert reported == [(1, False)]
+    store.keep = keep
+    publish(2)
+    flush()
+    assert store.kept == [2]
+
+
+@pytest.mark.expects_errors("Writing events of histories failed", "The process ends: 2 events of histories are lost")
+def test_events_that_are_left_at_the_end_are_reported(loop, durable, store, publish, reported):
+    store.fails = True
+    publish(1, 2)
+    loop.run_until_complete(durable.stop())
+    assert reported == [(1, False), (2, False)]
+    publish(3)
+    assert reported[2:] == [(3, False)]
+
+
+@pytest.mark.expects_errors("The process ends: 1 events of histories are lost")
+def test_database_that_hangs_does_not_delay_the_end(loop, durable, store, publish, reported, monkeypatch):
+    monkeypatch.setattr(module, "CLOSE_SECONDS", 0.05)
+    may_go_on = threading.Event()
+    store.keep = lambda batch: may_go_on.wait(10)
+    publish(1)
+    try:
+        loop.run_until_complete(durable.stop())
+    finally:
+        may_go_on.set()
+    assert reported == [(1, False)]
+
+
+def test_synced_events_are_written_without_waiting_for_the_next_interval(loop, durable, node, store, publish):
+    node.configure(options(replace(DURABLE, is_synced=True)))
+
+    async def scenario():
+        publish(1)
+        await asyncio.wait_for(asyncio.to_thread(store.written.acquire), 10)
+
+    loop.run_until_complete(scenario())
+    assert store.kept == [1]

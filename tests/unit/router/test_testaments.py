@@ -51,13 +51,12 @@ def test_bytes_of_a_session_and_of_all_sessions_are_limited(wills, session, new_
         try:
             wills.add(session, "destroyed", will("com.a", "x" * size))
         except RequestRefused as refused:
-            assert refused.uri == "wamp.error.quota_exceeded"
-            return str(refused)
+            return f"{refused.uri}: {refused}"
         return None
 
     wills.options = RealmOptions("realm1", max_session_testaments_size=10_000, max_testaments_size=15_000)
     assert is_refused(session, 8000) is None
-    assert "max_session_testaments_size" in is_refused(session, 8000)
+    assert is_refused(session, 8000).startswith("wamp.error.quota_exceeded: ")
     other = new_session()
     assert "max_testaments_size" in is_refused(other, 8000)
     assert is_refused(other, 1000) is None
