@@ -24,8 +24,7 @@ def test_acknowledged_publication_of_a_synced_history_is_in_the_database(tmp_pat
     acknowledged = []
     with node(tmp_path, configuration(web(port), realms=realms), port) as process, joined(port) as wire:
         wire.send_json(*([16, number, {"acknowledge": True}, TOPIC, [number]] for number in range(1, 501)))
-        for _ in range(before):
-            acknowledged.append(wire.message())
+        acknowledged.extend(wire.message() for _ in range(before))
         process.kill()
         try:
             while True:  # answers that were sent before it was killed

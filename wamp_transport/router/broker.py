@@ -28,7 +28,7 @@ from .effects import Confirmation, Effect, Produce, Record, Send
 from .environment import Announce, Environment
 from .history import Histories, History, RetainedEvents, is_storable
 from .memory_size import detach, size_of
-from .message_checks import check_announced, check_pattern, check_sizes
+from .message_checks import check_announced, check_node_key, check_pattern, check_sizes
 from .options import HistoryOptions, Match, RealmOptions
 from .pattern_registry import PatternRegistry
 from .permissions import Role, refusal
@@ -146,6 +146,7 @@ class Broker:
         match: Match = message.options.match or "exact"
         topic = message.topic
         check_pattern(session, topic, match)
+        check_node_key(message.options)
         decision = self._roles[session.authrole].check(session, "subscribe", topic, message.options, match)
         if not decision.allowed:
             raise refusal(decision, "subscribe to", topic)

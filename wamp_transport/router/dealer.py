@@ -32,6 +32,7 @@ from .effects import Effect, Send
 from .environment import Announce, Environment, RouterProcedure
 from .message_checks import (
     check_announced,
+    check_node_key,
     check_pattern,
     check_progress_announced,
     check_progress_supported,
@@ -204,6 +205,7 @@ class Dealer:
         invoke = options.invoke or "single"
         procedure = message.procedure
         check_pattern(session, procedure, match)
+        check_node_key(options)
         decision = self._roles[session.authrole].check(session, "register", procedure, options, match)
         if not decision.allowed or is_reserved(procedure):
             raise refusal(decision, "register", procedure)

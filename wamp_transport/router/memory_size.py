@@ -1,6 +1,6 @@
 """Estimate the memory that stored messages take, and detach their payload from the buffers that contain it."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from sys import getsizeof
 from typing import Any, Final
 
@@ -13,6 +13,9 @@ from ..wamp.payload import ABSENT
 OVERHEAD_BYTES: Final = 500
 """The approximate size of a stored publication without its topic, options and payload."""
 
+COMPOUND: Final = (dict, list, tuple, set, frozenset, Struct, Raw)
+"""The types of values that contain others."""
+
 
 def size_of(message: Publish) -> int:
     """Return the approximate number of bytes that a stored publication takes in memory.
@@ -23,28 +26,32 @@ def size_of(message: Publish) -> int:
     for part in (message.args, message.kwargs):
         if part is not ABSENT:
             size += len(part) if isinstance(part, Raw) else size_of_values(part)
-    return size + size_of_values([each for each in astuple(message.options) if type(each) is not bool])
+    return size + size_of_values([each for each in astuple(message.options) if each is not None])
 
 
 def size_of_values(value: Any) -> int:
-    """Return the approximate number of bytes that a value takes, with all values inside it. None takes nothing."""
-    size = 0
+    """Return the approximate number of bytes that a value takes, with all values inside it."""
+    size = getsizeof(value)
     waiting = [value]
     while waiting:
         item = waiting.pop()
-        if item is None:
+        if isinstance(item, Raw):
+            size += len(item)
             continue
-        size += getsizeof(item)
-        waiting.extend(_inside(item))
+        inside = _inside(item)
+        size += sum(map(getsizeof, inside))
+        waiting.extend(each for each in inside if isinstance(each, COMPOUND))
     return size
 
 
-def _inside(value: Any) -> Iterable[Any]:
+def _inside(value: Any) -> Sequence[Any]:
     if isinstance(value, dict):
         return (*value.keys(), *value.values())
-    if isinstance(value, list | tuple | set | frozenset):
-        return value
-    return astuple(value) if isinstance(value, Struct) else ()
+    if isinstance(value, set | frozenset):
+        return tuple(value)
+    if isinstance(value, Struct):
+        return astuple(value)
+    return value if isinstance(value, list | tuple) else ()
 
 
 def detach(message: Publish) -> Publish:
