@@ -150,7 +150,7 @@ class World:
                 entry[2] -= 1
                 raise entry[1]
 
-    def past(self, realm: str, options: Any) -> list[Publication]:
+    def past(self, realm: str, options: Any, max_size: int) -> list[Publication]:
         """What the database has of a history."""
         self.reach("database")
         messages = [(number, Publish(1, PublishOptions(), options.uri)) for number in (1, 2, 3)]

@@ -31,6 +31,7 @@ class Limits:
     - ``uri_length``: characters of a topic, procedure or error URI
     - ``depth``: levels of nested lists and dictionaries, of which args and kwargs are the first
     - ``payload_size``: bytes of args and kwargs of one message, as received
+    - ``calls_size``: bytes of all calls in flight of one session
     """
 
     sessions: int = 0
@@ -40,9 +41,10 @@ class Limits:
     uri_length: int = 0
     depth: int = 0
     payload_size: int = 0
+    calls_size: int = 0
 
 
-DEFAULT_LIMITS = Limits(uri_length=1024, depth=100)
+DEFAULT_LIMITS = Limits(uri_length=1024, depth=100, calls_size=64 * MIB)
 """The default limits of a realm. The depth is safe for client libraries, which accept fewer levels than this router."""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Hashable
 from typing import Any, Final
 
 from ..wamp.messages import Hello, Message
-from .memory_size import detach_part, size_of_values
+from .memory_size import size_of_values
 
 MAX_QUEUED_MESSAGES: Final = 100
 """Number of queued messages at which reading from the client pauses."""
@@ -48,11 +48,6 @@ class PendingMessages:
 
     def append(self, message: Message) -> None:
         """Add a message to the end of the queue."""
-        # Raw payload refers to the buffer in which it was received. This can be much larger than the payload, because
-        # clients can send options that the router ignores.
-        for part in ("args", "kwargs"):
-            if hasattr(message, part):
-                setattr(message, part, detach_part(getattr(message, part)))
         self.queue.append(message)
         self._queued_bytes += size_of_values(message)
 

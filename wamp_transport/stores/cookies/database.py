@@ -22,7 +22,7 @@ ADDS_PER_PURGE: Final = 1000
 
 
 class DatabaseCookies:
-    """A cookie store in the database. ``purge`` enforces ``max_cookies``; it also runs after ADDS_PER_PURGE new records.
+    """A cookie store in the database. ``purge`` enforces ``max_cookies``, also after ADDS_PER_PURGE new records.
 
     Other processes can add records as well, so the number of records is not known without a query.
     """

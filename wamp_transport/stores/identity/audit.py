@@ -17,10 +17,8 @@ MAX_ENTRIES: Final = 500_000
 MAX_DELETED_ROWS: Final = 500
 """The maximum number of entries that are deleted in one transaction."""
 
-MAX_LENGTHS: Final = {
-    field.name: field.max_length
-    for field in AuditEntry._meta.concrete_fields
-    if getattr(field, "max_length", None) is not None
+MAX_LENGTHS: Final[dict[str, int]] = {
+    field.name: field.max_length for field in AuditEntry._meta.concrete_fields if field.max_length is not None
 }
 
 
