@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from django.core.management import CommandError, call_command
 
 from wamp_transport.models import StoredEvent
 from wamp_transport.router.effects import Record
@@ -108,7 +109,7 @@ def test_no_more_bytes_are_read_than_the_realm_keeps():
 def test_trim_leaves_what_the_history_keeps(count, deleted, kept):
     keep(*map(publication, (1, 2, 3, 4)))
     keep(publication(5), options=PREFIX)
-    assert history.trim("realm1", TOPIC, count) == deleted
+    assert history.trim("realm1", "exact", "com.x", count) == deleted
     assert ids() == kept
     assert ids(PREFIX) == [5]
 
@@ -116,10 +117,31 @@ def test_trim_leaves_what_the_history_keeps(count, deleted, kept):
 def test_trim_deletes_a_slice_at_a_time(monkeypatch):
     monkeypatch.setattr(history, "MAX_TRIMMED_ROWS", 3)
     keep(*map(publication, range(1, 9)))
-    assert [history.trim("realm1", TOPIC, 1) for _ in range(4)] == [3, 3, 1, 0]
+    assert [history.trim("realm1", "exact", "com.x", 1) for _ in range(4)] == [3, 3, 1, 0]
     assert ids() == [8]
 
 
 def test_past_event_is_named_by_what_it_belongs_to():
     keep(publication(1))
     assert str(StoredEvent.objects.get()) == "com.x 2026-01-02 03:04:06"
+
+
+def test_stored_histories_are_listed():
+    assert history.find_all() == []
+    keep(publication(1), publication(2))
+    keep(publication(3), options=PREFIX)
+    assert history.find_all() == [("realm1", "exact", "com.x"), ("realm1", "prefix", "com.")]
+
+
+def test_command_deletes_a_history(monkeypatch, capsys):
+    monkeypatch.setattr(history, "MAX_TRIMMED_ROWS", 2)
+    keep(*map(publication, range(1, 6)))
+    keep(publication(6), options=PREFIX)
+    with pytest.raises(
+        CommandError, match=r"Stored histories:\n  realm1 com.x --match exact\n  realm1 com. --match prefix"
+    ):
+        call_command("wamp", "clearhistory", "realm1", "com.y")
+    call_command("wamp", "clearhistory", "realm1", "com.", "--match", "prefix")
+    call_command("wamp", "clearhistory", "realm1", "com.x")
+    assert capsys.readouterr().out == "1 event deleted.\n5 events deleted.\n"
+    assert history.find_all() == []

@@ -170,6 +170,8 @@ class World:
 
         with (
             mock.patch.object(history, "past", self.past),
+            mock.patch.object(history, "trim", lambda *_: 0),
+            mock.patch.object(history, "find_all", list),
             mock.patch.object(mounts, "StaticFiles", read),
             mock.patch.object(started_node, "GOODBYE_SECONDS", 0),
             mock.patch("wamp_transport.handlers.declarations.REGISTRY", registry),

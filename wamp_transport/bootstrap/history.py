@@ -3,7 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
+
+from django.db import DatabaseError
 
 from ..config.configuration import Configuration
 from ..node.node import Node
@@ -20,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 WRITE_INTERVAL_SECONDS: Final = 0.25
 """The interval between two writes of queued events."""
+
+MAX_LOGGED_HISTORIES: Final = 10
+"""The maximum number of histories that are named in one log message."""
 
 CLOSE_SECONDS: Final = 2.0
 """The time limit for writing the queued events when the node stops."""
@@ -39,6 +45,7 @@ class DurableHistory(ConfigurationPart, NodeObserver):
         self._restored: list[History] = []
         self._displaced: dict[str, int] = {}
         self._log_limiter = LogLimiter()
+        self._is_unknown_logged = False
         node.observers.add(self)
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
@@ -64,6 +71,10 @@ class DurableHistory(ConfigurationPart, NodeObserver):
             await asyncio.sleep(WRITE_INTERVAL_SECONDS)
             self._log_displaced()
             await self.flush()
+            if self._restored and not self._is_unknown_logged:
+                self._is_unknown_logged = True
+                with suppress(DatabaseError):
+                    await self._log_unknown()
 
     async def flush(self) -> None:
         """Write the queued events. If the database fails, the events stay in the queue."""
@@ -92,3 +103,18 @@ class DurableHistory(ConfigurationPart, NodeObserver):
                 text = "Event histories of realm %s have lost their %d oldest events: `max_history_size` is %d bytes"
                 logger.warning(text, name, count, histories.space.limit)
                 self._displaced[name] = histories.displaced
+
+    async def _log_unknown(self) -> None:
+        """Log which histories in the database this node does not keep. Raises DatabaseError.
+
+        Their events are not deleted, because another node or a later configuration can have these histories.
+        """
+        present = {(realm, one.options.match, one.options.uri) for realm, one in self._node.router.histories()}
+        unknown = [key for key in await in_thread(history.find_all) if key not in present]
+        if unknown:
+            names = ", ".join(f"{uri} ({match}, realm {realm})" for realm, match, uri in unknown[:MAX_LOGGED_HISTORIES])
+            text = (
+                "Events of %d histories that this node does not keep are in the database: %s. Delete those that are no "
+                "longer needed with `manage.py wamp clearhistory`"
+            )
+            logger.warning(text, len(unknown), names)

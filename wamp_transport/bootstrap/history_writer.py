@@ -176,7 +176,13 @@ class HistoryWriter:
             self._untrimmed.discard(key)
             return
         history.remove_expired(datetime.now(UTC))
-        deleted = await in_thread(store.trim, key[0], history.options, len(history))
+        try:
+            deleted = await in_thread(store.trim, *key, len(history))
+        except DatabaseError:
+            raise
+        except Exception:  # a bug must not keep events from being written
+            logger.exception("Old events of the history of %s cannot be deleted", key[2])
+            deleted = 0
         if deleted < store.MAX_TRIMMED_ROWS:
             self._untrimmed.discard(key)
 

@@ -68,13 +68,26 @@ def past(realm: str, options: HistoryOptions, max_size: int = 0) -> list[Publica
     return found[::-1]
 
 
-def trim(realm: str, options: HistoryOptions, count: int) -> int:
+def clear(realm: str, match: Match, uri: str) -> int:
+    """Delete all stored events for a topic or pattern, in slices. Return their number."""
+    total = 0
+    while deleted := trim(realm, match, uri, 0):
+        total += deleted
+    return total
+
+
+def find_all() -> list[tuple[str, Match, str]]:
+    """Return the realm, match policy and URI of each history that has stored events."""
+    return list(StoredEvent.objects.order_by("realm", "match", "uri").values_list("realm", "match", "uri").distinct())
+
+
+def trim(realm: str, match: Match, uri: str, count: int) -> int:
     """Delete the oldest events for a topic or pattern, so that the latest ``count`` events are left.
 
     Delete at most MAX_TRIMMED_ROWS of them, because others wait for the database meanwhile. Return the number of
     deleted rows.
     """
-    rows = _rows(realm, options.match, options.uri)
+    rows = _rows(realm, match, uri)
     surplus = rows
     if count:
         first = rows.order_by("-id").values_list("id", flat=True)[count - 1 : count].first()

@@ -48,7 +48,8 @@ class Store:
         self.written = threading.Semaphore(0)
         self.asked = []
         self.trimmed = []
-        self.deleted = []
+        self.others = []
+        self.listed = threading.Semaphore(0)
 
     def keep(self, batch):
         if self.fails:
@@ -61,11 +62,15 @@ class Store:
         self.asked.append((realm, wanted.uri))
         return [publication(number) for number in self.kept][-wanted.limit :]
 
-    def trim(self, realm, wanted, count):
+    def find_all(self):
+        self.listed.release()
+        return [("realm1", "exact", "com.x"), *self.others]
+
+    def trim(self, realm, match, uri, count):
         if self.fails:
             raise DatabaseError("no answer")
         surplus = self.kept[: max(0, len(self.kept) - count)][: self.MAX_TRIMMED_ROWS]
-        self.trimmed.append((wanted.uri, count, len(surplus)))
+        self.trimmed.append((uri, count, len(surplus)))
         self.kept = self.kept[len(surplus) :]
         return len(surplus)
 
@@ -227,6 +232,37 @@ def test_lower_limit_trims_the_table(apply, flush, node, store, publish):
     apply()
     flush()
     assert store.kept == in_memory(node) == [3]
+
+
+def test_stored_histories_that_the_node_does_not_keep_are_logged_once(loop, apply, durable, store, caplog, monkeypatch):
+    monkeypatch.setattr(module, "WRITE_INTERVAL_SECONDS", 0)
+    store.kept, store.others = [1], [("realm1", "prefix", "com.old."), ("realm2", "exact", "com.x")]
+    apply()
+
+    async def scenario():
+        running = asyncio.ensure_future(durable.run())
+        assert await asyncio.to_thread(store.listed.acquire, timeout=10)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.wait([running])
+
+    loop.run_until_complete(scenario())
+    (entry,) = caplog.records
+    assert entry.getMessage().startswith(
+        "Events of 2 histories that this node does not keep are in the database: com.old. (prefix, realm realm1), "
+        "com.x (exact, realm realm2). Delete"
+    )
+
+
+@pytest.mark.expects_errors("Old events of the history of com.x cannot be deleted")
+def test_fault_in_deleting_does_not_keep_events_from_being_written(apply, flush, store, publish):
+    store.kept = [1, 2, 3, 4]
+    apply()
+    store.trim = Mock(side_effect=ValueError)
+    publish(5)
+    flush()
+    assert store.kept == [1, 2, 3, 4, 5]
 
 
 def test_history_whose_stored_events_are_not_loaded_is_not_trimmed(flush, node, store, publish):
