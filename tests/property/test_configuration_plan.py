@@ -170,7 +170,7 @@ class World:
 
         with (
             mock.patch.object(history, "past", self.past),
-            mock.patch.object(history, "trim", lambda *_: 0),
+            mock.patch.object(history, "trim", return_value=0),
             mock.patch.object(history, "find_all", list),
             mock.patch.object(mounts, "StaticFiles", read),
             mock.patch.object(started_node, "GOODBYE_SECONDS", 0),

@@ -78,7 +78,8 @@ def clear(realm: str, match: Match, uri: str) -> int:
 
 def find_all() -> list[tuple[str, Match, str]]:
     """Return the realm, match policy and URI of each history that has stored events."""
-    return list(StoredEvent.objects.order_by("realm", "match", "uri").values_list("realm", "match", "uri").distinct())
+    rows = StoredEvent.objects.order_by("realm", "match", "uri").values_list("realm", "match", "uri").distinct()
+    return msgspec.convert(list(rows), list[tuple[str, Match, str]])
 
 
 def trim(realm: str, match: Match, uri: str, count: int) -> int:

@@ -234,7 +234,7 @@ def test_lower_limit_trims_the_table(apply, flush, node, store, publish):
     assert store.kept == in_memory(node) == [3]
 
 
-def test_stored_histories_that_the_node_does_not_keep_are_logged_once(loop, apply, durable, store, caplog, monkeypatch):
+def test_stored_histories_that_are_not_kept_are_logged_once(loop, apply, durable, store, publish, caplog, monkeypatch):
     monkeypatch.setattr(module, "WRITE_INTERVAL_SECONDS", 0)
     store.kept, store.others = [1], [("realm1", "prefix", "com.old."), ("realm2", "exact", "com.x")]
     apply()
@@ -242,8 +242,8 @@ def test_stored_histories_that_the_node_does_not_keep_are_logged_once(loop, appl
     async def scenario():
         running = asyncio.ensure_future(durable.run())
         assert await asyncio.to_thread(store.listed.acquire, timeout=10)
-        for _ in range(20):
-            await asyncio.sleep(0)
+        publish(2)  # written in the next round
+        assert await asyncio.to_thread(store.written.acquire, timeout=10)
         running.cancel()
         await asyncio.wait([running])
 
