@@ -59,6 +59,8 @@ class HistoryWriter:
         self._untrimmed: set[Key] = set()
         self._writing: asyncio.Task[None] | None = None
         self._is_closed = False
+        self._is_failing = False
+        """Whether the last attempt to write failed. The next one then waits for :meth:`flush`."""
         self._log_limiter = LogLimiter()
 
     def __len__(self) -> int:
@@ -72,7 +74,7 @@ class HistoryWriter:
         queue = self._queues.setdefault(_key(record), deque())
         queue.append(record)
         self._shorten(queue, record.kept)
-        if record.confirmation is not None and self._writing is None:
+        if record.confirmation is not None and self._writing is None and not self._is_failing:
             self._start()
 
     def trim(self, realm: str, history: History) -> None:
@@ -118,7 +120,9 @@ class HistoryWriter:
             while self._queues or self._untrimmed:
                 await self._write(self._take_batch())
                 await self._trim_next()
+            self._is_failing = False
         except DatabaseError as error:
+            self._is_failing = True
             if self._log_limiter.may_log("failure"):
                 logger.error("Writing events of histories failed, and is retried; %d are queued: %s", len(self), error)
         finally:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
+from django.db.models.functions import Length
 
 from wamp_transport.models import StoredEvent
 from wamp_transport.router.effects import Record
@@ -23,9 +24,6 @@ STORED_VALUES = "msgpack"
 
 MAX_TRIMMED_ROWS: Final = 500
 """The maximum number of events that are deleted in one transaction."""
-
-READ_ROWS: Final = 50
-"""The number of events that are read from the database at a time."""
 
 
 class _Content(msgspec.Struct, array_like=True):
@@ -57,15 +55,15 @@ def past(realm: str, options: HistoryOptions, max_size: int = 0) -> list[Publica
 
     If they are more than the history's limit or larger than ``max_size`` bytes (0 for no limit), return the latest.
     """
-    found: list[Publication] = []
-    size = 0
-    rows = _rows(realm, options.match, options.uri).order_by("-id")[: options.limit]
-    for row in rows.iterator(chunk_size=READ_ROWS):
-        size += len(row.content)
+    rows = _rows(realm, options.match, options.uri)
+    first, size = None, 0
+    # Read the sizes before the events, which can be far more than fits into memory.
+    for row_id, length in rows.order_by("-id").values_list("id", Length("content"))[: options.limit]:
+        size += length
         if 0 < max_size < size:
             break
-        found.append(_publication(row))
-    return found[::-1]
+        first = row_id
+    return [] if first is None else [_publication(row) for row in rows.filter(id__gte=first).order_by("id")]
 
 
 def clear(realm: str, match: Match, uri: str) -> int:

@@ -43,6 +43,7 @@ class Store:
 
     def __init__(self):
         self.fails = False
+        self.attempts = 0
         self.kept = []
         self.batches = []
         self.written = threading.Semaphore(0)
@@ -52,6 +53,7 @@ class Store:
         self.listed = threading.Semaphore(0)
 
     def keep(self, batch):
+        self.attempts += 1
         if self.fails:
             raise DatabaseError("no answer")
         self.batches.append([record.publication.id for record in batch])
@@ -404,6 +406,27 @@ def test_synced_events_are_written_without_waiting_for_the_next_interval(loop, d
     async def scenario():
         publish(1)
         await asyncio.wait_for(asyncio.to_thread(store.written.acquire), 10)
+        await durable.flush()
 
     loop.run_until_complete(scenario())
     assert store.kept == [1]
+
+
+@pytest.mark.expects_errors("Writing events of histories failed")
+def test_failing_database_is_asked_once_in_each_interval(loop, flush, durable, node, store, publish):
+    node.configure(options(replace(DURABLE, is_synced=True)))
+    store.fails = True
+
+    async def scenario():
+        publish(1)
+        await durable.flush()
+        attempts = store.attempts
+        for number in range(2, 4):
+            publish(number)
+            await asyncio.to_thread(int)
+        assert store.attempts == attempts
+        store.fails = False
+        await durable.flush()
+
+    loop.run_until_complete(scenario())
+    assert store.kept == [1, 2, 3]
