@@ -28,6 +28,15 @@ def test_realm_is_added_with_a_role(pages):
     )
 
 
+def test_limits_of_stored_data_are_edited(pages, role):
+    given = {"max_retained_size": 1000, "max_retained_share": 10, "max_retained_age": 60, "max_history_size": 2000}
+    page = pages.get("realm_change", role.realm_id)
+    pages.save(page, **{f"attr_options__{name}": str(value) for name, value in given.items()}, attr_store__sync="true")
+    (realm,) = store.load(".").realms
+    assert {name: getattr(realm.options, name) for name in given} == given
+    assert realm.store.sync is True
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "message"),
     [

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from datetime import timedelta
 
 import pytest
@@ -82,6 +83,49 @@ def test_old_lines_and_too_many_are_dropped(monkeypatch):
     monkeypatch.setattr(audit, "MAX_ENTRIES", 3)
     assert audit.purge(2) == 1
     assert AuditEntry.objects.order_by("id").first().authid == "1"
+    assert audit.purge(2) == 0
+
+
+def test_entries_beyond_the_limit_are_deleted_as_they_come(monkeypatch):
+    monkeypatch.setattr(module, "WRITE_INTERVAL_SECONDS", 0)
+    monkeypatch.setattr(module, "ENTRIES_PER_PURGE", 10)
+    monkeypatch.setattr(audit, "MAX_ENTRIES", 5)
+    monkeypatch.setattr(audit, "MAX_DELETED_ROWS", 2)
+    trail = AuditTrail("node")
+    purge, is_purged = audit.purge, threading.Semaphore(0)
+
+    def report_end(days):
+        deleted = purge(days)
+        if deleted < 2:
+            is_purged.release()
+        return deleted
+
+    monkeypatch.setattr(audit, "purge", report_end)
+
+    async def whole():
+        task = asyncio.ensure_future(trail.run())
+        assert await asyncio.to_thread(is_purged.acquire, timeout=20)  # old entries are deleted at the start
+        for number in range(30):
+            trail.record("failure", authid=str(number))
+        assert await asyncio.to_thread(is_purged.acquire, timeout=20)
+        task.cancel()
+        await asyncio.wait([task])
+        await asyncio.to_thread(connections.close_all)
+
+    asyncio.run(whole())
+    assert sorted(AuditEntry.objects.values_list("authid", flat=True)) == ["25", "26", "27", "28", "29"]
+
+
+def test_long_values_are_shortened_before_they_wait(monkeypatch):
+    """Else a few of them would fill the queue, and entries about others would be lost."""
+    monkeypatch.setattr(module, "MAX_QUEUED_BYTES", 10_000)
+    trail = AuditTrail("node")
+    for number in range(3):
+        trail.record("failure", authid="x" * 1_000_000, detail="y" * 1_000_000 + str(number))
+        trail.record("failure", authid="x" * 300 + str(number))
+    trail.record("login", authid="joe")
+    flush(trail)
+    assert sorted(AuditEntry.objects.values_list("authid", "count")) == [("joe", 1), ("x" * 255, 6)]
 
 
 def test_nothing_is_written_where_nothing_is_kept(settings):

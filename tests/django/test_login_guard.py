@@ -11,8 +11,11 @@ from wamp_transport.bootstrap.identity.login_guard import GuardedAuthenticator
 from wamp_transport.config.limits import Lockout
 from wamp_transport.router.decisions import Admit, ChallengePeer, Deny, Skip
 from wamp_transport.router.effects import AuthenticationRequest
+from wamp_transport.router.options import ServiceOptions
+from wamp_transport.router.records import Session
 from wamp_transport.wamp import errors
-from wamp_transport.wamp.messages import Authenticate, Hello, HelloDetails
+from wamp_transport.wamp.messages import Authenticate, Error, ErrorDetails, Hello, HelloDetails
+from wamp_transport.wamp.payload import positional
 
 pytestmark = pytest.mark.django_db  # its threads look whether their connections still work
 
@@ -55,9 +58,11 @@ class Inside:
 class Trail:
     def __init__(self):
         self.kinds = []
+        self.columns = []
 
     def record(self, kind, **columns):
         self.kinds.append(kind)
+        self.columns.append(columns)
 
 
 def request(signature=None, *, authid="joe", realm="realm1", method="ticket", peer="tcp:192.0.2.1:5000"):
@@ -245,3 +250,23 @@ def test_owner_with_an_earlier_login_cannot_be_locked_out_or_held_up_by_others()
         assert isinstance(await guarded.authenticate(request("right", peer=home)), Admit)
 
     asyncio.run(whole())
+
+
+@pytest.mark.parametrize(
+    ("uri", "is_recorded"),
+    [
+        (errors.NOT_AUTHORIZED, True),
+        (errors.AUTHORIZATION_FAILED, True),
+        (errors.QUOTA_EXCEEDED, True),
+        (errors.NO_SUCH_PROCEDURE, False),
+    ],
+)
+def test_actions_denied_by_permissions_and_limits_are_recorded(uri, is_recorded):
+    trail = Trail()
+    session = Session(1, ServiceOptions("service"), "json")
+    session.authid = "joe"
+    error = Error(16, 1, ErrorDetails(), uri, positional("the reason"))
+    door(Inside(), trail).on_denied(session, error)
+    assert [(one["authid"], one["reason"], one["detail"]) for one in trail.columns] == (
+        [("joe", uri, "the reason")] if is_recorded else []
+    )

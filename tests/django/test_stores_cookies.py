@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from wamp_transport.models import TrackedCookie
+from wamp_transport.stores.cookies import database as database_module
 from wamp_transport.stores.cookies import file as file_module
 from wamp_transport.stores.cookies.database import DatabaseCookies
 from wamp_transport.stores.cookies.file import FileCookies
@@ -279,6 +280,18 @@ def test_database_holds_no_cookie():
     (row,) = TrackedCookie.objects.values()
     assert value not in str(row)
     assert row["digest"] == digest_of("cbtid", value)
+
+
+def test_records_beyond_the_limit_are_deleted_as_they_come(monkeypatch):
+    monkeypatch.setattr(database_module, "ADDS_PER_PURGE", 10)
+    monkeypatch.setattr(database_module, "MAX_BATCH_ROWS", 2)
+    store = DatabaseCookies(5)
+    for minutes in range(100):
+        store.add(record(minutes))
+        assert TrackedCookie.objects.count() <= 15
+    store.add(record(60 * 24 * 2))
+    assert store.purge(NOW + timedelta(days=1, hours=2)) == 5
+    assert TrackedCookie.objects.count() == 1
 
 
 def test_broken_database_is_told():

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from django.core.management import CommandError, call_command
 
 from wamp_transport.models import StoredEvent
 from wamp_transport.router.effects import Record
@@ -29,7 +30,7 @@ def publication(number, message=None, payload_format="json", **fields):
 
 
 def keep(*publications, options=TOPIC, realm="realm1"):
-    history.keep([Record(realm, options.match, options.uri, each) for each in publications])
+    history.keep([Record(realm, options.match, options.uri, each, 1) for each in publications])
 
 
 def ids(options=TOPIC, realm="realm1"):
@@ -96,15 +97,51 @@ def test_latest_events_come_back_oldest_first():
     assert ids(HistoryOptions("com.x", limit=2)) == [9, 1]
 
 
-@pytest.mark.parametrize(("limit", "deleted", "kept"), [(2, 2, [3, 4]), (4, 0, [1, 2, 3, 4]), (9, 0, [1, 2, 3, 4])])
-def test_trim_leaves_what_the_history_keeps(limit, deleted, kept):
+def test_no_more_bytes_are_read_than_the_realm_keeps():
+    keep(*(publication(number, Publish(1, PublishOptions(), "com.x", msgspec.Raw(b"x" * 1000))) for number in range(5)))
+    assert [each.id for each in history.past("realm1", TOPIC, 3500)] == [2, 3, 4]
+    assert len(history.past("realm1", TOPIC, 0)) == 5
+
+
+@pytest.mark.parametrize(
+    ("count", "deleted", "kept"), [(0, 4, []), (2, 2, [3, 4]), (4, 0, [1, 2, 3, 4]), (9, 0, [1, 2, 3, 4])]
+)
+def test_trim_leaves_what_the_history_keeps(count, deleted, kept):
     keep(*map(publication, (1, 2, 3, 4)))
     keep(publication(5), options=PREFIX)
-    assert history.trim("realm1", HistoryOptions("com.x", limit=limit)) == deleted
+    assert history.trim("realm1", "exact", "com.x", count) == deleted
     assert ids() == kept
     assert ids(PREFIX) == [5]
+
+
+def test_trim_deletes_a_slice_at_a_time(monkeypatch):
+    monkeypatch.setattr(history, "MAX_TRIMMED_ROWS", 3)
+    keep(*map(publication, range(1, 9)))
+    assert [history.trim("realm1", "exact", "com.x", 1) for _ in range(4)] == [3, 3, 1, 0]
+    assert ids() == [8]
 
 
 def test_past_event_is_named_by_what_it_belongs_to():
     keep(publication(1))
     assert str(StoredEvent.objects.get()) == "com.x 2026-01-02 03:04:06"
+
+
+def test_stored_histories_are_listed():
+    assert history.find_all() == []
+    keep(publication(1), publication(2))
+    keep(publication(3), options=PREFIX)
+    assert history.find_all() == [("realm1", "exact", "com.x"), ("realm1", "prefix", "com.")]
+
+
+def test_command_deletes_a_history(monkeypatch, capsys):
+    monkeypatch.setattr(history, "MAX_TRIMMED_ROWS", 2)
+    keep(*map(publication, range(1, 6)))
+    keep(publication(6), options=PREFIX)
+    with pytest.raises(
+        CommandError, match=r"Stored histories:\n  realm1 com.x --match exact\n  realm1 com. --match prefix"
+    ):
+        call_command("wamp", "clearhistory", "realm1", "com.y")
+    call_command("wamp", "clearhistory", "realm1", "com.", "--match", "prefix")
+    call_command("wamp", "clearhistory", "realm1", "com.x")
+    assert capsys.readouterr().out == "1 event deleted.\n5 events deleted.\n"
+    assert history.find_all() == []

@@ -127,7 +127,7 @@ REALM_CHANGES = st.fixed_dictionaries(
         "guest": RULES | st.none(),
         "trustlevel": st.sampled_from([None, None, 3]),
         "options": st.fixed_dictionaries(
-            {},
+            {"max_retained_share": st.just(100)},
             optional={
                 "allow_disclose_me": st.booleans(),
                 "enable_meta_api": st.booleans(),

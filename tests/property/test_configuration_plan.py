@@ -150,7 +150,7 @@ class World:
                 entry[2] -= 1
                 raise entry[1]
 
-    def past(self, realm: str, options: Any) -> list[Publication]:
+    def past(self, realm: str, options: Any, max_size: int) -> list[Publication]:
         """What the database has of a history."""
         self.reach("database")
         messages = [(number, Publish(1, PublishOptions(), options.uri)) for number in (1, 2, 3)]
@@ -170,6 +170,8 @@ class World:
 
         with (
             mock.patch.object(history, "past", self.past),
+            mock.patch.object(history, "trim", return_value=0),
+            mock.patch.object(history, "find_all", list),
             mock.patch.object(mounts, "StaticFiles", read),
             mock.patch.object(started_node, "GOODBYE_SECONDS", 0),
             mock.patch("wamp_transport.handlers.declarations.REGISTRY", registry),

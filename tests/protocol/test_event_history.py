@@ -18,6 +18,7 @@ from .codes import CALL, ERROR, EVENT, NO_SUCH_PROCEDURE, NOT_AUTHORIZED, PUBLIS
 TOPIC = "com.example.log.auth"
 PREFIX = "com.example."
 INVALID_ARGUMENT = "wamp.error.invalid_argument"
+UNAVAILABLE = "wamp.error.unavailable"
 ADMIN = ServiceOptions("admin", AnonymousLogin("admin", "root"))
 HISTORY = (
     HistoryOptions(TOPIC),
@@ -455,6 +456,83 @@ def test_durable_history_is_recorded_and_restored(serializer):
     restored.restore([each.publication for each in node.records])
     assert events(again.join("realm1", serializer)) == before
     assert firsts(before) == [1, 4]
+
+
+SYNCED = (HistoryOptions(TOPIC, is_durable=True, is_synced=True), HistoryOptions(PREFIX, "prefix", is_durable=True))
+
+
+def test_publication_is_acknowledged_when_it_is_stored(serializer):
+    node = MemoryNode(options_with(history=SYNCED))
+    alice, bob = node.join("realm1", serializer), node.join("realm1", serializer)
+    subscription = bob.request([SUBSCRIBE, 1, {}, TOPIC])[2]
+    node.stores_records = False
+    alice.send([PUBLISH, 1, {"acknowledge": True}, TOPIC, [1]])
+    assert not alice.inbox
+    assert bob.receive()[:2] == [EVENT, subscription]
+    assert alice.request([PUBLISH, 2, {"acknowledge": True}, "com.example.other"])[:2] == [PUBLISHED, 2]
+    for record in node.records:
+        node.router.on_recorded(record, is_stored=True)
+    node.run_effects()
+    assert alice.receive() == [PUBLISHED, 1, node.records[0].publication.id]
+    assert not alice.inbox
+
+
+def test_publication_is_acknowledged_when_all_synced_histories_have_it(serializer):
+    history = (SYNCED[0], HistoryOptions(PREFIX, "prefix", is_durable=True, is_synced=True))
+    node = MemoryNode(options_with(history=history))
+    alice = node.join("realm1", serializer)
+    node.stores_records = False
+    for request_id, is_stored in ((1, True), (2, False)):
+        node.records.clear()
+        alice.send([PUBLISH, request_id, {"acknowledge": True}, TOPIC])
+        first, second = node.records
+        node.router.on_recorded(first, is_stored=is_stored)
+        node.run_effects()
+        assert not alice.inbox
+        node.router.on_recorded(second, is_stored=True)
+        node.run_effects()
+        answer = alice.receive()
+        assert answer[:2] == [PUBLISHED, 1] if is_stored else answer[:5] == [ERROR, PUBLISH, 2, {}, UNAVAILABLE]
+
+
+def test_publication_that_no_synced_history_can_have_gets_an_error(serializer):
+    node = MemoryNode(options_with(history=SYNCED, max_history_size=10_000))
+    alice = node.join("realm1", serializer)
+    answer = alice.request([PUBLISH, 1, {"acknowledge": True}, TOPIC, ["x" * 10_000]])
+    assert answer[:5] == [ERROR, PUBLISH, 1, {}, UNAVAILABLE]
+
+
+def test_publication_that_is_not_stored_by_design_is_acknowledged_at_once(serializer):
+    node = MemoryNode(options_with(history=SYNCED))
+    alice = node.join("realm1", serializer)
+    node.stores_records = False
+    assert alice.request([PUBLISH, 1, {"acknowledge": True, "exclude": [1]}, TOPIC])[0] == PUBLISHED
+    alice.send([PUBLISH, 2, {}, TOPIC])
+    assert not alice.inbox
+
+
+def test_session_that_has_left_gets_no_late_answer(serializer):
+    node = MemoryNode(options_with(history=SYNCED))
+    alice = node.join("realm1", serializer)
+    node.stores_records = False
+    alice.send([PUBLISH, 1, {"acknowledge": True}, TOPIC])
+    alice.lose()
+    node.router.on_recorded(node.records[0], is_stored=True)
+    node.run_effects()
+    assert not alice.inbox
+
+
+@pytest.mark.parametrize("size", [1000, 5000])
+def test_largest_history_makes_room(serializer, size):
+    node = MemoryNode(options_with(history=HISTORY, max_history_size=30_000))
+    alice = node.join("realm1", serializer)
+    publish(alice, "com.short", ["first"])
+    for number in range(100):
+        publish(alice, "com.example.other", [number, "x" * size])
+    assert firsts(events(alice, "com.short")) == ["first"]
+    kept = firsts(events(alice, PREFIX, match="prefix"))
+    assert 3 < len(kept) < 30
+    assert kept == list(range(100 - len(kept), 100))
 
 
 def test_history_that_is_not_durable_leaves_no_records(node, alice, past):

@@ -12,7 +12,7 @@ from wamp_transport.router.options import (
 )
 from wamp_transport.testing.memory import MemoryNode
 
-from .codes import ERROR, EVENT, PUBLISH, PUBLISHED, SUBSCRIBE, SUBSCRIBED, UNSUBSCRIBE
+from .codes import CALL, ERROR, EVENT, PUBLISH, PUBLISHED, RESULT, SUBSCRIBE, SUBSCRIBED, UNSUBSCRIBE
 
 TOPIC = "com.example.topic"
 ADMIN = ServiceOptions("admin", AnonymousLogin("admin", "root"))
@@ -210,7 +210,7 @@ def test_meta_events_come_before_the_retained_event(alice, bob):
 
 
 def test_topic_beyond_the_limit_is_refused_and_those_before_stay(serializer):
-    node = node_with(max_retained=2)
+    node = node_with(max_retained=2, max_retained_share=100)
     alice, bob = node.join("realm1", serializer), node.join("realm1", serializer)
     retain(alice, [1], topic="com.a")
     retain(alice, [2], topic="com.b")
@@ -231,3 +231,50 @@ def test_retained_event_that_is_cleared_no_longer_comes(alice, bob, node):
     broker.retained.clear(TOPIC)
     assert not retained(bob)
     assert firsts(retained(bob, "com.y")) == ["y"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "option"),
+    [({"max_retained_size": 10_000}, "max_retained_size"), ({"max_retained_size": 16_000}, "max_retained_share")],
+)
+def test_bytes_beyond_the_limit_are_refused(serializer, limit, option):
+    node = node_with(**limit)
+    alice, bob = node.join("realm1", serializer), node.join("realm1", serializer)
+    retain(alice, ["x" * 3000], topic="com.a")
+    retain(bob, ["x" * 3000], topic="com.b")
+    large = [PUBLISH, 1, {"acknowledge": True, "retain": True}, "com.c", ["x" * 5000]]
+    error = alice.request(large)
+    assert error[:5] == [ERROR, PUBLISH, 1, {}, "wamp.error.quota_exceeded"]
+    assert option in error[5][0]
+    alice.send([PUBLISH, 1, {"retain": True}, "com.c", ["x" * 5000]])
+    (refusal,) = node.silent_refusals
+    assert refusal.error.error == "wamp.error.quota_exceeded"
+    assert sorted(event[4][0][:1] for event in retained(bob, "com.", match="prefix", exclude_me=False)) == ["x"]
+
+
+def test_retained_event_expires(serializer):
+    node = node_with(max_retained_age=60)
+    alice, bob = node.join("realm1", serializer), node.join("realm1", serializer)
+    retain(alice, [1])
+    node.pass_time(60)
+    assert firsts(retained(bob)) == [1]
+    node.pass_time(1)
+    assert not retained(bob)
+
+
+def test_retained_event_is_cleared_by_a_call(alice, bob):
+    retain(alice, ["x"])
+    assert alice.request([CALL, 2, {}, "wamp.retained.clear", [TOPIC]]) == [RESULT, 2, {}, [True]]
+    assert alice.request([CALL, 3, {}, "wamp.retained.clear", [TOPIC]]) == [RESULT, 3, {}, [False]]
+    assert not retained(bob)
+
+
+def test_clearing_needs_the_permission_to_publish(serializer):
+    call_all = Permission("", "prefix", call=True, publish=True, subscribe=True)
+    node = node_with(call_all, Permission(TOPIC, call=True, subscribe=True))
+    alice, admin = node.join("realm1", serializer), node.join("realm1", serializer, ADMIN)
+    retain(admin, ["x"])
+    error = alice.request([CALL, 2, {}, "wamp.retained.clear", [TOPIC]])
+    assert error[4] == "wamp.error.not_authorized"
+    assert firsts(retained(alice)) == ["x"]
+    assert alice.request([CALL, 3, {}, "wamp.retained.clear", ["x" * 2000]])[4] == "wamp.error.invalid_uri"

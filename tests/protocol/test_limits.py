@@ -284,3 +284,31 @@ def test_meta_procedures_refuse_uris_with_too_many_components(node, serializer, 
     ):
         error = peer.request([CALL, request_id, {}, f"wamp.{kind}.{name}", args])
         assert error[:5] == [ERROR, CALL, request_id, {}, INVALID_URI]
+
+
+def test_bytes_of_calls_in_flight_are_limited(serializer):
+    node = MemoryNode(options(Limits(calls_size=10_000)))
+    callee, caller, other = (joined(node, serializer) for _ in range(3))
+    assert callee.request([REGISTER, 1, {}, PROCEDURE])[0] == REGISTERED
+    caller.send([CALL, 1, {}, PROCEDURE, ["x" * 6000]])
+    first = callee.receive()
+    error = caller.request([CALL, 2, {}, PROCEDURE, ["x" * 6000]])
+    assert error[:5] == [ERROR, CALL, 2, {}, QUOTA_EXCEEDED]
+    other.send([CALL, 1, {}, PROCEDURE, ["x" * 6000]])
+    assert callee.receive()[0] == INVOCATION
+    callee.send([YIELD, first[1], {}])
+    assert caller.receive()[0] == RESULT
+    caller.send([CALL, 3, {}, PROCEDURE, ["x" * 6000]])
+    assert callee.receive()[0] == INVOCATION
+    assert {session.calls_size > 6000 for session in node.router.sessions.values() if session.calls} == {True}
+    callee.lose()
+    assert {session.calls_size for session in node.router.sessions.values()} == {0}
+
+
+def test_many_small_calls_in_flight_are_limited_as_well(serializer):
+    node = MemoryNode(options(Limits(calls_size=10_000)))
+    callee, caller = joined(node, serializer), joined(node, serializer)
+    assert callee.request([REGISTER, 1, {}, PROCEDURE])[0] == REGISTERED
+    for number in range(1, 100):
+        caller.send([CALL, number, {}, PROCEDURE])
+    assert 10 < len(callee.receive_all()) < 30

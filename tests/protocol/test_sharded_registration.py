@@ -111,3 +111,8 @@ def test_single_callee_with_a_node_key_is_a_shard(alice, bob):
     bob.request([REGISTER, 1, {"nkey": "only"}, PROCEDURE])
     alice.send([CALL, 1, {"runmode": "partition", "rkey": "k"}, PROCEDURE])
     assert bob.receive()[3] == {}
+
+
+def test_key_of_excessive_length_is_refused(alice):
+    error = alice.request([REGISTER, 1, {"nkey": "x" * 256}, PROCEDURE])
+    assert error[:5] == [ERROR, REGISTER, 1, {}, "wamp.error.invalid_argument"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .codes import EVENT, PUBLISH, SUBSCRIBE, SUBSCRIBED, UNSUBSCRIBE
+from .codes import ERROR, EVENT, PUBLISH, SUBSCRIBE, SUBSCRIBED, UNSUBSCRIBE
 from .test_sessions import assert_aborted
 
 TOPIC = "com.example.sensor"
@@ -132,6 +132,12 @@ def test_event_does_not_contain_keys(alice, bob):
     event = bob.receive()
     assert event[0] == EVENT
     assert event[3] == {}
+
+
+def test_key_of_excessive_length_is_refused(alice):
+    assert alice.request([SUBSCRIBE, 1, {"nkey": "x" * 255}, TOPIC])[0] == SUBSCRIBED
+    error = alice.request([SUBSCRIBE, 2, {"nkey": "x" * 256}, TOPIC])
+    assert error[:5] == [ERROR, SUBSCRIBE, 2, {}, "wamp.error.invalid_argument"]
 
 
 @pytest.mark.parametrize("value", [1, [], {}, True])

@@ -252,3 +252,19 @@ def test_event_of_a_testament_is_an_ordinary_one(alice, heir):
     event = heir.receive()
     assert event[0] == EVENT
     assert event[3] == {}
+
+
+@pytest.mark.parametrize("option", ["max_session_testaments_size", "max_testaments_size"])
+def test_bytes_of_testaments_are_limited(serializer, option):
+    node = node_with(**{option: 10_000})
+    alice, bob = node.join("realm1", serializer), node.join("realm1", serializer)
+    bob.request([SUBSCRIBE, 1, {}, TOPIC])
+    add(alice, TOPIC, ["x" * 6000])
+    uri, text = refusal(alice, TOPIC, ["y" * 6000])
+    assert uri == "wamp.error.quota_exceeded"
+    assert option in text
+    assert request(alice, "flush_testaments") == [RESULT, 77, {}, [None]]
+    add(alice, TOPIC, ["z" * 6000])
+    alice.lose()
+    assert [args for (args,) in payloads(bob)] == [["z" * 6000]]
+    assert node.router.realms["realm1"].testaments.size == 0

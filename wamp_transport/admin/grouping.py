@@ -154,6 +154,19 @@ _GROUPS: tuple[tuple[Any, tuple[str, ...], bool], ...] = (
         True,
     ),
     (_("Endpoint, further options"), ("endpoint.version", "endpoint.shared", "endpoint.user_timeout"), True),
+    (
+        _("Limits of stored events and testaments"),
+        (
+            "options.max_retained",
+            "options.max_retained_size",
+            "options.max_retained_share",
+            "options.max_retained_age",
+            "options.max_history_size",
+            "options.max_testaments_size",
+            "options.max_session_testaments_size",
+        ),
+        True,
+    ),
     (_("Name for management"), ("id",), True),
 )
 

@@ -4,17 +4,15 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from time import monotonic
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from django.db import DatabaseError
+
+from .log_limiter import LogLimiter
 
 logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
-
-LOG_INTERVAL_SECONDS: Final = 60.0
-"""The minimum interval between two log messages about the same problem."""
 
 
 class BatchWriter(Generic[Item]):
@@ -48,7 +46,7 @@ class BatchWriter(Generic[Item]):
         self._writing: asyncio.Task[None] | None = None
         self._is_closed = False
         self._unreported = 0
-        self._logged_at: dict[str, float] = {}
+        self._log_limiter = LogLimiter()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -88,7 +86,7 @@ class BatchWriter(Generic[Item]):
         if left:
             self.dropped += left
             logger.error("The process ends: %d %s are lost", left, self._name)
-        self._logged_at.clear()
+        self._log_limiter.reset()
         self._report_dropped()
 
     def _start(self) -> None:
@@ -104,7 +102,7 @@ class BatchWriter(Generic[Item]):
                 except DatabaseError as error:
                     self._waiting.extendleft(reversed(batch))
                     self._bytes += sum(size for _, size in batch)
-                    if self._may_log("failure"):
+                    if self._log_limiter.may_log("failure"):
                         text = "Writing %d %s failed, and is retried: %s"
                         logger.error(text, len(batch), self._name, error)
                     return
@@ -121,14 +119,7 @@ class BatchWriter(Generic[Item]):
             self._report_dropped()
 
     def _report_dropped(self) -> None:
-        if self._unreported and self._may_log("dropped"):
+        if self._unreported and self._log_limiter.may_log("dropped"):
             count, self._unreported = self._unreported, 0
             text = "%d %s are lost: %d are queued already, and they are not written fast enough"
             logger.error(text, count, self._name, len(self._waiting))
-
-    def _may_log(self, trouble: str) -> bool:
-        now = monotonic()
-        if now - self._logged_at.get(trouble, -LOG_INTERVAL_SECONDS) < LOG_INTERVAL_SECONDS:
-            return False
-        self._logged_at[trouble] = now
-        return True

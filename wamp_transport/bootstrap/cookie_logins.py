@@ -1,8 +1,10 @@
 """Logins that are stored with a cookie. Later connections with the cookie reuse the login, and a logout deletes it."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Final
 
 from ..auth.providers import AuthProvider
 from ..config.auth_methods import COOKIE
@@ -19,6 +21,9 @@ from ..wamp.errors import CLOSE_LOGOUT
 from .cookies import CookieStores
 
 logger = logging.getLogger(__name__)
+
+MAX_EXTRA_BYTES: Final = 16 * 1024
+"""The maximum size of a login's authextra in bytes of JSON. Logins with a larger one are not stored."""
 
 IsStillAllowed = Callable[[str, str, str, str], bool]
 """A function that returns whether the configuration still allows a login.
@@ -94,6 +99,10 @@ class CookieLogins(NodeObserver):
         """Store a client's login with its cookie, if the service has the authentication method ``cookie``."""
         id, tracker = request.transport.get("http_cbtid"), self._stores.trackers.get(request.service)
         if id is None or tracker is None or request.service not in self._allowed or admitted.realm is None:
+            return
+        if admitted.authextra and len(json.dumps(admitted.authextra, default=str, skipkeys=True)) > MAX_EXTRA_BYTES:
+            text = "The login of %r is not stored with its cookie: its authextra has more than %d bytes"
+            logger.warning(text, admitted.authid[:100], MAX_EXTRA_BYTES)
             return
         login = CookieLogin(
             request.service,

@@ -2,21 +2,20 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
 from django.db import DatabaseError
-from msgspec.msgpack import encode
 
 from ..config.configuration import Configuration
 from ..node.node import Node
 from ..node.observers import NodeObserver
 from ..router.effects import Record
 from ..router.history import History
-from ..router.records import Publication
 from ..stores import history
-from ..wamp.payload import ABSENT, PYTHON
-from .batch_writer import BatchWriter
+from .history_writer import HistoryWriter
+from .log_limiter import LogLimiter
 from .plan import ConfigurationPart
 from .threads import in_thread
 
@@ -25,45 +24,32 @@ logger = logging.getLogger(__name__)
 WRITE_INTERVAL_SECONDS: Final = 0.25
 """The interval between two writes of queued events."""
 
-BATCHES_PER_TRIM: Final = 200
-"""The number of batches that are written between two deletions of events that exceed a history's limits."""
-
-MAX_QUEUED_EVENTS: Final = 100_000
-"""The maximum number of queued events. Further events are dropped, counted and logged."""
-
-MAX_QUEUED_BYTES: Final = 64 * 1024 * 1024
-"""The maximum size of the queued events."""
-
-MAX_BATCH_EVENTS: Final = 1_000
-"""The maximum number of events that are written in one transaction."""
+MAX_LOGGED_HISTORIES: Final = 10
+"""The maximum number of histories that are named in one log message."""
 
 CLOSE_SECONDS: Final = 2.0
 """The time limit for writing the queued events when the node stops."""
 
-EVENT_OVERHEAD_BYTES: Final = 500
-"""The approximate size of an event without its payload."""
-
 
 class DurableHistory(ConfigurationPart, NodeObserver):
-    """The part of a node that stores the events of durable histories in the database, and restores them."""
+    """The part that stores events of durable histories in the database and restores them.
+
+    It also logs when a realm's limit in bytes removes events from its histories, durable or not.
+    """
 
     name = "history"
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._writer: BatchWriter[Record] = BatchWriter(
-            "events of histories",
-            self._write,
-            max_items=MAX_QUEUED_EVENTS,
-            max_bytes=MAX_QUEUED_BYTES,
-            max_batch=MAX_BATCH_EVENTS,
-        )
-        self._batches = 0
+        self._writer = HistoryWriter(node.router.histories, self._report)
         self._restored: list[History] = []
+        self._displaced: dict[str, int] = {}
+        self._log_limiter = LogLimiter()
+        self._is_unknown_logged = False
         node.observers.add(self)
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Load the stored events into new durable histories.
+        """Load the stored events into new durable histories, and begin to delete those that exceed their limits.
 
         The router creates a new history object if a history is new or its options have changed. Therefore this method
         compares the objects, not the configurations.
@@ -72,14 +58,23 @@ class DurableHistory(ConfigurationPart, NodeObserver):
         self._restored = [each for _, each in present if any(each is one for one in self._restored)]
         for realm, each in present:
             if not any(each is one for one in self._restored):
-                each.restore(await in_thread(history.past, realm, each.options))
-                self._restored.append(each)
+                histories = self._node.router.realms[realm].broker.event_histories
+                past = await in_thread(history.past, realm, each.options, histories.space.limit)
+                if histories.by_id.get(each.subscription.id) is each:  # still in use after the wait
+                    histories.restore(each, past)
+                    self._restored.append(each)
+                    self._writer.trim(realm, each)
 
     async def run(self) -> None:
         """Write queued events at intervals, until canceled."""
         while True:
             await asyncio.sleep(WRITE_INTERVAL_SECONDS)
+            self._log_displaced()
             await self.flush()
+            if self._restored and not self._is_unknown_logged:
+                self._is_unknown_logged = True
+                with suppress(DatabaseError):
+                    await self._log_unknown()
 
     async def flush(self) -> None:
         """Write the queued events. If the database fails, the events stay in the queue."""
@@ -89,30 +84,37 @@ class DurableHistory(ConfigurationPart, NodeObserver):
         """Write the queued events before the process ends."""
         await self._writer.close(CLOSE_SECONDS)
 
-    async def _write(self, batch: list[Record]) -> None:
-        await in_thread(history.keep, batch)
-        self._batches += 1
-        if self._batches % BATCHES_PER_TRIM == 0:
-            await self._trim()
-
-    async def _trim(self) -> None:
-        try:
-            for realm, each in list(self._node.router.histories()):
-                if each.options.is_durable:
-                    await in_thread(history.trim, realm, each.options)
-        except DatabaseError:
-            logger.exception("Deleting old events failed; it is retried later")
-
     def event_recorded(self, record: Record) -> None:
         """Queue an event for writing."""
-        self._writer.put(record, size_of(record.publication))
+        self._writer.put(record)
 
+    def _report(self, records: Iterable[Record], is_stored: bool) -> None:
+        """Report to the router which events are stored, so that it can acknowledge them."""
+        for record in records:
+            self._node.router.on_recorded(record, is_stored=is_stored)
+        self._node.flush_effects()
 
-def size_of(publication: Publication) -> int:
-    """Return the approximate size of a publication in bytes."""
-    message = publication.message
-    size = EVENT_OVERHEAD_BYTES
-    for part in (message.args, message.kwargs):
-        with suppress(TypeError, ValueError, OverflowError):  # an event that cannot be encoded is skipped later
-            size += len(encode(part)) if publication.payload_format == PYTHON and part is not ABSENT else len(part)
-    return size
+    def _log_displaced(self) -> None:
+        """Log how many events the realms' limits in bytes have removed since the last message, once a minute."""
+        for name, realm in self._node.router.realms.items():
+            histories = realm.broker.event_histories
+            count = histories.displaced - self._displaced.get(name, 0)
+            if count > 0 and self._log_limiter.may_log(name):
+                text = "Event histories of realm %s have lost their %d oldest events: `max_history_size` is %d bytes"
+                logger.warning(text, name, count, histories.space.limit)
+                self._displaced[name] = histories.displaced
+
+    async def _log_unknown(self) -> None:
+        """Log which histories in the database this node does not keep. Raises DatabaseError.
+
+        Their events are not deleted, because another node or a later configuration can have these histories.
+        """
+        present = {(realm, one.options.match, one.options.uri) for realm, one in self._node.router.histories()}
+        unknown = [key for key in await in_thread(history.find_all) if key not in present]
+        if unknown:
+            names = ", ".join(f"{uri} ({match}, realm {realm})" for realm, match, uri in unknown[:MAX_LOGGED_HISTORIES])
+            text = (
+                "Events of %d histories that this node does not keep are in the database: %s. Delete those that are no "
+                "longer needed with `manage.py wamp clearhistory`"
+            )
+            logger.warning(text, len(unknown), names)

@@ -350,6 +350,12 @@ def _realm_options(realm: RealmSection) -> RealmOptions:
         max_call_timeout=options.max_call_timeout / 1000,
         limits=options.limits(),
         max_retained=options.max_retained,
+        max_retained_size=options.max_retained_size,
+        max_retained_share=options.max_retained_share,
+        max_retained_age=options.max_retained_age,
+        max_history_size=options.max_history_size,
+        max_testaments_size=options.max_testaments_size,
+        max_session_testaments_size=options.max_session_testaments_size,
         history=realm.store.history_options() if realm.store is not None else (),
     )
 

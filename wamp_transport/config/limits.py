@@ -11,6 +11,7 @@ def limit(default: int, help: str, unit: str = "") -> Any:
     return setting(default, f"{help}, from 0. 0: no limit.", unit=unit, ge=0)
 
 
+CALLS_SIZE = "Size of one session's calls in flight together in bytes of memory"
 URI_LENGTH = "Length of a topic, procedure or error URI in characters"
 DEPTH = "Lists and dictionaries inside each other in the args or kwargs of a message"
 
@@ -22,6 +23,7 @@ class LimitsSection(Section):
     max_subscriptions: int = limit(0, "Subscriptions of one session")
     max_registrations: int = limit(0, "Registrations of one session")
     max_calls: int = limit(0, "Calls of one session in flight")
+    max_calls_size: int = limit(0, CALLS_SIZE, unit="bytes")
     max_uri_length: int = limit(0, URI_LENGTH)
     max_depth: int = limit(0, DEPTH)
     max_payload_size: int = limit(0, "Size of the args and kwargs of one message in bytes, as received", unit="bytes")
@@ -33,6 +35,7 @@ class LimitsSection(Section):
             subscriptions=self.max_subscriptions,
             registrations=self.max_registrations,
             calls=self.max_calls,
+            calls_size=self.max_calls_size,
             uri_length=self.max_uri_length,
             depth=self.max_depth,
             payload_size=self.max_payload_size,
@@ -40,8 +43,12 @@ class LimitsSection(Section):
 
 
 class RealmLimitsSection(LimitsSection):
-    """The limits of a realm. The defaults protect receivers from very long URIs and deeply nested payloads."""
+    """The limits of a realm.
 
+    The defaults protect receivers from very long URIs and deeply nested payloads, and the router's memory.
+    """
+
+    max_calls_size: int = limit(DEFAULT_LIMITS.calls_size, CALLS_SIZE, unit="bytes")
     max_uri_length: int = limit(DEFAULT_LIMITS.uri_length, URI_LENGTH)
     max_depth: int = limit(DEFAULT_LIMITS.depth, DEPTH)
 

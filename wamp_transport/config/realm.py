@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
-from wamp_transport.config.limits import LimitsSection, RealmLimitsSection
+from wamp_transport.config.limits import LimitsSection, RealmLimitsSection, limit
 from wamp_transport.config.report import Location, short
 from wamp_transport.config.section import Finding, Section, identifier, setting
-from wamp_transport.router.options import AuthorizerOptions, HistoryOptions, Match, Permission, RoleOptions
+from wamp_transport.router.options import MIB, AuthorizerOptions, HistoryOptions, Match, Permission, RoleOptions
 from wamp_transport.router.permissions import Rules
 from wamp_transport.wamp.uris import component_excess, is_uri
 
@@ -236,6 +236,26 @@ class RealmOptionsSection(RealmLimitsSection):
         ge=0,
     )
     max_retained: int = setting(10_000, "Topics whose last event is retained, from 0. 0: no limit.", ge=0)
+    max_retained_size: int = limit(64 * MIB, "Size of all retained events in bytes of memory", unit="bytes")
+    max_retained_share: int = setting(
+        50,
+        "Percentage of `max_retained` and `max_retained_size` that one publisher (authid) may use, 1 to 100. The role "
+        "trusted may use all.",
+        unit="%",
+        ge=1,
+        le=100,
+    )
+    max_retained_age: int = setting(
+        0, "Time in seconds after which a retained event is deleted, from 0. 0: never.", unit="s", ge=0
+    )
+    max_history_size: int = limit(
+        64 * MIB,
+        "Size of the events in all event histories in bytes of memory; beyond it the largest history loses its oldest "
+        "events",
+        unit="bytes",
+    )
+    max_testaments_size: int = limit(64 * MIB, "Size of all testaments in bytes of memory", unit="bytes")
+    max_session_testaments_size: int = limit(MIB, "Size of one session's testaments in bytes of memory", unit="bytes")
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
@@ -281,6 +301,11 @@ class StoreSection(Section):
         "memory", "memory: until the process ends. database: in the project's database, so that it survives."
     )
     limit: int = setting(100, "Events to keep of each topic or pattern, from 1.", ge=1)
+    sync: bool = setting(
+        False,
+        "For type database: acknowledge a publication only after its event is written. Else events are written every "
+        "250 ms, and the last ones are lost if the process is killed.",
+    )
     event_history: tuple[HistorySection, ...] = setting(
         (), "Topics and patterns whose events are kept.", alias="event-history"
     )
@@ -288,10 +313,23 @@ class StoreSection(Section):
         None, "Queues for calls of busy callees.", alias="call-queue", ignored="calls are not queued", quiet=((),)
     )
 
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
+        """Report an option that has no effect."""
+        if given.get("sync") is True and given.get("type", "memory") == "memory":
+            yield Finding(("sync",), "has no effect on events in memory", "set `type` to database", "ignored")
+
     def history_options(self) -> tuple[HistoryOptions, ...]:
         """Build the router's HistoryOptions."""
         return tuple(
-            HistoryOptions(entry.uri, entry.match, entry.limit or self.limit, entry.max_age, self.type == "database")
+            HistoryOptions(
+                entry.uri,
+                entry.match,
+                entry.limit or self.limit,
+                entry.max_age,
+                is_durable=self.type == "database",
+                is_synced=self.type == "database" and self.sync,
+            )
             for entry in self.event_history
         )
 

@@ -7,16 +7,25 @@ import gc
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from ..router.memory_size import detach_part
 from ..router.options import ServiceOptions
 from ..serializers.serializer import Serializer
 from ..wamp.errors import ProtocolViolation
 from ..wamp.messages import Message
+from ..wamp.payload import ABSENT
 
 MAX_UNJOINED_BYTES: Final = 64 * 1024
 """Maximum size in bytes of a message before a session is established, even if the service allows larger messages.
 
 Python's cyclic garbage collector is disabled while a larger message of an established session is decoded: decoding
 creates no cycles, and collections would only take time.
+"""
+
+MAX_SHARED_BYTES: Final = 2048
+"""Maximum size in bytes of a received message whose payload may keep all of it in memory.
+
+Payload that stays undecoded is a view of the received bytes. Of a larger message it is copied, unless it is most of the
+message: clients can send options that are ignored, and the router can store the payload for a long time.
 """
 
 
@@ -87,6 +96,13 @@ class ConnectionTransport(Protocol):
     def outgoing_limit(self) -> int:
         """The number of bytes that can stay queued indefinitely. If more are queued, the peer counts as slow."""
         ...
+
+
+def detach_payload(message: Any, size: int) -> None:
+    """Copy the payload of a message if it has less than ``size`` bytes, so that the received bytes can be freed."""
+    args, kwargs = getattr(message, "args", ABSENT), getattr(message, "kwargs", ABSENT)
+    if len(args) + len(kwargs) < size and not (args is ABSENT and kwargs is ABSENT):
+        message.args, message.kwargs = detach_part(args), detach_part(kwargs)
 
 
 class MessageEncoder:
@@ -173,6 +189,8 @@ class Connection:
         except Exception:  # noqa: BLE001 - bytes that crash a decoder must not stop the node
             self._node.report_bug(self)
         else:
+            if len(data) > MAX_SHARED_BYTES:
+                detach_payload(message, len(data) // 2)
             self._node.feed(self, message)
         finally:
             if must_enable_gc:

@@ -409,13 +409,18 @@ def _report_silent_refusal(node: Node, effect: SilentRefusal) -> None:
     node.observers.request_refused(effect.session_id, effect.error)
 
 
+def _record_event(node: Node, effect: Record) -> None:
+    if not node.observers.event_recorded(effect):  # a node without a database, for tests
+        node.router.on_recorded(effect, is_stored=True)
+
+
 RUNNERS: dict[type[Effect], Callable[[Node, Effect], None]] = {
     SessionJoined: Node._report_joined,  # type: ignore[dict-item]
     SessionLeft: Node._report_left,  # type: ignore[dict-item]
     AwaitNextHello: Node._await_next_hello,  # type: ignore[dict-item]
     Close: Node._close,  # type: ignore[dict-item]
     StopSending: Node._stop_sending,  # type: ignore[dict-item]
-    Record: lambda node, effect: node.observers.event_recorded(effect),  # type: ignore[arg-type]
+    Record: _record_event,  # type: ignore[dict-item]
     SilentRefusal: _report_silent_refusal,  # type: ignore[dict-item]
     AuthenticationRequest: Node._request_decision,  # type: ignore[dict-item]
     AuthorizationRequest: Node._request_decision,  # type: ignore[dict-item]

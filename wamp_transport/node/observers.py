@@ -44,7 +44,10 @@ class NodeObserver(Protocol):
         return
 
     def event_recorded(self, record: Record) -> None:
-        """Called when an event was published that belongs to a durable history."""
+        """Called when an event was published that belongs to a durable history.
+
+        The observer stores it, and reports to :meth:`.Router.on_recorded` whether it is stored.
+        """
         return
 
 
@@ -97,9 +100,10 @@ class NodeObservers:
         """Notify the observers of a slow peer."""
         self._notify("slow_consumer_detected", session, queued_bytes)
 
-    def event_recorded(self, record: Record) -> None:
-        """Notify the observers of an event for a durable history."""
+    def event_recorded(self, record: Record) -> bool:
+        """Notify the observers of an event for a durable history. Return False if there is no observer to store it."""
         self._notify("event_recorded", record)
+        return bool(self._methods["event_recorded"])
 
     def _notify(self, method: str, *arguments: Any) -> None:
         for call in self._methods[method]:

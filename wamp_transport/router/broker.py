@@ -24,11 +24,11 @@ from ..wamp.messages import (
 )
 from ..wamp.payload import PYTHON, copy_passthru_attributes, positional
 from ..wamp.uris import is_reserved
-from .effects import Effect, Produce, Record, Send
+from .effects import Confirmation, Effect, Produce, Record, Send
 from .environment import Announce, Environment
-from .history import History, RetainedEvents, is_storable
-from .matching import PatternIndex
-from .message_checks import check_announced, check_pattern, check_sizes
+from .history import Histories, History, RetainedEvents, is_storable
+from .memory_size import detach, size_of
+from .message_checks import check_announced, check_node_key, check_pattern, check_sizes
 from .options import HistoryOptions, Match, RealmOptions
 from .pattern_registry import PatternRegistry
 from .permissions import Role, refusal
@@ -59,16 +59,19 @@ class Broker:
         self._announce = announce
         self._registry: PatternRegistry[Subscription] = PatternRegistry(realm, "subscription")
         self._index = self._registry.index
-        self._histories: PatternIndex[History] = PatternIndex()
+        self.event_histories = Histories()
         self.subscriptions = self._registry.by_id
-        self.histories: dict[int, History] = {}
+        self.histories = self.event_histories.by_id
+        self._has_synced_history = False
         self.retained = RetainedEvents()
         self.options = RealmOptions(realm)
 
     def configure(self, options: RealmOptions) -> None:
         """Apply new options. Histories that are still configured keep their events."""
         self.options = options
-        self.retained.limit = options.max_retained
+        self.retained.options = options
+        self.event_histories.space.limit = options.max_history_size
+        self._has_synced_history = any(each.is_synced for each in options.history)
         configured = {(history.match, history.uri): history for history in options.history}
         for history in list(self.histories.values()):
             subscription = history.subscription
@@ -76,6 +79,7 @@ class Broker:
                 self._remove_history(history)
         for key, history_options in configured.items():
             self._keep_history(*key, history_options)
+        self.event_histories.make_room()
 
     # Hot path.
 
@@ -105,11 +109,12 @@ class Broker:
             session.trustlevel,
             is_plain=is_plain,
         )
-        if options.acknowledge:
+        confirmation = self._confirmation(publication) if self._has_synced_history and options.acknowledge else None
+        if options.acknowledge and confirmation is None:
             self._outbox.append(Send((session.id,), Published(message.request_id, publication.id), PYTHON))
         self._dispatch(publication)
         if options.retain or self.histories:
-            self._store(publication)
+            self._store(publication, confirmation)
 
     def _dispatch(self, publication: Publication) -> None:
         topic = publication.message.topic
@@ -141,6 +146,7 @@ class Broker:
         match: Match = message.options.match or "exact"
         topic = message.topic
         check_pattern(session, topic, match)
+        check_node_key(message.options)
         decision = self._roles[session.authrole].check(session, "subscribe", topic, message.options, match)
         if not decision.allowed:
             raise refusal(decision, "subscribe to", topic)
@@ -159,6 +165,8 @@ class Broker:
             self._announce("wamp.subscription.on_create", topic, session.id, describe(subscription))
         if is_joining:
             self._announce("wamp.subscription.on_subscribe", topic, session.id, subscription.id)
+        if message.options.get_retained:
+            self.retained.remove_expired(self._environment.utc_now())
         if message.options.get_retained and len(self.retained):
             replay = self._replay(session, subscription, self.retained.last_number)
             self._outbox.append(Produce(session.id, replay))
@@ -209,9 +217,8 @@ class Broker:
         options = message.options
         if options.disclose_me and not self.options.allow_disclose_me:
             raise RequestRefused(errors.OPTION_DISALLOWED_DISCLOSE_ME, "disclosing oneself is not allowed here")
-        if options.retain and self.retained.is_full_for(message.topic):
-            text = f"events of {self.retained.limit} topics are retained already"
-            raise RequestRefused(errors.QUOTA_EXCEEDED, text)
+        if options.retain:
+            self.retained.check(session, message, self._environment.utc_now())
 
     def role_of(self, session: Session) -> Role:
         """Return the role of a session."""
@@ -238,16 +245,33 @@ class Broker:
 
     # --- helpers ---------------------------------------------------------------------------------------------------
 
-    def _store(self, publication: Publication) -> None:
-        publication.time = self._environment.utc_now()
-        if publication.message.options.retain:
-            self.retained.keep(publication)
-        if not is_storable(publication):
+    def _store(self, publication: Publication, confirmation: Confirmation | None) -> None:
+        message = publication.message
+        histories = self.event_histories.find_all(message.topic) if is_storable(publication) else []
+        if not (message.options.retain or histories):
             return
-        for history in self._histories.find_all(publication.message.topic):
-            history.add(publication)
-            if history.options.is_durable:
-                self._outbox.append(Record(self._realm, history.options.match, history.options.uri, publication))
+        publication.time = self._environment.utc_now()
+        publication.message = detach(message)
+        publication.size = size_of(message)
+        if message.options.retain:
+            self.retained.keep(publication)
+        for history in self.event_histories.add(publication, histories):
+            options = history.options
+            if options.is_durable:
+                record = Record(self._realm, options.match, options.uri, publication, len(history))
+                if options.is_synced and confirmation is not None:
+                    confirmation.missing += 1
+                    record.confirmation = confirmation
+                self._outbox.append(record)
+        if confirmation is not None and not confirmation.missing:
+            self._outbox.append(confirmation.answer(is_stored=False))
+
+    def _confirmation(self, publication: Publication) -> Confirmation | None:
+        """Return the confirmation for a publication that must be stored before it is acknowledged, or None."""
+        found = self.event_histories.find_all(publication.message.topic) if is_storable(publication) else ()
+        if not any(history.options.is_synced for history in found):
+            return None
+        return Confirmation(publication.session_id, publication.message.request_id, publication.id)
 
     def _replay(self, session: Session, subscription: Subscription, last_number: int) -> Iterator[Send | None]:
         """Yield an EVENT for each retained event that the session may see.
@@ -260,7 +284,9 @@ class Broker:
 
         def is_visible(publication: Publication) -> bool:
             is_own = publication.session_id == session.id and publication.message.options.exclude_me is not False
-            return not is_own and self.may_see(session, publication)
+            if is_own or self.retained.is_expired(publication, self._environment.utc_now()):
+                return False
+            return self.may_see(session, publication)
 
         is_pattern = subscription.match != "exact"
         for publication in self.retained.find_latest(subscription, is_visible, last_number):
@@ -282,21 +308,19 @@ class Broker:
         self._registry.remove(subscription.id, subscription.match, subscription.topic)
 
     def _keep_history(self, match: Match, uri: str, options: HistoryOptions) -> None:
-        old = self._histories.get(match, uri)
+        old = self.event_histories.get(match, uri)
         if old is not None and old.options == options:
             return
         subscription = self._index.get(match, uri) or self._create(match, uri)
         subscription.is_persistent = True
-        history = History(options, subscription)
-        for publication in old.publications() if old is not None else ():
-            history.add(publication)
-        self._histories.put(match, uri, history)
-        self.histories[subscription.id] = history
+        publications = old.publications() if old is not None else []
+        history = History(options, subscription, self.event_histories.space)
+        self.event_histories.put(history)
+        history.restore(publications)
 
     def _remove_history(self, history: History) -> None:
         subscription = history.subscription
-        self._histories.remove(subscription.match, subscription.topic)
-        del self.histories[subscription.id]
+        self.event_histories.remove(history)
         subscription.is_persistent = False
         if not subscription.subscribers:
             self._delete(subscription)

@@ -34,6 +34,9 @@ INVOCATION = CODES[Invocation]
 YIELD = CODES[Yield]
 NO_RESULT_DETAILS = ResultDetails()
 NO_YIELD_OPTIONS = YieldOptions()
+OVERHEAD_BYTES = 500
+"""The approximate size of a call in flight without its payload."""
+
 MAX_ENDED_STREAMS = 1000
 """Maximum number of ended progressive calls that are remembered per caller; see :meth:`Calls.remember_stream`."""
 
@@ -61,6 +64,8 @@ class Calls:
         caller.calls[call.request_id ^ REQUEST_KEY] = record
         peer.invocations[invocation_id] = record
         callee.in_flight += 1
+        record.size = OVERHEAD_BYTES + len(call.args) + len(call.kwargs)
+        caller.calls_size += record.size
         return record
 
     def end(self, record: CallRecord) -> None:
@@ -68,6 +73,7 @@ class Calls:
         record.caller.calls.pop(record.request_id ^ REQUEST_KEY, None)
         record.callee.peer.invocations.pop(record.invocation_id, None)
         record.callee.in_flight -= 1
+        record.caller.calls_size -= record.size
         if record.deadline is not None:
             record.deadline.cancel()
         if record.is_streaming:

@@ -32,6 +32,7 @@ from .effects import Effect, Send
 from .environment import Announce, Environment, RouterProcedure
 from .message_checks import (
     check_announced,
+    check_node_key,
     check_pattern,
     check_progress_announced,
     check_progress_supported,
@@ -96,7 +97,8 @@ class Dealer:
             # The following parts must not be treated as new calls, even if this first part fails below.
             self.calls.remember_stream(session, message.request_id)
         limits = session.limits
-        if len(procedure) + len(message.args) + len(message.kwargs) > limits.unchecked_size:
+        size = len(procedure) + len(message.args) + len(message.kwargs)
+        if size > limits.unchecked_size:
             check_sizes(session, procedure, message, self._environment.is_deeper)
         if not decision.allowed:
             raise refusal(decision, "call", procedure)
@@ -106,8 +108,8 @@ class Dealer:
                 self._answer(session, message)
                 return
             registration = self._require_pattern(procedure)
-        if len(session.calls) >= limits.calls:
-            raise limits.refusal("calls")
+        if len(session.calls) >= limits.calls or session.calls_size + size > limits.calls_size:
+            raise limits.refusal("calls" if len(session.calls) >= limits.calls else "calls_size")
         try:
             self._invoke(session, message, registration, decision.disclose, ())
         except RequestRefused:
@@ -204,6 +206,7 @@ class Dealer:
         invoke = options.invoke or "single"
         procedure = message.procedure
         check_pattern(session, procedure, match)
+        check_node_key(options)
         decision = self._roles[session.authrole].check(session, "register", procedure, options, match)
         if not decision.allowed or is_reserved(procedure):
             raise refusal(decision, "register", procedure)

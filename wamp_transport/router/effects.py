@@ -5,7 +5,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from ..wamp.messages import Authenticate, Error, Hello, Message
+from ..wamp import errors
+from ..wamp.messages import CODES, Authenticate, Error, ErrorDetails, Hello, Message, Publish, Published
+from ..wamp.payload import PYTHON, positional
 from .options import Action, Match
 from .records import Publication, Session
 
@@ -78,13 +80,41 @@ class SilentRefusal(Struct, gc=False):
     error: Error
 
 
+class Confirmation(Struct, gc=False):
+    """The delayed answer to a PUBLISH whose event must be stored before it is acknowledged.
+
+    ``missing`` is the number of histories in which the event is still to be stored. ``is_lost``: it cannot be stored in
+    one of them.
+    """
+
+    session_id: int
+    request_id: int
+    publication_id: int
+    missing: int = 0
+    is_lost: bool = False
+
+    def answer(self, *, is_stored: bool) -> Send:
+        """Return the message to send: PUBLISHED, or an ERROR if the event is not stored."""
+        message: Message = Published(self.request_id, self.publication_id)
+        if not is_stored:
+            text = "the event was sent to its subscribers, but it is not stored in its history"
+            message = Error(CODES[Publish], self.request_id, ErrorDetails(), errors.UNAVAILABLE, positional(text))
+        return Send((self.session_id,), message, PYTHON)
+
+
 class Record(Struct, gc=False):
-    """Store a publication in a durable event history, outside the process."""
+    """Store a publication in a durable event history, outside the process.
+
+    ``kept`` is the number of events in the history, with this one. Older ones need not be stored any more. Report to
+    :meth:`.Router.on_recorded` when the event is stored or lost.
+    """
 
     realm: str
     match: Match
     uri: str
     publication: Publication
+    kept: int
+    confirmation: Confirmation | None = None
 
 
 class AuthenticationRequest(Struct, gc=False):

@@ -3,50 +3,134 @@
 Sections of the specification: Advanced Profile, "Event Retention", "Event History".
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final
 
 from msgspec import Struct
 
+from ..wamp import errors
+from ..wamp.errors import RequestRefused
+from ..wamp.messages import Publish
 from .environment import to_reported_precision
-from .options import HistoryOptions
-from .receivers import stored_filter
-from .records import Publication, Subscription
+from .matching import PatternIndex
+from .memory_size import size_of
+from .options import TRUSTED, HistoryOptions, Match, RealmOptions
+from .receivers import has_lists
+from .records import Peer, Publication, Subscription
+
+FULL_SHARE: Final = 100
+"""The share of one publisher, in percent, that is no limit."""
+
+
+class _Usage:
+    """The number and the size in bytes of the retained events of one publisher."""
+
+    __slots__ = ("count", "size")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.size = 0
+
+
+NO_USAGE: Final = _Usage()
 
 
 class RetainedEvents:
-    """The retained events of up to ``limit`` topics (0 for no limit).
+    """The retained events of the topics of a realm, bounded by the realm's options in number, bytes and age.
 
     For each topic, the latest event that all subscribers may receive is kept. A newer event that is restricted to some
     subscribers (for example with ``eligible`` or ``exclude``) is kept in addition: the other subscribers still get the
     unrestricted event.
+
+    One publisher may use only a share of the realm's limits. Publishers are identified by their authid, because
+    retained events outlive the session that published them.
     """
 
     def __init__(self) -> None:
-        self.limit = 0
+        self.options = RealmOptions("")
         self.last_number = 0
         """The number of the most recently retained publication. Retained publications are numbered 1, 2, 3, ..."""
-        self._by_topic: dict[str, list[Publication]] = {}
+        self.size = 0
+        """The approximate size of all retained events in bytes."""
+        self._by_topic: OrderedDict[str, list[Publication]] = OrderedDict()
+        """The events of each topic, newest first. The topics are in the order of their newest events, oldest first."""
+        self._usage: dict[str, _Usage] = {}
 
     def __len__(self) -> int:
         return len(self._by_topic)
 
-    def is_full_for(self, topic: str) -> bool:
-        """Return whether retaining an event of this topic would exceed the limit."""
-        return 0 < self.limit <= len(self._by_topic) and topic not in self._by_topic
+    def check(self, publisher: Peer, message: Publish, now: Any) -> None:
+        """Check that the limits allow a publisher to have this event retained. Raises RequestRefused."""
+        self.remove_expired(now)
+        options, topic = self.options, message.topic
+        size = size_of(message)
+        if topic not in self._by_topic and 0 < options.max_retained <= len(self._by_topic):
+            raise _full(f"events of {options.max_retained} topics are retained already: the realm's `max_retained`")
+        replaced = self._replaced_by(message)
+        if 0 < options.max_retained_size < self.size - sum(each.size for each in replaced) + size:
+            text = f"more than {options.max_retained_size} bytes of retained events: the realm's `max_retained_size`"
+            raise _full(text)
+        if publisher.authrole != TRUSTED and options.max_retained_share < FULL_SHARE:
+            self._check_share(publisher, replaced, size)
+
+    def _check_share(self, publisher: Peer, replaced: list[Publication], size: int) -> None:
+        """Check that a publisher stays within its share with another event of ``size`` bytes. Raises RequestRefused."""
+        options, share = self.options, self.options.max_retained_share
+        usage = self._usage.get(publisher.authid, NO_USAGE)
+        own = [each.size for each in replaced if each.authid == publisher.authid]
+        max_count = max(1, options.max_retained * share // FULL_SHARE) if options.max_retained else 0
+        max_size = options.max_retained_size * share // FULL_SHARE
+        if 0 < max_count < usage.count - len(own) + 1 or 0 < max_size < usage.size - sum(own) + size:
+            text = f"one publisher may use {share} % of the room for retained events: the realm's `max_retained_share`"
+            raise _full(text)
 
     def keep(self, publication: Publication) -> None:
-        """Retain a publication and remove the earlier ones that it replaces."""
+        """Retain a publication and remove the earlier ones that it replaces. Its size must be set."""
         self.last_number += 1
         publication.retained_number = self.last_number
         topic = publication.message.topic
-        older = [each for each in self._by_topic.get(topic, ()) if not is_restricted(each)]
-        self._by_topic[topic] = [publication, *older[:1]] if is_restricted(publication) else [publication]
+        replaced = self._replaced_by(publication.message)
+        for each in replaced:
+            self._count(each, -1)
+        self._count(publication, 1)
+        # An event that is restricted to some subscribers replaces only another one of that kind, which comes first.
+        self._by_topic[topic] = [publication, *self._by_topic.get(topic, [])[len(replaced) :]]
+        self._by_topic.move_to_end(topic)
 
-    def clear(self, topic: str) -> None:
-        """Delete the retained events of a topic."""
-        self._by_topic.pop(topic, None)
+    def clear(self, topic: str) -> bool:
+        """Delete the retained events of a topic. Return False if it has none."""
+        removed = self._by_topic.pop(topic, None)
+        for each in removed or ():
+            self._count(each, -1)
+        return removed is not None
+
+    def remove_expired(self, now: Any) -> None:
+        """Delete the events of topics whose newest event has expired."""
+        while self._by_topic:
+            topic, publications = next(iter(self._by_topic.items()))
+            if not self.is_expired(publications[0], now):
+                return
+            self.clear(topic)
+
+    def is_expired(self, publication: Publication, now: Any) -> bool:
+        """Return whether a publication is older than the lifetime of retained events."""
+        max_age = self.options.max_retained_age
+        return max_age > 0 and (now - publication.time).total_seconds() > max_age
+
+    def _replaced_by(self, message: Publish) -> list[Publication]:
+        """Return the retained publications that an event replaces."""
+        present = self._by_topic.get(message.topic, [])
+        return [each for each in present if is_restricted(each)] if has_lists(message.options) else present
+
+    def _count(self, publication: Publication, sign: int) -> None:
+        """Add a publication to the usage of its publisher, or subtract it. To save memory, no usage of 0 is kept."""
+        self.size += sign * publication.size
+        usage = self._usage.setdefault(publication.authid, _Usage())
+        usage.count += sign
+        usage.size += sign * publication.size
+        if not usage.count:
+            del self._usage[publication.authid]
 
     def find_latest(
         self, subscription: Subscription, may_see: Callable[[Publication], bool], last_number: int
@@ -62,6 +146,10 @@ class RetainedEvents:
         for topic in topics:
             found = self._by_topic.get(topic, ()) if covers(topic) else ()
             yield next((each for each in found if each.retained_number <= last_number and may_see(each)), None)
+
+
+def _full(text: str) -> RequestRefused:
+    return RequestRefused(errors.QUOTA_EXCEEDED, text)
 
 
 def _covers(subscription: Subscription) -> Callable[[str], bool]:
@@ -112,25 +200,65 @@ class Query(Struct, forbid_unknown_fields=True):
 
 
 class History:
-    """The past publications of one topic or pattern, oldest first, limited in number and age."""
+    """The past publications of one topic or pattern, oldest first, limited in number, bytes and age.
 
-    def __init__(self, options: HistoryOptions, subscription: Subscription) -> None:
+    ``space`` counts the bytes of all histories of the realm. The size of each added publication must be set.
+    """
+
+    def __init__(self, options: HistoryOptions, subscription: Subscription, space: "Space | None" = None) -> None:
         self.options = options
         self.subscription = subscription
-        self._events: deque[Publication] = deque(maxlen=options.limit)
+        self.size = 0
+        """The approximate size of the publications in bytes."""
+        self._space = space or Space()
+        self._events: deque[Publication] = deque()
 
     def __len__(self) -> int:
         return len(self._events)
 
     def add(self, publication: Publication) -> None:
-        """Add a publication. Remove the oldest one if the limit is exceeded."""
-        self._events.append(publication)
+        """Add a publication. Remove those that have expired, and the oldest one if the limit is exceeded."""
+        self.remove_expired(publication.time)
+        self._append(publication)
+        if len(self._events) > self.options.limit:
+            self.remove_oldest()
 
     def restore(self, publications: Iterable[Publication]) -> None:
         """Insert stored publications, oldest first, before those added since the start. Skip duplicates."""
         known = {each.id for each in self._events}
-        older = [each for each in publications if each.id not in known]
-        self._events = deque([*older, *self._events], maxlen=self.options.limit)
+        newer = list(self._events)
+        self.clear()
+        for each in publications:
+            if each.id not in known:
+                each.size = size_of(each.message)
+                self._append(each)
+        for each in newer:
+            self._append(each)
+        while len(self._events) > self.options.limit:
+            self.remove_oldest()
+
+    def remove_oldest(self) -> None:
+        """Remove the oldest publication."""
+        self._change_size(-self._events.popleft().size)
+
+    def clear(self) -> None:
+        """Remove all publications."""
+        self._events.clear()
+        self._change_size(-self.size)
+
+    def remove_expired(self, now: Any) -> None:
+        """Remove the publications that are older than the history's maximum age."""
+        events = self._events
+        while self.options.max_age and events and (now - events[0].time).total_seconds() > self.options.max_age:
+            self.remove_oldest()
+
+    def _append(self, publication: Publication) -> None:
+        self._events.append(publication)
+        self._change_size(publication.size)
+
+    def _change_size(self, difference: int) -> None:
+        self.size += difference
+        self._space.used += difference
 
     def publications(self) -> list[Publication]:
         """Return all publications, oldest first."""
@@ -141,7 +269,7 @@ class History:
 
         The oldest comes first, unless the query reverses the order.
         """
-        self._remove_expired(now)
+        self.remove_expired(now)
         found = [each for each in self._window(query) if query.admits(each) and may_see(each)]
         if query.reverse:
             found.reverse()
@@ -163,10 +291,88 @@ class History:
                 end = min(end, places[publication_id] + shift if publication_id in places else 0)
         yield from events[begin:end]
 
-    def _remove_expired(self, now: Any) -> None:
-        events = self._events
-        while self.options.max_age and events and (now - events[0].time).total_seconds() > self.options.max_age:
-            events.popleft()
+
+class Space:
+    """The number of bytes that the histories of a realm use, and the limit (0 for no limit)."""
+
+    __slots__ = ("limit", "used")
+
+    def __init__(self, limit: int = 0) -> None:
+        self.limit = limit
+        self.used = 0
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether more bytes are used than the limit allows."""
+        return 0 < self.limit < self.used
+
+
+class Histories:
+    """The event histories of a realm, which together have at most ``max_size`` bytes (0 for no limit).
+
+    If they have more, the largest history loses its oldest events, so that one busy topic cannot displace the others.
+    """
+
+    def __init__(self) -> None:
+        self.by_id: dict[int, History] = {}
+        """The histories by the id of their subscription."""
+        self.space = Space()
+        self.displaced = 0
+        """The number of events that were removed or not added because of the limit in bytes."""
+        self._index: PatternIndex[History] = PatternIndex()
+
+    def get(self, match: Match, uri: str) -> History | None:
+        """Return the history of exactly this topic or pattern, or None."""
+        return self._index.get(match, uri)
+
+    def find_all(self, topic: str) -> list[History]:
+        """Return the histories of a topic."""
+        return self._index.find_all(topic)
+
+    def put(self, history: History) -> None:
+        """Add a history. It replaces one of the same topic or pattern."""
+        subscription = history.subscription
+        old = self.by_id.get(subscription.id)
+        if old is not None:
+            old.clear()
+        self._index.put(subscription.match, subscription.topic, history)
+        self.by_id[subscription.id] = history
+
+    def remove(self, history: History) -> None:
+        """Remove a history."""
+        subscription = history.subscription
+        history.clear()
+        self._index.remove(subscription.match, subscription.topic)
+        del self.by_id[subscription.id]
+
+    def restore(self, history: History, publications: Iterable[Publication]) -> None:
+        """Insert stored publications into a history; see :meth:`History.restore`."""
+        history.restore(publications)
+        self.make_room()
+
+    def add(self, publication: Publication, histories: Sequence[History]) -> Sequence[History]:
+        """Add a publication to these histories, and return them. Its time and size must be set.
+
+        A publication that alone is larger than the limit is added to none.
+        """
+        if 0 < self.space.limit < publication.size:
+            self.displaced += len(histories)
+            return ()
+        for history in histories:
+            history.add(publication)
+        self.make_room()
+        return histories
+
+    def make_room(self) -> None:
+        """Remove the oldest events of the largest histories until all are within the limit."""
+        space = self.space
+        while space.is_exceeded:
+            largest = max(self.by_id.values(), key=lambda history: history.size)
+            fair_share = space.limit // len(self.by_id)
+            # The largest history has more than its fair share, so each step removes at least one event.
+            while space.is_exceeded and largest.size > fair_share:
+                largest.remove_oldest()
+                self.displaced += 1
 
 
 def is_storable(publication: Publication) -> bool:
@@ -180,4 +386,4 @@ def is_storable(publication: Publication) -> bool:
 
 def is_restricted(publication: Publication) -> bool:
     """Return whether a publication is restricted to some subscribers."""
-    return stored_filter(publication) is not None
+    return has_lists(publication.message.options)

@@ -17,6 +17,7 @@ LIMIT_ERRORS: Final = {
     "subscriptions": (errors.QUOTA_EXCEEDED, "more than {limit} subscriptions"),
     "registrations": (errors.QUOTA_EXCEEDED, "more than {limit} registrations"),
     "calls": (errors.QUOTA_EXCEEDED, "more than {limit} calls in flight"),
+    "calls_size": (errors.QUOTA_EXCEEDED, "more than {limit} bytes of calls in flight"),
     "uri_length": (errors.INVALID_URI, "a URI of more than {limit} characters"),
     "depth": (errors.INVALID_PAYLOAD, "payload with more than {limit} lists and dictionaries inside each other"),
     "payload_size": (errors.PAYLOAD_SIZE_EXCEEDED, "payload of more than {limit} bytes"),
@@ -36,6 +37,7 @@ class SessionLimits:
     __slots__ = (
         "_owners",
         "calls",
+        "calls_size",
         "depth",
         "payload_size",
         "registrations",
@@ -49,6 +51,7 @@ class SessionLimits:
         self.subscriptions = self._strictest("subscriptions")
         self.registrations = self._strictest("registrations")
         self.calls = self._strictest("calls")
+        self.calls_size = self._strictest("calls_size")
         self.uri_length = self._strictest("uri_length")
         self.depth = self._strictest("depth")
         self.payload_size = self._strictest("payload_size")

@@ -5,12 +5,15 @@ from typing import Any, Final
 
 from ..wamp import errors
 from ..wamp.errors import ProtocolViolation, RequestRefused
+from ..wamp.messages import RegisterOptions, SubscribeOptions
 from ..wamp.payload import TOO_DEEP, InvalidPayload
 from ..wamp.uris import component_excess
 from .records import Peer, Session
 
 CANCELING: Final = ("call_canceling", "call_cancelling")
 """The two spellings of this feature in the specification."""
+MAX_NODE_KEY_LENGTH: Final = 255
+"""Maximum length of a node key in characters. The router stores the node key of each subscriber and callee."""
 PASSTHRU: Final = "payload_passthru_mode"
 PROGRESSIVE_CALLS: Final = "progressive_call_invocations"
 PROGRESSIVE_RESULTS: Final = "progressive_call_results"
@@ -44,6 +47,12 @@ def check_pattern(session: Session, uri: str, match: str) -> None:
     excess = component_excess(uri, match)
     if excess:
         raise RequestRefused(errors.INVALID_URI, excess)
+
+
+def check_node_key(options: SubscribeOptions | RegisterOptions) -> None:
+    """Check the length of the node key of a sharded subscription or registration. Raises RequestRefused."""
+    if options.nkey is not None and len(options.nkey) > MAX_NODE_KEY_LENGTH:
+        raise RequestRefused(errors.INVALID_ARGUMENT, f"nkey has more than {MAX_NODE_KEY_LENGTH} characters")
 
 
 def check_announced(session: Peer, role: str, options: Any, name: str) -> None:

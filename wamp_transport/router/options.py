@@ -5,7 +5,9 @@ The options are immutable. The package ``config`` builds them from its schema, o
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Final, Literal
+
+MIB: Final = 1024 * 1024
 
 Match = Literal["exact", "prefix", "wildcard"]
 Dialect = Literal["specification", "crossbar"]
@@ -29,6 +31,7 @@ class Limits:
     - ``uri_length``: characters of a topic, procedure or error URI
     - ``depth``: levels of nested lists and dictionaries, of which args and kwargs are the first
     - ``payload_size``: bytes of args and kwargs of one message, as received
+    - ``calls_size``: bytes of all calls in flight of one session
     """
 
     sessions: int = 0
@@ -38,9 +41,10 @@ class Limits:
     uri_length: int = 0
     depth: int = 0
     payload_size: int = 0
+    calls_size: int = 0
 
 
-DEFAULT_LIMITS = Limits(uri_length=1024, depth=100)
+DEFAULT_LIMITS = Limits(uri_length=1024, depth=100, calls_size=64 * MIB)
 """The default limits of a realm. The depth is safe for client libraries, which accept fewer levels than this router."""
 
 
@@ -93,7 +97,8 @@ class RoleOptions:
 class HistoryOptions:
     """A topic or pattern with event history: at most ``limit`` events, for ``max_age`` seconds (0 for no limit).
 
-    ``is_durable``: the events are also stored outside the process, and survive a restart.
+    ``is_durable``: the events are also stored outside the process, and survive a restart. ``is_synced``: a publication
+    is acknowledged only after it was stored there.
     """
 
     uri: str
@@ -101,6 +106,7 @@ class HistoryOptions:
     limit: int = 100
     max_age: float = 0.0
     is_durable: bool = False
+    is_synced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,12 @@ class RealmOptions:
       in Crossbar's format
     - ``max_call_timeout``: seconds after which any call ends, 0 for no limit
     - ``max_retained``: number of topics with retained events, 0 for no limit
+    - ``max_retained_size``: bytes of all retained events, 0 for no limit
+    - ``max_retained_share``: percentage of both that one publisher may use
+    - ``max_retained_age``: seconds after which a retained event is deleted, 0 for never
+    - ``max_history_size``: bytes of the events in all event histories together, 0 for no limit
+    - ``max_testaments_size``, ``max_session_testaments_size``: bytes of all testaments, and of those of one session, 0
+      for no limit
     """
 
     name: str
@@ -129,6 +141,12 @@ class RealmOptions:
     allow_disclose_me: bool = True
     max_call_timeout: float = 0.0
     max_retained: int = 10_000
+    max_retained_size: int = 64 * MIB
+    max_retained_share: int = 50
+    max_retained_age: float = 0.0
+    max_history_size: int = 64 * MIB
+    max_testaments_size: int = 64 * MIB
+    max_session_testaments_size: int = MIB
     limits: Limits = DEFAULT_LIMITS
     history: tuple[HistoryOptions, ...] = ()
 

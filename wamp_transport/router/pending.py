@@ -5,11 +5,12 @@ from collections.abc import Hashable
 from typing import Any, Final
 
 from ..wamp.messages import Hello, Message
+from .memory_size import size_of_values
 
 MAX_QUEUED_MESSAGES: Final = 100
 """Number of queued messages at which reading from the client pauses."""
 MAX_QUEUED_BYTES: Final = 1 << 20
-"""Bytes of queued payload at which reading from the client pauses."""
+"""Bytes of queued messages at which reading from the client pauses. Options count as well."""
 
 
 class PendingLogin:
@@ -48,22 +49,17 @@ class PendingMessages:
     def append(self, message: Message) -> None:
         """Add a message to the end of the queue."""
         self.queue.append(message)
-        self._queued_bytes += payload_size(message)
+        self._queued_bytes += size_of_values(message)
 
     def pop(self) -> Message:
         """Remove and return the oldest queued message. Forget the decisions on the previous message."""
         self.answers.clear()
         self.message = None
         message = self.queue.popleft()
-        self._queued_bytes -= payload_size(message)
+        self._queued_bytes -= size_of_values(message)
         return message
 
     @property
     def is_full(self) -> bool:
         """Whether reading from the client should pause."""
         return len(self.queue) >= MAX_QUEUED_MESSAGES or self._queued_bytes >= MAX_QUEUED_BYTES
-
-
-def payload_size(message: Message) -> int:
-    """Return the size of a message's payload in bytes."""
-    return len(getattr(message, "args", b"")) + len(getattr(message, "kwargs", b""))

@@ -39,7 +39,7 @@ from .pending import PendingMessages
 from .permissions import ALLOWED, Role
 from .records import ACTIVE_STATES, REQUEST_KEY, RealmStats, Session, session_details
 from .suspension import MessageSuspended
-from .testaments import take_testaments
+from .testaments import Testaments
 
 ALLOW_EVERYTHING = Permission("", "prefix", True, True, True, True, disclose_caller=True, disclose_publisher=True)
 TRUSTED_ROLE = RoleOptions(TRUSTED, (ALLOW_EVERYTHING,))
@@ -76,7 +76,8 @@ class Realm:
         self._router_procedures: dict[str, RouterProcedure] = {}
         self.broker = Broker(options.name, self.roles, outbox, environment, self._announce)
         self.dealer = Dealer(options.name, self.roles, outbox, environment, self._announce, self._router_procedures)
-        self._context = Context(self.sessions, self.broker, self.dealer, environment, leave)
+        self.testaments = Testaments()
+        self._context = Context(self.sessions, self.broker, self.dealer, self.testaments, environment, leave)
         self._handlers: dict[type[Message], Callable[[Session, Any], None]] = {
             Publish: self.broker.on_publish,
             Subscribe: self.broker.on_subscribe,
@@ -114,6 +115,7 @@ class Realm:
         self._router_procedures.clear()
         if options.enable_meta_api:
             self._router_procedures.update(bind_procedures(self._context, self._outbox))
+        self.testaments.options = options
         self.broker.configure(options)
         self.dealer.configure(options)
 
@@ -191,7 +193,7 @@ class Realm:
             return False
         self._last_requests.pop(session.id, None)
         self.dealer.calls.detach(session)
-        testaments = take_testaments(session)
+        testaments = self.testaments.take(session)
         if not is_quiet:
             for publish in testaments:
                 self._publish_testament(session, publish)
@@ -282,8 +284,7 @@ class Realm:
                     self.broker.revoke(session, subscription, errors.NOT_AUTHORIZED)
                 yield False
         if session.authrole in self._reauthorize:
-            for testaments in session.testaments.values():
-                testaments.clear()
+            self.testaments.take(session)
 
     def _is_still_allowed(self, session: Session, action: Action, uri: str, match: Match) -> bool:
         if session.state not in ACTIVE_STATES:

@@ -63,6 +63,13 @@ def receiver_filter(options: PublishOptions) -> ReceiverFilter | None:
     return lambda peer: all(test(peer) for test in tests)
 
 
+def has_lists(options: PublishOptions) -> bool:
+    """Return whether a publication has black or white lists."""
+    lists = (options.eligible, options.eligible_authid, options.eligible_authrole)
+    black_lists = (options.exclude, options.exclude_authid, options.exclude_authrole)
+    return any(each is not None for each in lists) or any(black_lists)
+
+
 def stored_filter(publication: Publication) -> ReceiverFilter | None:
     """Return the :func:`receiver_filter` of a stored publication. It is built only once, because lists can be long."""
     if publication.receiver_filter is None:

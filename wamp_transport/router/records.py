@@ -55,15 +55,17 @@ class CallPeer(Peer, Protocol):
     """A caller or callee: a peer with records of its calls, invocations and registrations.
 
     ``calls`` maps request ids, XORed with :data:`REQUEST_KEY`, to the calls that the peer made. ``invocations`` maps
-    invocation ids to the calls that the peer received. ``last_invocation`` is the last invocation id that was assigned.
-    ``ended_streams`` holds the request ids of progressive calls that have ended although the caller can still send more
-    CALL messages for them. ``payload_format`` is the format of the raw payload in the peer's current message.
+    invocation ids to the calls that the peer received. ``calls_size`` is the approximate size of the calls
+    that the peer made in bytes. ``last_invocation`` is the last invocation id that was assigned.
+    ``ended_streams`` holds the request ids of ended progressive calls that may receive more parts. ``payload_format``
+    is the format of the raw payload in the peer's current message.
     """
 
     realm: str
     payload_format: str
     registrations: "dict[int, Registration]"
     calls: "dict[int, CallRecord]"
+    calls_size: int
     invocations: "dict[int, CallRecord]"
     last_invocation: int
     ended_streams: set[int]
@@ -79,10 +81,10 @@ class Session:
     """
 
     __slots__ = (
-        "authextra", "authid", "authmethod", "authprovider", "authrole", "calls", "deadline", "ended_streams", "id",
-        "invocations", "last_invocation", "leave_reason", "limits", "login", "payload_format", "pending", "realm",
-        "registrations", "roles", "service", "state", "subscriptions", "testaments", "ticket", "transport",
-        "trustlevel",
+        "authextra", "authid", "authmethod", "authprovider", "authrole", "calls", "calls_size", "deadline",
+        "ended_streams", "id", "invocations", "last_invocation", "leave_reason", "limits", "login", "payload_format",
+        "pending", "realm", "registrations", "roles", "service", "state", "subscriptions", "testaments", "ticket",
+        "transport", "trustlevel",
     )  # fmt: skip
 
     def __init__(self, session_id: int, service: ServiceOptions, payload_format: str) -> None:
@@ -100,6 +102,7 @@ class Session:
         self.subscriptions: dict[int, Subscription] = {}
         self.registrations: dict[int, Registration] = {}
         self.calls: dict[int, CallRecord] = {}
+        self.calls_size = 0
         self.invocations: dict[int, CallRecord] = {}
         self.last_invocation = 0
         self.leave_reason = ""
@@ -207,7 +210,7 @@ class Publication(Struct, gc=False):
 
     These fields are set only if the publication is stored: ``time`` is the time of publication. ``receiver_filter``
     checks a peer against the black and white lists, and is False if there are none. ``retained_number`` is the number
-    of a retained publication; see :class:`.RetainedEvents`.
+    of a retained publication; see :class:`.RetainedEvents`. ``size`` is the approximate number of bytes that it takes.
     """
 
     id: int
@@ -222,6 +225,7 @@ class Publication(Struct, gc=False):
     is_plain: bool = False
     receiver_filter: Any = None
     retained_number: int = 0
+    size: int = 0
 
 
 class Callee:
@@ -280,10 +284,11 @@ class CallRecord(Struct, eq=False):
     """A call in flight: the caller's request and the callee's invocation.
 
     ``call`` stays unchanged, so that it can be sent to another callee if this one is unavailable. ``tried`` holds the
-    session ids of callees that were unavailable. ``is_streaming``: this is a progressive call, and the caller has not
-    sent its last CALL yet. ``details`` are the details of the first INVOCATION, and are sent with further ones.
-    ``is_disclosed``: the permissions or the authorizer of the caller's role disclose its identity. ``is_killed``: the
-    caller canceled the call with mode ``kill``, and the callee has not answered yet.
+    session ids of callees that were unavailable. ``size`` is its approximate size in bytes. ``is_streaming``: this is a
+    progressive call, and the caller has not sent its last part yet. ``details`` are the details of the first
+    INVOCATION, which apply to all parts. ``is_disclosed``: the permissions or the authorizer of the caller's role
+    disclose its identity. ``is_killed``: the caller canceled the call with mode ``kill``, and the callee has not
+    answered yet.
     """
 
     caller: CallPeer
@@ -300,3 +305,4 @@ class CallRecord(Struct, eq=False):
     timeout: float = 0.0
     deadline: Deadline | None = None
     tried: tuple[int, ...] = ()
+    size: int = 0

@@ -16,7 +16,7 @@ from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.messages import Abort, Goodbye, Message, ReasonDetails
 from ..wamp.payload import PYTHON
 from .decisions import Answer
-from .effects import AwaitNextHello, Close, Effect, Send, SessionLeft, StopSending
+from .effects import AwaitNextHello, Close, Effect, Record, Send, SessionLeft, StopSending
 from .environment import Environment
 from .history import History
 from .options import RouterOptions, ServiceOptions, for_same_client
@@ -135,6 +135,19 @@ class Router:
         realm = self.realms.get(session.realm) if session is not None else None
         if session is not None and realm is not None:
             realm.on_undeliverable(session, message, fault)
+
+    def on_recorded(self, record: Record, *, is_stored: bool) -> None:
+        """Handle the report that the event of a :class:`.Record` was stored, or that it cannot be stored.
+
+        If its publisher waits for this, the answer is sent when the event is stored in all of its synced histories.
+        """
+        confirmation = record.confirmation
+        if confirmation is None:
+            return
+        confirmation.missing -= 1
+        confirmation.is_lost |= not is_stored
+        if not confirmation.missing:
+            self.outbox.append(confirmation.answer(is_stored=not confirmation.is_lost))
 
     def close_session(self, session_id: int) -> None:
         """End a session whose transport was lost."""

@@ -5,9 +5,10 @@ All functions are synchronous: call them in a thread.
 
 import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+from django.db.models.functions import Length
 
 from wamp_transport.models import StoredEvent
 from wamp_transport.router.effects import Record
@@ -20,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 STORED_VALUES = "msgpack"
 """The format in which a payload is stored if it exists only as Python values and is not serialized yet."""
+
+MAX_TRIMMED_ROWS: Final = 500
+"""The maximum number of events that are deleted in one transaction."""
 
 
 class _Content(msgspec.Struct, array_like=True):
@@ -46,19 +50,53 @@ def keep(records: Iterable[Record]) -> None:
     StoredEvent.objects.bulk_create(row for record in records if (row := _row(record)) is not None)
 
 
-def past(realm: str, options: HistoryOptions) -> list[Publication]:
-    """Return the stored events for a topic or pattern, oldest first. If there are too many, return the latest."""
-    rows = _rows(realm, options.match, options.uri).order_by("-id")[: options.limit]
-    return [_publication(row) for row in reversed(rows)]
+def past(realm: str, options: HistoryOptions, max_size: int = 0) -> list[Publication]:
+    """Return the stored events for a topic or pattern, oldest first.
+
+    If they are more than the history's limit or larger than ``max_size`` bytes (0 for no limit), return the latest.
+    """
+    rows = _rows(realm, options.match, options.uri)
+    first, size = None, 0
+    # Read the sizes before the events, which can be far more than fits into memory.
+    for row_id, length in rows.order_by("-id").values_list("id", Length("content"))[: options.limit]:
+        size += length
+        if 0 < max_size < size:
+            break
+        first = row_id
+    return [] if first is None else [_publication(row) for row in rows.filter(id__gte=first).order_by("id")]
 
 
-def trim(realm: str, options: HistoryOptions) -> int:
-    """Delete the oldest events for a topic or pattern beyond its limit. Return the number of deleted rows."""
-    oldest_kept = _rows(realm, options.match, options.uri).order_by("-id")[options.limit - 1 : options.limit]
-    first = oldest_kept.values_list("id", flat=True).first()
-    if first is None:
-        return 0
-    deleted: int = _rows(realm, options.match, options.uri).filter(id__lt=first).delete()[0]
+def clear(realm: str, match: Match, uri: str) -> int:
+    """Delete all stored events for a topic or pattern, in slices. Return their number."""
+    total = 0
+    while deleted := trim(realm, match, uri, 0):
+        total += deleted
+    return total
+
+
+def find_all() -> list[tuple[str, Match, str]]:
+    """Return the realm, match policy and URI of each history that has stored events."""
+    rows = StoredEvent.objects.order_by("realm", "match", "uri").values_list("realm", "match", "uri").distinct()
+    return msgspec.convert(list(rows), list[tuple[str, Match, str]])
+
+
+def trim(realm: str, match: Match, uri: str, count: int) -> int:
+    """Delete the oldest events for a topic or pattern, so that the latest ``count`` events are left.
+
+    Delete at most MAX_TRIMMED_ROWS of them, because others wait for the database meanwhile. Return the number of
+    deleted rows.
+    """
+    rows = _rows(realm, match, uri)
+    surplus = rows
+    if count:
+        first = rows.order_by("-id").values_list("id", flat=True)[count - 1 : count].first()
+        if first is None:
+            return 0
+        surplus = rows.filter(id__lt=first)
+    last = surplus.order_by("id").values_list("id", flat=True)[MAX_TRIMMED_ROWS - 1 : MAX_TRIMMED_ROWS].first()
+    if last is not None:
+        surplus = surplus.filter(id__lte=last)
+    deleted: int = surplus.delete()[0]
     return deleted
 
 

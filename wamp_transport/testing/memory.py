@@ -73,7 +73,8 @@ class MemoryNode:
 
     - ``questions`` contains the open requests to authenticators and authorizers, in order. A test answers them with
       :meth:`decide`.
-    - ``records`` contains the events to store in durable histories.
+    - ``records`` contains the events to store in durable histories. If ``stores_records`` is False, they count as not
+      stored yet.
     - ``silent_refusals`` contains the refused requests whose senders did not ask for an answer.
     """
 
@@ -83,6 +84,7 @@ class MemoryNode:
         session_ids, publication_ids = count(FIRST_SESSION_ID), count(FIRST_PUBLICATION_ID)
         self.now = 0.0
         self.records: list[Record] = []
+        self.stores_records = True
         self.silent_refusals: list[SilentRefusal] = []
         self.questions: list[AuthenticationRequest | AuthorizationRequest] = []
         self.random = 0
@@ -192,7 +194,7 @@ class MemoryNode:
         elif isinstance(effect, StopSending):
             self._leaving[effect.session_id] = self.peers.pop(effect.session_id)
         elif isinstance(effect, Record):
-            self.records.append(effect)
+            self._record(effect)
         elif isinstance(effect, SilentRefusal):
             self.silent_refusals.append(effect)
         elif isinstance(effect, AuthenticationRequest | AuthorizationRequest | Withdraw):
@@ -201,6 +203,11 @@ class MemoryNode:
             self._close(effect)
         elif isinstance(effect, Pause | Resume):
             self._pause(effect)
+
+    def _record(self, effect: Record) -> None:
+        self.records.append(effect)
+        if self.stores_records:
+            self.router.on_recorded(effect, is_stored=True)
 
     def _produce(self, effect: Produce) -> None:
         """Send all messages immediately, because the inbox of a peer in memory has no limit."""

@@ -6,7 +6,7 @@ import logging
 import pytest
 from django.db import DatabaseError
 
-from wamp_transport.bootstrap import batch_writer as module
+from wamp_transport.bootstrap import log_limiter
 from wamp_transport.bootstrap.batch_writer import BatchWriter
 
 SECONDS = 10
@@ -46,7 +46,7 @@ def make(store):
 @pytest.fixture
 def clock(monkeypatch):
     times = [1000.0]
-    monkeypatch.setattr(module, "monotonic", lambda: times[0])
+    monkeypatch.setattr(log_limiter, "monotonic", lambda: times[0])
     return times
 
 
@@ -109,7 +109,7 @@ def test_too_many_items_or_bytes_are_dropped_and_counted(make, store, clock, cap
         assert put(writer, 3, 4, 5, 6, 7) == [True, True, True, False, False]
         assert writer.dropped == 3
         assert texts(caplog) == ["1 things are lost: 1 are queued already, and they are not written fast enough"]
-        clock[0] += module.LOG_INTERVAL_SECONDS
+        clock[0] += log_limiter.LOG_INTERVAL_SECONDS
         await writer.flush()
         assert texts(caplog)[1:] == ["2 things are lost: 0 are queued already, and they are not written fast enough"]
         assert writer.put("large", 100)
@@ -131,7 +131,7 @@ def test_what_the_database_does_not_take_is_tried_again_in_order(make, store, cl
         for _ in range(2):
             await writer.flush()
         assert texts(caplog) == ["Writing 2 things failed, and is retried: away"]
-        clock[0] += module.LOG_INTERVAL_SECONDS
+        clock[0] += log_limiter.LOG_INTERVAL_SECONDS
         await writer.flush()
         assert len(texts(caplog)) == 2
         # An odd number of failures: a batch put back in reverse an even number of times would be in order again.

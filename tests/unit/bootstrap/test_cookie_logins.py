@@ -11,9 +11,12 @@ from wamp_transport.bootstrap.cookies import CookieStores
 from wamp_transport.config.reader import read_mapping
 from wamp_transport.node.connection import Connection
 from wamp_transport.node.node import Node
+from wamp_transport.router.decisions import Admit
+from wamp_transport.router.effects import AuthenticationRequest
 from wamp_transport.router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
 from wamp_transport.stores.cookies.records import CookieLogin
 from wamp_transport.transports.encoders import PLAIN_ENCODERS
+from wamp_transport.wamp.messages import Hello, HelloDetails
 
 from ..node.conftest import Recorder
 
@@ -83,3 +86,28 @@ def test_logout_of_any_kind_deletes_the_stored_login(tmp_path: Path, end: End, i
         stores.close()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("size", "is_stored"), [(1000, True), (20_000, False)])
+def test_login_with_much_authextra_is_not_stored(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, size: int, is_stored: bool
+) -> None:
+    async def scenario() -> CookieLogin | None:
+        path = {"type": "websocket", "cookie": {"store": {"type": "memory"}}, "auth": {"cookie": {}}}
+        worker = {"type": "router", "transports": [{"type": "web", "paths": {"ws": path}}]}
+        configuration = read_mapping({"version": 2, "workers": [worker]}, tmp_path)
+        (service,) = configuration.services
+        stores = CookieStores()
+        tracker = stores.tracker(service, configuration)
+        assert tracker is not None
+        stores.use({service.key: tracker})
+        logins = CookieLogins(stores)
+        logins.configure([service])
+        record, _ = await tracker.store.admit("cbtid", 24, 60, [])
+        hello = Hello("realm1", HelloDetails())
+        request = AuthenticationRequest(1, 1, service.key, "ticket", hello, {"http_cbtid": record.id})
+        await logins.remember(request, Admit("realm1", "joe", "user", "ticket", "dynamic", {"a": "x" * size}))
+        return await tracker.store.login(record.id, service.key)
+
+    assert (asyncio.run(scenario()) is not None) is is_stored
+    assert ("'joe' is not stored with its cookie" in caplog.text) is not is_stored

@@ -74,6 +74,8 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Database]:
     def made(failures: int) -> Database:
         database = Database(failures)
         monkeypatch.setattr(history, "past", database.past)
+        monkeypatch.setattr(history, "trim", lambda *_: 0)
+        monkeypatch.setattr(history, "find_all", list)
         return database
 
     return made

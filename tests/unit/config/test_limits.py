@@ -5,7 +5,7 @@ from wamp_transport.config import router_options, service_options
 from wamp_transport.config.limits import LimitsSection, Lockout, RealmLimitsSection
 from wamp_transport.router.options import DEFAULT_LIMITS, Limits
 
-NAMES = ("sessions", "subscriptions", "registrations", "calls", "uri_length", "depth", "payload_size")
+NAMES = ("sessions", "subscriptions", "registrations", "calls", "uri_length", "depth", "payload_size", "calls_size")
 PLACE = "workers[0].realms[0]"
 
 
@@ -13,7 +13,7 @@ def test_every_limit_has_an_attribute():
     assert LimitsSection().limits() == Limits()
     assert RealmLimitsSection().limits() == DEFAULT_LIMITS
     given = {f"max_{name}": number for number, name in enumerate(NAMES, 1)}
-    assert LimitsSection(**given).limits() == Limits(1, 2, 3, 4, 5, 6, 7)
+    assert LimitsSection(**given).limits() == Limits(1, 2, 3, 4, 5, 6, 7, 8)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -291,6 +291,12 @@ def test_former_name_of_strict_progress_is_understood(worker, node, read, given,
         ("dialect", "crossbar", "crossbar"),
         ("max_call_timeout", 1500, 1.5),
         ("max_retained", 0, 0),
+        ("max_retained_size", 1000, 1000),
+        ("max_retained_share", 10, 10),
+        ("max_retained_age", 60, 60),
+        ("max_history_size", 0, 0),
+        ("max_testaments_size", 1000, 1000),
+        ("max_session_testaments_size", 1000, 1000),
     ],
 )
 def test_realm_option_reaches_the_router(worker, node, read, key, value, expected):
@@ -298,7 +304,7 @@ def test_realm_option_reaches_the_router(worker, node, read, key, value, expecte
     assert getattr(realm_of(node, read), key) == expected
 
 
-@pytest.mark.parametrize("key", ["max_call_timeout", "max_retained"])
+@pytest.mark.parametrize("key", ["max_call_timeout", "max_retained", "max_retained_share", "max_history_size"])
 @pytest.mark.parametrize("value", [-1, True, "1", 1.5])
 def test_limit_that_is_no_count_is_refused(worker, problems, key, value):
     worker["realms"][0]["options"] = {key: value}
@@ -320,6 +326,14 @@ def test_history_takes_the_limit_of_its_store_unless_it_has_its_own(worker, node
         HistoryOptions("a.b", "exact", 7, 0, is_durable=True),
         HistoryOptions("a.", "prefix", 3, 60, is_durable=True),
     )
+
+
+def test_sync_is_for_histories_in_the_database(worker, node, read, problems):
+    worker["realms"][0]["store"] = {"type": "database", "sync": True, "event-history": [{"uri": "a.b"}]}
+    assert realm_of(node, read).history == (HistoryOptions("a.b", "exact", 100, is_durable=True, is_synced=True),)
+    worker["realms"][0]["store"]["type"] = "memory"
+    assert realm_of(node, read).history == (HistoryOptions("a.b", "exact", 100),)
+    assert list(problems(PLACE)[1]) == ["store.sync"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 import gc
+import sys
 
+import msgspec
 import pytest
 
 from wamp_transport.node.connection import MAX_UNJOINED_BYTES, Connection, MessageEncoder
@@ -49,6 +51,25 @@ def test_bytes_that_are_no_message_are_a_violation(connection, told):
     ((name, text),) = told.calls
     assert name == "violate"
     assert "malformed message" in text
+
+
+@pytest.mark.parametrize("serializer", ["json", "msgpack"])
+@pytest.mark.parametrize(("ignored", "payload", "is_freed"), [(9000, 10, True), (10, 9000, False), (10, 10, False)])
+def test_payload_keeps_no_much_larger_message_in_memory(told, serializer, ignored, payload, is_freed):
+    """Clients can send options that are ignored; a message that is mostly payload is not copied."""
+    values = [48, 1, {"ignored": "x" * ignored}, "com.x", ["y" * payload]]
+    data = {"json": msgspec.json, "msgpack": msgspec.msgpack}[serializer].encode(values)
+    connection = Connection(told, ServiceOptions("key"), MessageEncoder(SERIALIZERS[serializer]), None, 7)
+    users = sys.getrefcount(data)
+    connection.feed(data)
+    ((_, message),) = told.calls
+    assert SERIALIZERS[serializer].values(message.args) == ["y" * payload]
+    assert (sys.getrefcount(data) == users) is is_freed
+
+
+def test_long_message_without_payload_is_passed_on(connection, told):
+    connection.feed(b'[48,1,{"ignored":"' + b"x" * 9000 + b'"},"com.x"]')
+    assert told.calls == [("feed", Call(1, CallOptions(), "com.x"))]
 
 
 class Remembering:

@@ -106,8 +106,8 @@ class RemotePeer:
     """A client of another node: it has the attributes of ``CallPeer``, and no other attributes of a session."""
 
     __slots__ = (
-        "authid", "authrole", "calls", "ended_streams", "id", "invocations", "last_invocation", "payload_format",
-        "realm", "registrations", "state", "trustlevel",
+        "authid", "authrole", "calls", "calls_size", "ended_streams", "id", "invocations", "last_invocation",
+        "payload_format", "realm", "registrations", "state", "trustlevel",
     )  # fmt: skip
 
     def __init__(self, session_id: int, authrole: str) -> None:
@@ -116,7 +116,7 @@ class RemotePeer:
         self.realm, self.authrole, self.authid = "realm1", authrole, f"user{session_id}"
         self.trustlevel = None
         self.payload_format = "msgpack"
-        self.last_invocation = 0
+        self.last_invocation = self.calls_size = 0
         self.ended_streams: set[int] = set()
         self.registrations, self.calls, self.invocations = {}, {}, {}
 

@@ -27,6 +27,6 @@ def test_coming_and_going_are_about_a_session():
 
 def test_record_names_the_history_it_is_for():
     publication = Publication(1, Publish(1, PublishOptions(), "com.x"), "json", 1, "", "", False)
-    record = Record("realm1", "prefix", "com.", publication)
-    assert record == Record("realm1", "prefix", "com.", publication)
-    assert record != Record("realm1", "exact", "com.x", publication)
+    record = Record("realm1", "prefix", "com.", publication, 1)
+    assert record == Record("realm1", "prefix", "com.", publication, 1)
+    assert record != Record("realm1", "exact", "com.x", publication, 1)

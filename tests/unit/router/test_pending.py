@@ -1,7 +1,8 @@
 import pytest
 
 from wamp_transport.router import pending
-from wamp_transport.router.pending import PendingLogin, PendingMessages, payload_size
+from wamp_transport.router.memory_size import size_of_values
+from wamp_transport.router.pending import PendingLogin, PendingMessages
 from wamp_transport.wamp.messages import Hello, HelloDetails, Publish, PublishOptions, Unsubscribe
 
 PUBLISH = Publish(1, PublishOptions(), "com.x", b"[12345678]")
@@ -37,7 +38,7 @@ def test_queue_of_many_messages_is_full(monkeypatch):
 
 
 def test_queue_with_much_payload_is_full(monkeypatch):
-    monkeypatch.setattr(pending, "MAX_QUEUED_BYTES", 20)
+    monkeypatch.setattr(pending, "MAX_QUEUED_BYTES", 3 * size_of_values(PUBLISH) // 2)
     messages = PendingMessages()
     messages.append(PUBLISH)
     assert not messages.is_full
@@ -47,9 +48,14 @@ def test_queue_with_much_payload_is_full(monkeypatch):
     assert not messages.is_full
 
 
-@pytest.mark.parametrize(("message", "size"), [(PUBLISH, 10), (Unsubscribe(1, 1), 0)])
-def test_payload_is_counted_if_there_is_one(message, size):
-    assert payload_size(message) == size
+@pytest.mark.parametrize("options", [{"eligible": [1] * 1000}, {"exclude_authid": ["x" * 5000]}])
+def test_options_count_as_well(monkeypatch, options):
+    monkeypatch.setattr(pending, "MAX_QUEUED_BYTES", 6000)
+    messages = PendingMessages()
+    messages.append(Publish(1, PublishOptions(), "com.x"))
+    assert not messages.is_full
+    messages.append(Publish(1, PublishOptions(**options), "com.x"))
+    assert messages.is_full
 
 
 def test_login_starts_without_state_of_a_challenge():

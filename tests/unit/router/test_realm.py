@@ -7,7 +7,6 @@ from wamp_transport.router.pending import PendingMessages
 from wamp_transport.router.permissions import ALLOWED
 from wamp_transport.router.realm import Realm
 from wamp_transport.router.suspension import MessageSuspended
-from wamp_transport.router.testaments import add_testament
 from wamp_transport.wamp.errors import PayloadError, ProtocolViolation
 from wamp_transport.wamp.features import router_roles
 from wamp_transport.wamp.messages import (
@@ -144,7 +143,7 @@ class TestLeaving:
         heir = new_session()
         realm.join(heir)
         realm.receive(heir, subscribe(1, "com.will"))
-        add_testament(session, "destroyed", Publish(1, PublishOptions(), "com.will", ["bye"]))
+        realm.testaments.add(session, "destroyed", Publish(1, PublishOptions(), "com.will", ["bye"]))
         outbox.clear()
         realm.detach(session)
         (event,) = outbox
@@ -156,7 +155,7 @@ class TestLeaving:
         realm.join(heir)
         for request_id, topic in enumerate(("com.will", "wamp.session.on_leave"), 1):
             realm.receive(heir, subscribe(request_id, topic))
-        add_testament(session, "destroyed", Publish(1, PublishOptions(), "com.will"))
+        realm.testaments.add(session, "destroyed", Publish(1, PublishOptions(), "com.will"))
         outbox.clear()
         realm.detach(session, is_quiet=True)
         assert outbox == []
@@ -165,7 +164,7 @@ class TestLeaving:
     @pytest.mark.parametrize("options", [{}, {"ppt_scheme": "x_a"}], ids=["not authorized", "not announced"])
     def test_testament_that_may_not_be_published_is_dropped(self, realm, session, outbox, options):
         topic = "com.x" if options else "wamp.x"
-        add_testament(session, "detached", Publish(1, PublishOptions(**options), topic))
+        realm.testaments.add(session, "detached", Publish(1, PublishOptions(**options), topic))
         realm.detach(session)
         assert outbox == []
         assert session.payload_format == "json"
@@ -325,7 +324,7 @@ def holder(realm, session, outbox):
     }
     realm.receive(session, subscribe(1))
     realm.receive(session, Register(2, RegisterOptions(), "com.x"))
-    add_testament(session, "destroyed", Publish(3, PublishOptions(), "com.x"))
+    realm.testaments.add(session, "destroyed", Publish(3, PublishOptions(), "com.x"))
     outbox.clear()
     return session
 
@@ -389,7 +388,7 @@ def test_testament_needs_no_second_answer(new_realm, new_session, outbox):
     for each in (session, other):
         realm.join(each)
     realm.receive(other, subscribe(1))
-    add_testament(session, "destroyed", Publish(3, PublishOptions(), "com.x"))
+    realm.testaments.add(session, "destroyed", Publish(3, PublishOptions(), "com.x"))
     outbox.clear()
     realm.detach(session)
     assert [type(each.message).__name__ for each in outbox] == ["Event"]

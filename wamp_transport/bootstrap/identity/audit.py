@@ -21,7 +21,7 @@ MAX_QUEUED_ENTRIES: Final = 5_000
 """The maximum number of queued entries. Further entries are dropped, counted and logged."""
 
 MAX_QUEUED_BYTES: Final = 8 * 1024 * 1024
-"""The maximum size of the queued entries, which is limited because clients can send authids of any length."""
+"""The maximum size of the queued entries."""
 
 MAX_BATCH_ENTRIES: Final = 500
 """The maximum number of entries that are written in one transaction."""
@@ -33,7 +33,10 @@ CLOSE_SECONDS: Final = 2.0
 """The time limit for writing the queued entries when the node stops."""
 
 PURGE_INTERVAL_SECONDS: Final = 3600.0
-"""The interval between deletions of old entries."""
+"""The interval between deletions of old entries, unless many are written."""
+
+ENTRIES_PER_PURGE: Final = 10_000
+"""The number of entries that are written between two deletions of old entries."""
 
 GROUPING_COLUMNS: Final = ("kind", "realm", "authid", "authrole", "authmethod", "address", "reason")
 """The columns by which entries are grouped.
@@ -57,19 +60,27 @@ class AuditTrail:
             max_batch=MAX_BATCH_ENTRIES,
         )
         self._is_failure_logged = False
+        self._unpurged = 0
+        """The number of entries that were written since old entries were last deleted."""
 
     def record(self, kind: str, **columns: Any) -> None:
         """Record an event. ``columns`` are fields of :class:`~wamp_transport.models.AuditEntry`."""
         if not app_settings().audit_days:
             return
+        columns = {name: audit.fit(name, value) for name, value in columns.items() if value is not None}
         key = (kind, *(columns.get(name) for name in GROUPING_COLUMNS[1:]))
         known = self._groups.get(key)
         if known is not None:
             known["count"] += 1
             return
-        present_columns = {name: value for name, value in columns.items() if value is not None}
-        entry = {"kind": kind, "created_at": timezone.now(), "node": self._node, "count": 1, **present_columns}
-        size = ENTRY_OVERHEAD_BYTES + sum(len(value) for value in present_columns.values() if isinstance(value, str))
+        entry = {
+            "kind": kind,
+            "created_at": timezone.now(),
+            "node": audit.fit("node", self._node),
+            "count": 1,
+            **columns,
+        }
+        size = ENTRY_OVERHEAD_BYTES + sum(len(value) for value in columns.values() if isinstance(value, str))
         if self._writer.put((key, entry), size):
             self._groups[key] = entry
 
@@ -80,7 +91,7 @@ class AuditTrail:
         while True:
             await asyncio.sleep(WRITE_INTERVAL_SECONDS)
             await self.flush()
-            if loop.time() >= purge_at:
+            if loop.time() >= purge_at or self._unpurged >= ENTRIES_PER_PURGE:
                 purge_at = loop.time() + PURGE_INTERVAL_SECONDS
                 await self._purge()
 
@@ -97,10 +108,14 @@ class AuditTrail:
         for key, _ in batch:
             self._groups.pop(key, None)
         await in_thread(audit.keep, [entry for _, entry in batch])
+        self._unpurged += len(batch)
 
     async def _purge(self) -> None:
+        self._unpurged = 0
         try:
-            await in_thread(audit.purge, app_settings().audit_days)
+            # Entries are deleted in slices, because others wait for the database meanwhile.
+            while await in_thread(audit.purge, app_settings().audit_days) == audit.MAX_DELETED_ROWS:
+                pass
         except DatabaseError as error:
             if not self._is_failure_logged:
                 logger.error("Old entries of the audit trail cannot be deleted: %s", error)

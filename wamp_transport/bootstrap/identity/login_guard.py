@@ -30,7 +30,7 @@ from .throttle import Attempt, Throttle, address_of
 
 logger = logging.getLogger(__name__)
 
-DENIAL_ERRORS: Final = frozenset({errors.NOT_AUTHORIZED, errors.AUTHORIZATION_FAILED})
+DENIAL_ERRORS: Final = frozenset({errors.NOT_AUTHORIZED, errors.AUTHORIZATION_FAILED, errors.QUOTA_EXCEEDED})
 
 
 class LockedOut(Deny):
@@ -130,7 +130,7 @@ class GuardedAuthenticator:
         task.add_done_callback(self._tasks.discard)
 
     def on_denied(self, session: Session, error: Error) -> None:
-        """Record that an action of a session was denied."""
+        """Record that an action of a session was denied, because of its permissions or of a limit."""
         if error.error in DENIAL_ERRORS:
             detail = error.args[0] if isinstance(error.args, list | tuple) and error.args else ""
             self._audit.record("denial", **of_session(session), reason=error.error, detail=str(detail))

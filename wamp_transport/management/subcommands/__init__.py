@@ -4,6 +4,7 @@ from wamp_transport.management.subcommands.bench import BenchCommand
 from wamp_transport.management.subcommands.call import CallCommand
 from wamp_transport.management.subcommands.check import CheckCommand
 from wamp_transport.management.subcommands.clearcookies import ClearCookiesCommand
+from wamp_transport.management.subcommands.clearhistory import ClearHistoryCommand
 from wamp_transport.management.subcommands.explain import ExplainCommand
 from wamp_transport.management.subcommands.export import ExportCommand
 from wamp_transport.management.subcommands.handlers import HandlersCommand
@@ -28,6 +29,7 @@ SUBCOMMANDS: tuple[Subcommand, ...] = (
     ImportCommand(),
     ExportCommand(),
     ClearCookiesCommand(),
+    ClearHistoryCommand(),
     SchemaCommand(),
     TokenCommand(),
     KeygenCommand(),

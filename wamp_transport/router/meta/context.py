@@ -8,6 +8,7 @@ from ..broker import Broker
 from ..dealer import Dealer
 from ..environment import Environment
 from ..records import Session
+from ..testaments import Testaments
 from .arguments import Arguments
 
 
@@ -21,6 +22,7 @@ class Context:
     sessions: dict[int, Session]
     broker: Broker
     dealer: Dealer
+    testaments: Testaments
     environment: Environment
     leave: Callable[..., None]
 

@@ -10,7 +10,7 @@ from ...wamp.payload import ABSENT, PYTHON, positional
 from ..effects import Effect, Produce, Send
 from ..environment import RouterProcedure
 from ..records import Session
-from . import registrations, sessions, subscriptions
+from . import registrations, retained, sessions, subscriptions
 from .arguments import Arguments
 from .context import Context, LargeResult, Procedure
 
@@ -18,6 +18,7 @@ PROCEDURES: Mapping[str, Procedure] = {
     **sessions.PROCEDURES,
     **registrations.PROCEDURES,
     **subscriptions.PROCEDURES,
+    **retained.PROCEDURES,
 }
 
 

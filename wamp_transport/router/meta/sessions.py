@@ -15,7 +15,7 @@ from ...wamp.uris import is_reserved, is_uri
 from ..message_checks import check_announced
 from ..permissions import refusal
 from ..records import Session, session_details
-from ..testaments import add_testament, flush_testaments, validate_scope
+from ..testaments import validate_scope
 from .arguments import Arguments
 from .context import Context, LargeResult, Procedure
 
@@ -87,12 +87,12 @@ def add(context: Context, caller: Session, arguments: Arguments) -> None:
     publish = Publish(1, options, topic, ABSENT if args is None else args, ABSENT if kwargs is None else kwargs)
     check_announced(caller, "publisher", options, "publish_options")
     context.broker.check_options(caller, publish)
-    add_testament(caller, scope, publish)
+    context.testaments.add(caller, scope, publish)
 
 
 def flush(context: Context, caller: Session, arguments: Arguments) -> None:
     """Delete the testaments of a scope."""
-    flush_testaments(caller, arguments.get_keyword("scope", str, "destroyed"))
+    context.testaments.flush(caller, arguments.get_keyword("scope", str, "destroyed"))
 
 
 def _roles(arguments: Arguments) -> frozenset[str] | None:

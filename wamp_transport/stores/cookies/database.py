@@ -17,12 +17,19 @@ from wamp_transport.stores.cookies.records import CookieLogin, CookieRecord, Coo
 MAX_BATCH_ROWS: Final = 1000
 """The maximum number of rows that are deleted in one statement."""
 
+ADDS_PER_PURGE: Final = 1000
+"""The number of records that a process adds between two deletions, in addition to those at intervals."""
+
 
 class DatabaseCookies:
-    """A cookie store in the database. Only ``purge`` enforces ``max_cookies``."""
+    """A cookie store in the database. ``purge`` enforces ``max_cookies``, also after ADDS_PER_PURGE new records.
+
+    Other processes can add records as well, so the number of records is not known without a query.
+    """
 
     def __init__(self, max_cookies: int) -> None:
         self._max_cookies = max_cookies
+        self._unpurged = 0
         # SQLite allows only one writer at a time, so more threads would only wait.
         self.threads = 1 if connections[router.db_for_write(TrackedCookie)].vendor == "sqlite" else 4
 
@@ -47,6 +54,10 @@ class DatabaseCookies:
                 expires_at=record.expires,
                 **login,
             )
+        self._unpurged += 1
+        if self._unpurged >= ADDS_PER_PURGE:
+            self._unpurged = 0
+            self.purge(record.created)
 
     def remember(self, id: str, login: CookieLogin) -> bool:
         with _at_the_database():
@@ -59,7 +70,9 @@ class DatabaseCookies:
     def purge(self, now: datetime) -> int:
         rows = TrackedCookie.objects
         with _at_the_database():
-            deleted: int = rows.filter(expires_at__lte=now).delete()[0]
+            deleted: int = 0
+            while ids := list(rows.filter(expires_at__lte=now).values_list("pk", flat=True)[:MAX_BATCH_ROWS]):
+                deleted += rows.filter(pk__in=ids).delete()[0]
             while (surplus := rows.count() - self._max_cookies) > 0:
                 oldest = rows.order_by(F("logged_in_at").asc(nulls_first=True), "created_at")
                 ids = list(oldest.values_list("pk", flat=True)[: min(surplus, MAX_BATCH_ROWS)])

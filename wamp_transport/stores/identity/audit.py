@@ -14,35 +14,41 @@ from wamp_transport.models import AuditEntry
 MAX_ENTRIES: Final = 500_000
 """The maximum number of entries. The oldest are deleted first."""
 
-MAX_LENGTHS: Final = {
-    field.name: field.max_length
-    for field in AuditEntry._meta.concrete_fields
-    if getattr(field, "max_length", None) is not None
+MAX_DELETED_ROWS: Final = 500
+"""The maximum number of entries that are deleted in one transaction."""
+
+MAX_LENGTHS: Final[dict[str, int]] = {
+    field.name: field.max_length for field in AuditEntry._meta.concrete_fields if field.max_length is not None
 }
 
 
 def keep(entries: Iterable[dict[str, Any]]) -> None:
-    """Store entries. Each entry maps column names to values.
-
-    Long values are truncated, and characters that some databases refuse are removed, because clients choose the values.
-    """
-    AuditEntry.objects.bulk_create([AuditEntry(**{key: _fit(key, one[key]) for key in one}) for one in entries], 500)
+    """Store entries. Each entry maps column names to values that :func:`fit` has returned."""
+    AuditEntry.objects.bulk_create([AuditEntry(**one) for one in entries], 500)
 
 
 def purge(days: int) -> int:
-    """Delete entries older than ``days``, and the oldest entries beyond MAX_ENTRIES.
+    """Delete entries older than ``days``, and the oldest entries beyond MAX_ENTRIES. Return the number of deleted rows.
 
-    Return the number of deleted entries.
+    If this is MAX_DELETED_ROWS, there can be more of them.
     """
-    deleted: int = AuditEntry.objects.filter(created_at__lt=timezone.now() - timedelta(days=days)).delete()[0]
-    oldest = AuditEntry.objects.order_by("-id").values_list("id", flat=True)[MAX_ENTRIES : MAX_ENTRIES + 1]
-    for id in oldest:
-        deleted += AuditEntry.objects.filter(id__lte=id).delete()[0]
+    entries = AuditEntry.objects.values_list("id", flat=True)
+    expired = entries.filter(created_at__lt=timezone.now() - timedelta(days=days)).order_by("created_at")
+    ids = list(expired[:MAX_DELETED_ROWS])
+    newest_surplus = None if ids else entries.order_by("-id")[MAX_ENTRIES : MAX_ENTRIES + 1].first()
+    if newest_surplus is not None:
+        ids = list(entries.filter(id__lte=newest_surplus).order_by("id")[:MAX_DELETED_ROWS])
+    deleted: int = AuditEntry.objects.filter(id__in=ids).delete()[0]
     return deleted
 
 
-def _fit(column: str, value: Any) -> Any:
+def fit(column: str, value: Any) -> Any:
+    """Return a value for a column of an entry.
+
+    Long values are truncated, and characters that some databases refuse are removed, because clients choose the values.
+    """
     if not isinstance(value, str):
         return value
-    clean = value.replace("\0", "").encode("utf-8", "replace").decode()
+    # Truncate first, because the value can be very long. The characters that are removed then are rare.
+    clean = value[: 2 * MAX_LENGTHS[column]].replace("\0", "").encode("utf-8", "replace").decode()
     return clean[: MAX_LENGTHS[column]]

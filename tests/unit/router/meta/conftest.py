@@ -15,6 +15,7 @@ from wamp_transport.router.meta.procedures import PROCEDURES
 from wamp_transport.router.options import RealmOptions
 from wamp_transport.router.permissions import Role
 from wamp_transport.router.records import Session
+from wamp_transport.router.testaments import Testaments
 from wamp_transport.wamp.errors import RequestRefused
 from wamp_transport.wamp.messages import Register, RegisterOptions, Subscribe, SubscribeOptions
 
@@ -41,7 +42,7 @@ def context(
     def leave(*arguments: Any, **named: Any) -> None:
         left.append((*arguments, *named.values()))
 
-    return Context({}, broker, dealer, environment, leave)
+    return Context({}, broker, dealer, Testaments(), environment, leave)
 
 
 @pytest.fixture
