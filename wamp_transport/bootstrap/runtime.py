@@ -17,12 +17,13 @@ from django.db import DatabaseError
 from ..conf import app_settings
 from ..config.configuration import Configuration, PathService
 from ..stores import nodes
-from ..stores.connections import close_kept
+from ..stores.connections import close_kept, has_database
 from ..stores.operators import operator_key
 from ..transports.listener import Listener
 from ..webservices.paths import raw_path
 from .local_endpoints import local_endpoints
 from .mounts import MAIN_LISTENER, Mount
+from .other_nodes import OtherNodes
 from .sources import Source, choose_source
 from .started_node import OnApplied, Snapshot, StartedNode
 from .threads import in_thread, wait_for_jobs
@@ -53,6 +54,7 @@ class Runtime:
         self._listeners: Mapping[str, Listener] = {}
         self._must_report = asyncio.Event()
         self._reporting = asyncio.Lock()
+        self._others = OtherNodes(self.name)
         self._is_failure_logged = False
         self._tasks: list[asyncio.Task[None]] = []
         self._starting: asyncio.Task[StartedNode] | None = None
@@ -82,7 +84,7 @@ class Runtime:
         if self.started is not None:
             await self.started.stop()
         await wait_for_jobs(FORGET_SECONDS)  # otherwise a late report could be written after the deletion
-        if self._tasks:
+        if self._tasks and has_database():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._store_report(nodes.forget, self.name), FORGET_SECONDS)
         await wait_for_jobs(FORGET_SECONDS)
@@ -138,11 +140,11 @@ class Runtime:
     async def _report(self) -> None:
         async with self._reporting:  # an older report must not overwrite a newer one
             snapshot = self.snapshot
-            if snapshot is None:
+            if snapshot is None or not has_database():
                 return
             has_operators = app_settings().local_operators
             await self._store_report(
-                nodes.report,
+                self._report_and_look,
                 self.name,
                 snapshot.apply_count,
                 snapshot.revision,
@@ -152,8 +154,13 @@ class Runtime:
                 operator_salt=self._operator_salt if has_operators else "",
             )
 
+    def _report_and_look(self, *args: Any, **kwargs: Any) -> None:
+        """Store the report of this node, and look for others."""
+        nodes.report(*args, **kwargs)
+        self._others.look(nodes.running())
+
     async def _store_report(self, function: Callable[..., object], *args: object, **kwargs: object) -> None:
-        """Write or delete the report of this node in the database with ``function``.
+        """Access the reports of nodes in the database with ``function``.
 
         A failure is logged once and otherwise ignored.
         """

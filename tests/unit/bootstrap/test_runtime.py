@@ -19,6 +19,7 @@ from wamp_transport.config.reader import read_mapping
 from wamp_transport.config.report import ConfigError
 from wamp_transport.node.connection import MessageEncoder
 from wamp_transport.serializers.registry import SERIALIZERS
+from wamp_transport.stores.nodes import NodeStatus
 from wamp_transport.wamp.messages import Goodbye, Message
 
 WS = {"type": "websocket"}
@@ -90,6 +91,9 @@ class Reports:
         self.all.append((generation, problem))
         if self.error is not None:
             raise self.error
+
+    def running(self) -> list[NodeStatus]:
+        return []
 
     def forget(self, name: str) -> None:
         self.forgotten.append(name)

@@ -8,6 +8,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from ...conf import app_settings
+from ...stores.connections import has_database
 from ...stores.identity import audit
 from ..batch_writer import BatchWriter
 from ..threads import in_thread
@@ -57,10 +58,11 @@ class AuditTrail:
             max_batch=MAX_BATCH_ENTRIES,
         )
         self._is_failure_logged = False
+        self._has_database = has_database()
 
     def record(self, kind: str, **columns: Any) -> None:
         """Record an event. ``columns`` are fields of :class:`~wamp_transport.models.AuditEntry`."""
-        if not app_settings().audit_days:
+        if not app_settings().audit_days or not self._has_database:
             return
         key = (kind, *(columns.get(name) for name in GROUPING_COLUMNS[1:]))
         known = self._groups.get(key)
@@ -80,7 +82,7 @@ class AuditTrail:
         while True:
             await asyncio.sleep(WRITE_INTERVAL_SECONDS)
             await self.flush()
-            if loop.time() >= purge_at:
+            if self._has_database and loop.time() >= purge_at:
                 purge_at = loop.time() + PURGE_INTERVAL_SECONDS
                 await self._purge()
 

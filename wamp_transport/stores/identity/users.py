@@ -17,7 +17,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 
 from wamp_transport.conf import app_settings
-from wamp_transport.models import UserRole
+from wamp_transport.models import UserRole, has_users
 from wamp_transport.stores.identity import principals
 from wamp_transport.stores.identity.hooks import call_hook
 from wamp_transport.tokens import Claims, InvalidToken, fits, read_token
@@ -154,12 +154,16 @@ class _LoadedSession(dict[str, Any]):
 
 
 def _session_user(session_key: str) -> Any:
+    if not has_users():
+        return None
     store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     user: Any = get_user(SimpleNamespace(session=_LoadedSession(store.load())))  # type: ignore[arg-type]
     return user if user.is_authenticated and user.is_active else None
 
 
 def _user(pk: str) -> Any:
+    if not has_users():
+        return None
     users = get_user_model()
     try:
         user = users._default_manager.filter(pk=pk).first()
