@@ -20,7 +20,7 @@ from ..stores import nodes
 from ..stores.connections import close_kept, has_database
 from ..stores.operators import operator_key
 from ..transports.listener import Listener
-from ..webservices.paths import raw_path
+from ..webservices.paths import raw_path, site_prefix
 from .local_endpoints import local_endpoints
 from .mounts import MAIN_LISTENER, Mount
 from .other_nodes import OtherNodes
@@ -94,14 +94,15 @@ class Runtime:
         """Return the mount for a request and the remaining path segments; None if Django handles the request."""
         if self.started is None:
             return None
-        return self.started.mounts.table.resolve(scope.get("wamp_transport", MAIN_LISTENER), raw_path(scope))
+        key, prefix = scope.get("wamp_transport", MAIN_LISTENER), site_prefix(scope.get("root_path"))
+        return self.started.mounts.table.resolve(key, raw_path(scope), prefix)
 
-    def find_service(self, key: str, path: bytes) -> PathService | None:
-        """Return the WAMP service at a path; None if there is none.
+    def find_service(self, key: str, path: bytes, root_path: str) -> PathService | None:
+        """Return the WAMP service at a path; None if there is none. ``root_path`` is that of the ASGI scope.
 
         The server calls this before the opening handshake.
         """
-        found = self.resolve({"wamp_transport": key, "raw_path": path, "path": ""})
+        found = self.resolve({"wamp_transport": key, "raw_path": path, "path": "", "root_path": root_path})
         return None if found is None or found[0].websocket is None else found[0].service
 
     async def _start(self) -> StartedNode:

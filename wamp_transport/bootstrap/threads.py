@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 
 from ..config.configuration import Configuration
 from ..project_code import call_guarded, run_guarded
-from ..stores.connections import require_database, with_clean_connections, with_kept_connections
+from ..stores.connections import NoDatabase, has_database, with_clean_connections, with_kept_connections
 from ..worker_threads import WorkersBusy, WorkersClosed, WorkerThreads
 
 Result = TypeVar("Result")
@@ -62,7 +62,8 @@ def with_database(work: Callable[[], Result]) -> Result:
     try:
         return with_kept_connections(work)
     except ImproperlyConfigured:
-        require_database()
+        if not has_database():
+            raise NoDatabase from None
         raise
     except InterfaceError as error:  # some drivers raise it for a lost connection
         raise DatabaseError(*error.args) from error

@@ -1,7 +1,7 @@
 """References to models of ``django.contrib.auth`` or of the project, which are not always installed.
 
 Without its target, a foreign key refers to its own model, without a constraint in the database. It is then always
-empty. The columns are the same in both cases, so a project can install the other app later.
+empty, and no code needs to distinguish the two cases. Migrations use these functions too.
 """
 
 from typing import Any

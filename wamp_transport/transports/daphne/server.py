@@ -160,7 +160,7 @@ class WampServer(Server):  # type: ignore[misc]
 
         Return None if no service has the requested path, or if Autobahn must parse the request.
         """
-        service = self.find_service(key, request.path)
+        service = self.find_service(key, request.path, self.root_path)
         if service is None or is_debugged(service):
             return None
         options = options_of(service)
@@ -203,10 +203,10 @@ class WampServer(Server):  # type: ignore[misc]
     def refresh(self) -> None:
         """Apply the changed options of each path to its open connections."""
         self._protocols.clear()
-        found: dict[tuple[str, bytes], PathService | None] = {}
+        found: dict[tuple[str, bytes, str], PathService | None] = {}
         for protocol in list(self.connections):
             if isinstance(protocol, WampWebSocketProtocol):
-                place = (transport_key(protocol.transport), protocol.target)
+                place = (transport_key(protocol.transport), protocol.target, protocol.mount_path)
                 if place not in found:
                     found[place] = self.find_service(*place)
                 service = found[place]
