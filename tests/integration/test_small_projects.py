@@ -212,3 +212,48 @@ def test_node_that_replaces_a_killed_one_is_not_logged(tmp_path: Path) -> None:
         project.wait_for_report(second)
         assert second.stop() == 0
         assert "not the only node" not in second.output
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_no_address_is_announced_if_one_of_them_is_taken(tmp_path: Path, kind: str) -> None:
+    project = Project(tmp_path)
+    project.django("migrate", "-v0")
+    other = free_port()
+    path = str(tmp_path / "wamp.sock")
+    endpoint = {"type": "unix", "path": path} if kind == "unix" else web(project.port)["endpoint"]
+    transport = {"type": "web", "endpoint": endpoint, "paths": {"ws": {"type": "websocket"}}}
+    write_config(tmp_path, configuration(transport))
+    command = [sys.executable, "-m", "django", "runnode", "--config", "."]
+    options = {"cwd": tmp_path, **project.variables}
+    with running(command, tmp_path, **options) as first:
+        first.wait_for(path if kind == "unix" else project.port)
+        first.wait_to_print("Transport ")
+        assert re.search(r"(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d Transport ", first.output)
+        (tmp_path / "more").mkdir()
+        write_config(tmp_path / "more", configuration(web(other), transport))
+        command[-1] = "more"
+        with running(command, tmp_path, **options) as second:
+            assert second.ended() == 1
+            output = second.output
+    name = f"unix:{path}" if kind == "unix" else f"tcp:127.0.0.1:{project.port}"
+    assert output.endswith(f"CommandError: Cannot listen on {name}: Address already in use\n")
+    assert "Transport" not in output
+    assert "Traceback" not in output
+
+
+def test_warnings_have_a_time(tmp_path: Path) -> None:
+    project = Project(tmp_path, "DATABASES = {}\n")
+    with project.node() as process:
+        output = process.wait_to_print("keeps its cookies in memory")
+    line = r"(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d WARNING wamp_transport\.\S+: /ws keeps its cookies in memory"
+    assert re.search(line, output)
+
+
+def test_requests_of_runserver_have_a_time(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.django("migrate", "-v0")
+    with project.serving("django", "runserver", "--noreload", f"127.0.0.1:{project.port}") as process:
+        page(project.port, "/hello/")
+        output = process.wait_to_print("HTTP GET /hello/ 200")
+    assert re.search(r"(?m)^\[\d\d/\w+/\d{4} \d\d:\d\d:\d\d\] .*HTTP GET /hello/ 200", output)
+    assert output.count("HTTP GET /hello/") == 1

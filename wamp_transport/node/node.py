@@ -28,6 +28,7 @@ from ..router.effects import (
     Resume,
     Send,
     SessionJoined,
+    SessionKilled,
     SessionLeft,
     SilentRefusal,
     StopSending,
@@ -407,6 +408,10 @@ def _report_silent_refusal(node: Node, effect: SilentRefusal) -> None:
     node.observers.request_refused(effect.session_id, effect.error)
 
 
+def _report_killed(node: Node, effect: SessionKilled) -> None:
+    node.observers.session_killed(effect.session, effect.killer, effect.reason)
+
+
 RUNNERS: dict[type[Effect], Callable[[Node, Effect], None]] = {
     SessionJoined: Node._report_joined,  # type: ignore[dict-item]
     SessionLeft: Node._report_left,  # type: ignore[dict-item]
@@ -414,6 +419,7 @@ RUNNERS: dict[type[Effect], Callable[[Node, Effect], None]] = {
     Close: Node._close,  # type: ignore[dict-item]
     StopSending: Node._stop_sending,  # type: ignore[dict-item]
     Record: lambda node, effect: node.observers.event_recorded(effect),  # type: ignore[arg-type]
+    SessionKilled: _report_killed,  # type: ignore[dict-item]
     SilentRefusal: _report_silent_refusal,  # type: ignore[dict-item]
     AuthenticationRequest: Node._request_decision,  # type: ignore[dict-item]
     AuthorizationRequest: Node._request_decision,  # type: ignore[dict-item]

@@ -39,7 +39,8 @@ PURGE_INTERVAL_SECONDS: Final = 3600.0
 GROUPING_COLUMNS: Final = ("kind", "realm", "authid", "authrole", "authmethod", "address", "reason")
 """The columns by which entries are grouped.
 
-Queued entries with equal values in these columns are stored as one entry, with their number and the first detail.
+Queued entries with equal values in these columns are stored as one entry, with their number and the first detail. For
+ended sessions, the detail names who ended them, so it must be equal as well.
 """
 
 
@@ -64,7 +65,8 @@ class AuditTrail:
         """Record an event. ``columns`` are fields of :class:`~wamp_transport.models.AuditEntry`."""
         if not app_settings().audit_days or not self._has_database:
             return
-        key = (kind, *(columns.get(name) for name in GROUPING_COLUMNS[1:]))
+        killer = columns.get("detail") if kind == "kill" else None
+        key = (kind, *(columns.get(name) for name in GROUPING_COLUMNS[1:]), killer)
         known = self._groups.get(key)
         if known is not None:
             known["count"] += 1

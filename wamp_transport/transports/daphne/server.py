@@ -1,7 +1,9 @@
 """Daphne's server, extended to several transports, changes of the configuration and a graceful shutdown."""
 
 import asyncio
+import errno
 import logging
+import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, partial
@@ -56,6 +58,16 @@ def guarded(application: Any) -> Any:
         await run_guarded(application(scope=scope, receive=receive, send=send))
 
     return run
+
+
+def _reason(error: Exception) -> str:
+    """Return the reason why a socket cannot be opened."""
+    cause = getattr(error, "socketError", error)
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    if isinstance(error, CannotListenError) and not isinstance(cause, OSError):  # the lock file of a Unix socket
+        return os.strerror(errno.EADDRINUSE)
+    return str(cause)
 
 
 @cache
@@ -128,7 +140,6 @@ class WampServer(Server):  # type: ignore[misc]
 
     def _started(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and task.exception() is not None:
-            logger.critical("The server cannot start: %s", task.exception())
             self.failure = task.exception()
             self.stop()
         elif self._announce is not None:
@@ -151,7 +162,7 @@ class WampServer(Server):  # type: ignore[misc]
                 place = f"{listener.config_path}.endpoint.tls." if listener.config_path else ""
                 faults.append(f"{place}{error}")
             except (CannotListenError, OSError, ValueError) as error:
-                faults.append(str(error))
+                faults.append(f"Cannot listen on {listener}: {_reason(error)}")
         if faults:
             raise ListenError("; ".join(faults))
 
