@@ -2,7 +2,7 @@
 
 import logging
 
-from django.apps import AppConfig, apps
+from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 logger = logging.getLogger(__name__)
@@ -19,12 +19,10 @@ class WampTransportConfig(AppConfig):
         """Register the system checks, import the apps' ``wamp.py`` modules, and watch users for changes."""
         from . import checks  # noqa: F401, PLC0415 - Django must be ready first
         from .handlers.discovery import import_modules  # noqa: PLC0415 - as above
+        from .stores.identity import changes  # noqa: PLC0415 - as above
 
         # Do this in every process, because every process that saves rows publishes model events.
         for broken in import_modules():
             logger.error("%s", broken)
 
-        if apps.is_installed("django.contrib.auth"):
-            from .stores.identity import changes  # noqa: PLC0415 - as above
-
-            changes.connect()
+        changes.connect()

@@ -1,7 +1,6 @@
 """The system checks of this app. The ids of the checks must not change, because projects can silence checks by id."""
 
 import os
-import socket
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,16 +9,19 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import DatabaseError
 
+from .bootstrap.other_nodes import ADVICE, NOT_SHARED, described
 from .bootstrap.sources import DatabaseSource, choose_source, has_command_configuration
 from .bootstrap.threads import Functions
 from .compat.requirements import release
 from .compat.serving import find_problems
 from .compat.versions import DAPHNE, LIBRARIES
 from .conf import app_settings
+from .config.auth_methods import DJANGO_SESSION
 from .config.configuration import Configuration, anonymous_login
 from .config.report import ConfigError
 from .config.websocket import WebSocketSection
 from .handlers.discovery import discover
+from .models import RunningNode, has_users
 from .stores import nodes
 from .transports.unsupported_options import describe_unsupported
 
@@ -221,24 +223,51 @@ def _several_processes() -> str:
     layer = getattr(settings, "CHANNEL_LAYERS", {}).get("default", {}).get("BACKEND")
     if layer is not None and layer != IN_MEMORY_LAYER:
         return "CHANNEL_LAYERS connects processes"
-    try:
-        alive = sum(_is_alive(one) for one in nodes.running())
-    except DatabaseError:  # the table does not exist before the first migrate
-        return ""
+    alive = len(_nodes_alive())
     return f"{alive} processes are running" if alive > 1 else ""
 
 
-def _is_alive(status: nodes.NodeStatus) -> bool:
-    """Return whether the node that reported this status is still running, as far as this process can check."""
-    if status.is_stale or status.node.host != socket.gethostname():
-        return not status.is_stale
+def _nodes_alive() -> list[RunningNode]:
+    """Return the nodes that are running, or an empty list if there is no database or no table yet."""
     try:
-        os.kill(status.node.pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # a process of another user, or on another machine with the same host name
-        pass
-    return True
+        return [status.node for status in nodes.running() if status.is_alive]
+    except DatabaseError:
+        return []
+
+
+@register(deploy=True)
+def check_single_process(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """Check that a single process serves WAMP. A deployment check."""
+    alive = _nodes_alive()
+    workers = os.environ.get("WEB_CONCURRENCY", "")
+    if len(alive) > 1:
+        reason = f"Several processes serve WAMP: {described(alive)}."
+    elif workers.isascii() and workers.isdigit() and workers.strip("0") not in ("", "1"):
+        reason = f"WEB_CONCURRENCY is {workers}, so gunicorn or uvicorn would start several processes."
+    else:
+        return []
+    return [Warning(f"{reason} {NOT_SHARED}", hint=ADVICE, id="wamp_transport.W022")]
+
+
+@register()
+def check_users(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """Check that the project has users if a service offers logins with Django's session."""
+    configuration = None if has_users() else _configuration()
+    places = [
+        service.path
+        for service in (() if configuration is None else configuration.services)
+        if isinstance(service.settings, WebSocketSection)
+        and service.settings.auth is not None
+        and DJANGO_SESSION.name in service.settings.auth.django_methods()
+    ]
+    return [
+        Warning(
+            f"Nobody can log in with django-session at {path}: the project's user model is not installed.",
+            hint="Add the app of AUTH_USER_MODEL to INSTALLED_APPS, or remove django-session.",
+            id="wamp_transport.W021",
+        )
+        for path in places
+    ]
 
 
 @register(Tags.security, deploy=True)

@@ -30,10 +30,13 @@ def test_page_tells_who_is_up_to_date_and_who_is_not(pages, monkeypatch):
     nodes.report("behind", 1, revision - 1)
     nodes.report("filed", 1, None, source="config.json")
     nodes.report("gone", 1, revision)
-    RunningNode.objects.filter(name="gone").update(seen_at=timezone.now() - timedelta(minutes=5))
+    nodes.report("dead", 1, revision)
+    RunningNode.objects.filter(name="gone").update(seen_at=timezone.now() - timedelta(seconds=45))
+    RunningNode.objects.filter(name="dead").update(seen_at=timezone.now() - timedelta(seconds=65))
     text = pages.get("runningnode_changelist").content.decode()
-    for words in ("up to date", "refused a newer one", "behind", "not from the database", "not seen", "300 s ago"):
+    for words in ("up to date", "refused a newer one", "behind", "not from the database", "not seen", "45 s ago"):
         assert words in text
+    assert "dead" not in text
     assert f"revision {revision}" in text
     assert "a &lt;b&gt;fault&lt;/b&gt;" in text
 

@@ -38,6 +38,14 @@ def test_alike_events_are_one_line_with_a_count():
     assert AuditEntry.objects.count() == 2
 
 
+def test_sessions_that_different_sessions_ended_are_different_lines():
+    trail = AuditTrail("node")
+    for killer in ("by ann", "by ann", "by ben"):
+        trail.record("kill", authid="joe", detail=killer)
+    flush(trail)
+    assert [(one.detail, one.count) for one in AuditEntry.objects.order_by("id")] == [("by ann", 2), ("by ben", 1)]
+
+
 def test_what_peers_make_too_long_or_odd_is_written():
     trail = AuditTrail("node")
     trail.record("failure", authid="x\0" * 1000, detail="\ud800" * 2000)

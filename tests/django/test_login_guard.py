@@ -2,11 +2,13 @@
 
 import asyncio
 import threading
+from types import SimpleNamespace
 
 import pytest
 from django.core.cache import cache
 
 from wamp_transport.bootstrap import threads
+from wamp_transport.bootstrap.identity.django_methods import UserDenied, UserSkipped
 from wamp_transport.bootstrap.identity.login_guard import GuardedAuthenticator
 from wamp_transport.config.limits import Lockout
 from wamp_transport.router.decisions import Admit, ChallengePeer, Deny, Skip
@@ -269,4 +271,56 @@ def test_actions_denied_by_permissions_and_limits_are_recorded(uri, is_recorded)
     door(Inside(), trail).on_denied(session, error)
     assert [(one["authid"], one["reason"], one["detail"]) for one in trail.columns] == (
         [("joe", uri, "the reason")] if is_recorded else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail"),
+    [
+        (UserDenied(errors.NO_SUCH_ROLE, "this user has no role here", "ann"), "this user has no role here"),
+        (UserSkipped("ann", "the user is not active"), "the user is not active"),
+        (Admit("other", "ann", "user", "django-session", "django"), "refused by the realm"),
+    ],
+)
+def test_failed_login_of_a_known_user_names_the_user(answer, detail):
+    class Answering:
+        async def authenticate(self, request):
+            return answer
+
+    async def whole():
+        trail, failures = Trail(), []
+        guard = GuardedAuthenticator(
+            Answering(), lambda: {"service": STRICT}, lambda _: None, None, trail, failures.append
+        )
+        assert await guard.authenticate(request(authid=None, method="django-session")) is answer
+        await asyncio.sleep(0)
+        assert trail.kinds == ["failure"]
+        assert (trail.columns[0]["authid"], trail.columns[0]["detail"]) == ("ann", detail)
+        assert all(failure.authid == "ann" for failure in failures)
+        assert bool(failures) is not isinstance(answer, UserSkipped)
+
+    asyncio.run(whole())
+
+
+def test_entry_for_an_ended_session_says_who_ended_whom():
+    def session(number, name, address):
+        transport = {"peer": f"tcp:{address}:5000"}
+        return SimpleNamespace(
+            id=number,
+            realm="realm1",
+            authid=name,
+            authrole="user",
+            authmethod="ticket",
+            transport=transport,
+            service=SimpleNamespace(key="service"),
+        )
+
+    trail = Trail()
+    door(Inside(), trail).on_killed(session(1, "joe", "192.0.2.1"), session(2, "ann", "192.0.2.2"), "com.reason")
+    assert trail.kinds == ["kill"]
+    (columns,) = trail.columns
+    assert (columns["authid"], columns["session"], columns["address"]) == ("joe", 1, "192.0.2.1")
+    assert (columns["reason"], columns["detail"]) == (
+        "com.reason",
+        "by ann (role user, session 2) from 192.0.2.2",
     )

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from django.test import override_settings
 
 from wamp_transport.bootstrap.sources import FileSource
 from wamp_transport.management.commands import runnode as module
+from wamp_transport.management.serving import listeners
 
 
 def write(directory: Path, document: dict[str, Any]) -> str:
@@ -32,8 +34,10 @@ def document() -> dict[str, Any]:
 def started(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     noted = SimpleNamespace(failure=None, source=None, main="", options={})
 
-    def run(source: Any, main: str | None, application: Any, **options: Any) -> Any:
+    def run(source: Any, main: str | None, application: Any, on_listening: Any, **options: Any) -> Any:
         noted.source, noted.main, noted.options = source, main, options
+        if noted.failure is None:
+            on_listening(listeners(source.load(), main))
         return noted
 
     monkeypatch.setattr(module, "run", run)
@@ -47,8 +51,9 @@ def test_all_transports_are_run_and_shown(tmp_path: Path, started: SimpleNamespa
     assert isinstance(started.source, FileSource)
     assert started.main is None
     assert started.options == {"root_path": "/below"}
-    assert "Transport tcp:9000: tcp:*:9000" in printed.getvalue()
-    assert "Transport tcp:9001: tcp:*:9001" in printed.getvalue()
+    for port in (9000, 9001):
+        line = rf"(?m)^\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d Transport tcp:{port}: tcp:\*:{port}$"
+        assert re.search(line, printed.getvalue())
     assert "no realms are given" in printed.getvalue()
 
 
@@ -66,8 +71,10 @@ def test_no_transport_is_an_error_that_says_what_to_do(tmp_path: Path, started: 
 
 def test_server_that_cannot_start_is_an_error_of_the_command(tmp_path: Path, started: SimpleNamespace) -> None:
     started.failure = OSError("port in use")
+    printed = io.StringIO()
     with pytest.raises(CommandError, match="port in use"):
-        call_command("runnode", "--config", write(tmp_path, document()), stdout=io.StringIO(), stderr=io.StringIO())
+        call_command("runnode", "--config", write(tmp_path, document()), stdout=printed, stderr=io.StringIO())
+    assert printed.getvalue() == ""  # no address is announced
 
 
 @pytest.mark.django_db

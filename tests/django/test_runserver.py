@@ -33,8 +33,10 @@ class Started:
         self.main: TcpEndpoint | UnixEndpoint | None = None
         self.options: dict[str, Any] = {}
 
-    def run(self, source: Any, main: Any, application: Any, **options: Any) -> Any:
+    def run(self, source: Any, main: Any, application: Any, on_listening: Any, **options: Any) -> Any:
         self.source, self.main, self.options = source, main, options
+        if self.failure is None:
+            on_listening({})
         return SimpleNamespace(failure=self.failure)
 
 
@@ -244,5 +246,5 @@ def test_limits_and_times_come_from_settings_and_arguments(
     monkeypatch.setattr("wamp_transport.transports.daphne.WampServer", Server)
     monkeypatch.setattr(serving, "install", lambda runtime: runtime)
     with override_settings(**settings):
-        serving.run(DatabaseSource(), None, None, **options)
+        serving.run(DatabaseSource(), None, None, lambda listeners: None, **options)
     assert given == [expected]

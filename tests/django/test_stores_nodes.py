@@ -63,13 +63,27 @@ def test_new_process_of_the_same_name_is_a_new_start(monkeypatch):
     assert after.started_at > before.started_at
 
 
-def test_node_not_seen_is_stale_and_goes_after_a_day():
+def names_after(seconds):
+    RunningNode.objects.update(seen_at=timezone.now() - timedelta(seconds=seconds))
+    return [(status.node.name, status.is_stale) for status in nodes.running()]
+
+
+def test_node_that_does_not_report_is_stale_and_leaves_the_list_after_a_minute():
     nodes.report("old", 1, 7)
-    RunningNode.objects.update(seen_at=timezone.now() - timedelta(minutes=1))
-    assert [status.is_stale for status in nodes.running()] == [True]
-    RunningNode.objects.update(seen_at=timezone.now() - timedelta(days=2))
+    assert names_after(30) == [("old", False)]
+    assert names_after(50) == [("old", True)]
+    assert names_after(61) == []
+
+
+def test_row_of_a_node_that_does_not_report_is_deleted_after_a_day():
+    nodes.report("old", 1, 7)
+    before = RunningNode.objects.get()
+    names_after(3600)
+    nodes.report("old", 1, 7)
+    assert RunningNode.objects.get().started_at == before.started_at
+    names_after(2 * 86_400)
     nodes.report("new", 1, 7)
-    assert [status.node.name for status in nodes.running()] == ["new"]
+    assert [each.name for each in RunningNode.objects.all()] == ["new"]
 
 
 def test_forgotten_node_is_gone():

@@ -41,6 +41,16 @@ def test_session_stands_for_the_user_who_logged_in(joe, everybody, settings, eng
     assert (found.realm, found.authid, found.role, found.user) == ("realm1", "joe", "user", str(joe.pk))
 
 
+def test_session_of_an_inactive_user_names_the_user(joe):
+    key = login(joe)
+    assert users.inactive_user_of_session(key) is None
+    joe.is_active = False
+    joe.save()
+    assert users.of_session(key, "realm1") is None
+    assert users.inactive_user_of_session(key) == "joe"
+    assert users.inactive_user_of_session("no such session") is None
+
+
 def test_session_ends_with_password_account_activity_and_itself(joe, everybody):
     def change_password():
         joe.set_password("second")

@@ -46,7 +46,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
         alone,
         realms=[META],
     )
-    with node(directory, document, *ports.values(), unix) as process:
+    hosts = {"WAMPNODE_ALLOWED_HOSTS": "127.0.0.1,localhost,example.com"}
+    with node(directory, document, *ports.values(), unix, **hosts) as process:
         yield {**ports, "unix": unix, "process": process}
         assert process.stop() == 0
         assert_quiet(process.output)

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ..config.configuration import Configuration, PathService
 from ..config.cookie import Cookie, CookieStoreSection
 from ..config.websocket import WebSocketSection
+from ..stores.connections import has_database
 from ..stores.cookies.async_store import AsyncCookieStore
 from ..stores.cookies.database import DatabaseCookies
 from ..stores.cookies.file import FileCookies
@@ -23,6 +24,9 @@ PURGE_SECONDS: Final = 60.0
 """The interval between deletions of expired records."""
 
 
+Place = tuple[Any, ...]
+
+
 class CookieStores(ConfigurationPart):
     """The open cookie stores.
 
@@ -35,15 +39,15 @@ class CookieStores(ConfigurationPart):
     name = "cookies"
 
     def __init__(self) -> None:
-        self._stores: dict[Hashable, AsyncCookieStore] = {}
-        self._prepared: dict[Hashable, AsyncCookieStore] = {}
+        self._stores: dict[Place, AsyncCookieStore] = {}
+        self._prepared: dict[Place, AsyncCookieStore] = {}
         """The new stores for a configuration that is being prepared and can still be refused.
 
         Their files are not open yet, because a store opens its file when it is first used.
         """
         self.trackers: dict[str, CookieTracker] = {}
         self._unpurged: list[AsyncCookieStore] = []
-        self._failing: set[Hashable] = set()
+        self._failing: set[Place] = set()
 
     def tracker(self, service: PathService, configuration: Configuration) -> CookieTracker | None:
         """Build the cookie tracker of a service, to be passed to :meth:`use`.
@@ -56,6 +60,8 @@ class CookieStores(ConfigurationPart):
         place = _place(service, cookie, configuration)
         store = self._stores.get(place) or self._prepared.get(place)
         if store is None:
+            if place[0] != cookie.store.type:
+                logger.warning("%s keeps its cookies in memory, because this project has no database", service.path)
             store = self._prepared[place] = AsyncCookieStore(_store(cookie, place))
             if cookie.store.purge_on_startup or cookie.store.type == "file":
                 self._unpurged.append(store)
@@ -94,7 +100,7 @@ class CookieStores(ConfigurationPart):
         for place, store in list(self._stores.items()):
             await self._purge(place, store)
 
-    async def _purge(self, place: Hashable, store: AsyncCookieStore) -> None:
+    async def _purge(self, place: Place, store: AsyncCookieStore) -> None:
         try:
             await store.purge()
         except CookieStoreError as error:
@@ -113,25 +119,24 @@ def _cookie(service: PathService) -> Cookie | None:
     return service.settings.cookie if isinstance(service.settings, WebSocketSection) else None
 
 
-def _place(service: PathService, cookie: Cookie, configuration: Configuration) -> Hashable:
-    """Return the key that identifies a service's store.
+def _place(service: PathService, cookie: Cookie, configuration: Configuration) -> Place:
+    """Return the key that identifies a service's store. It begins with the type of the store.
 
-    Services share a store if they use the same file or the database.
+    Services share a store if they use the same file or the database. Without a database, memory replaces it.
     """
     section: CookieStoreSection = cookie.store
-    if section.type == "memory":
+    if section.type == "memory" or (section.type == "database" and not has_database()):
         return "memory", service.key, section.max_cookies
     if section.type == "file":
         return "file", configuration.resolve(section.filename or "")
     return "database", section.max_cookies
 
 
-def _store(cookie: Cookie, place: Hashable) -> CookieStore:
+def _store(cookie: Cookie, place: Place) -> CookieStore:
     section = cookie.store
-    if section.type == "memory":
+    if place[0] == "memory":
         return MemoryCookies(section.max_cookies)
-    if section.type == "file":
-        assert isinstance(place, tuple)  # noqa: S101 - _place() returns a tuple for files
+    if place[0] == "file":
         path: Path = place[1]
         return FileCookies(path, section.max_cookies, cookie.name)
     return DatabaseCookies(section.max_cookies)

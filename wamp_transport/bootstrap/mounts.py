@@ -58,11 +58,14 @@ class MountTable:
     failures: Mapping[str, Exception] = field(default_factory=dict)
     transports: Mapping[str, PathTable[Mount]] = field(default_factory=dict)
 
-    def resolve(self, transport: str, path: str) -> tuple[Mount, tuple[str, ...]] | None:
-        """Return the mount for a path and the remaining path segments; None if there is no mount."""
+    def resolve(self, transport: str, path: str, prefix: tuple[str, ...] = ()) -> tuple[Mount, tuple[str, ...]] | None:
+        """Return the mount for a path and the remaining path segments; None if there is no mount.
+
+        ``prefix`` is the prefix of the site, which the path may begin with.
+        """
         first = next(iter(self.transports.values()), None)
         table = first if transport == MAIN_LISTENER else self.transports.get(transport)
-        return None if table is None else table.resolve(path)
+        return None if table is None else table.resolve(path, prefix)
 
 
 class Mounts(ConfigurationPart):

@@ -17,12 +17,13 @@ from django.db import DatabaseError
 from ..conf import app_settings
 from ..config.configuration import Configuration, PathService
 from ..stores import nodes
-from ..stores.connections import close_kept
+from ..stores.connections import close_kept, has_database
 from ..stores.operators import operator_key
 from ..transports.listener import Listener
-from ..webservices.paths import raw_path
+from ..webservices.paths import raw_path, site_prefix
 from .local_endpoints import local_endpoints
 from .mounts import MAIN_LISTENER, Mount
+from .other_nodes import OtherNodes
 from .sources import Source, choose_source
 from .started_node import OnApplied, Snapshot, StartedNode
 from .threads import in_thread, wait_for_jobs
@@ -53,6 +54,7 @@ class Runtime:
         self._listeners: Mapping[str, Listener] = {}
         self._must_report = asyncio.Event()
         self._reporting = asyncio.Lock()
+        self._others = OtherNodes(self.name)
         self._is_failure_logged = False
         self._tasks: list[asyncio.Task[None]] = []
         self._starting: asyncio.Task[StartedNode] | None = None
@@ -82,7 +84,7 @@ class Runtime:
         if self.started is not None:
             await self.started.stop()
         await wait_for_jobs(FORGET_SECONDS)  # otherwise a late report could be written after the deletion
-        if self._tasks:
+        if self._tasks and has_database():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._store_report(nodes.forget, self.name), FORGET_SECONDS)
         await wait_for_jobs(FORGET_SECONDS)
@@ -92,14 +94,15 @@ class Runtime:
         """Return the mount for a request and the remaining path segments; None if Django handles the request."""
         if self.started is None:
             return None
-        return self.started.mounts.table.resolve(scope.get("wamp_transport", MAIN_LISTENER), raw_path(scope))
+        key, prefix = scope.get("wamp_transport", MAIN_LISTENER), site_prefix(scope.get("root_path"))
+        return self.started.mounts.table.resolve(key, raw_path(scope), prefix)
 
-    def find_service(self, key: str, path: bytes) -> PathService | None:
-        """Return the WAMP service at a path; None if there is none.
+    def find_service(self, key: str, path: bytes, root_path: str) -> PathService | None:
+        """Return the WAMP service at a path; None if there is none. ``root_path`` is that of the ASGI scope.
 
         The server calls this before the opening handshake.
         """
-        found = self.resolve({"wamp_transport": key, "raw_path": path, "path": ""})
+        found = self.resolve({"wamp_transport": key, "raw_path": path, "path": "", "root_path": root_path})
         return None if found is None or found[0].websocket is None else found[0].service
 
     async def _start(self) -> StartedNode:
@@ -138,11 +141,11 @@ class Runtime:
     async def _report(self) -> None:
         async with self._reporting:  # an older report must not overwrite a newer one
             snapshot = self.snapshot
-            if snapshot is None:
+            if snapshot is None or not has_database():
                 return
             has_operators = app_settings().local_operators
             await self._store_report(
-                nodes.report,
+                self._report_and_look,
                 self.name,
                 snapshot.apply_count,
                 snapshot.revision,
@@ -152,8 +155,13 @@ class Runtime:
                 operator_salt=self._operator_salt if has_operators else "",
             )
 
+    def _report_and_look(self, *args: Any, **kwargs: Any) -> None:
+        """Store the report of this node, and look for others."""
+        nodes.report(*args, **kwargs)
+        self._others.look(nodes.running())
+
     async def _store_report(self, function: Callable[..., object], *args: object, **kwargs: object) -> None:
-        """Write or delete the report of this node in the database with ``function``.
+        """Access the reports of nodes in the database with ``function``.
 
         A failure is logged once and otherwise ignored.
         """

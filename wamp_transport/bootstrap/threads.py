@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, InterfaceError
 from django.utils.module_loading import import_string
 
 from ..config.configuration import Configuration
 from ..project_code import call_guarded, run_guarded
-from ..stores.connections import with_clean_connections, with_kept_connections
+from ..stores.connections import NoDatabase, has_database, with_clean_connections, with_kept_connections
 from ..worker_threads import WorkersBusy, WorkersClosed, WorkerThreads
 
 Result = TypeVar("Result")
@@ -54,9 +55,16 @@ class DatabaseBusy(DatabaseError):
 
 
 def with_database(work: Callable[[], Result]) -> Result:
-    """Call ``work`` with this thread's database connections. Raises DatabaseError if a connection fails."""
+    """Call ``work`` with this thread's database connections.
+
+    Raises DatabaseError if a connection fails, and NoDatabase if the project has no database.
+    """
     try:
         return with_kept_connections(work)
+    except ImproperlyConfigured:
+        if not has_database():
+            raise NoDatabase from None
+        raise
     except InterfaceError as error:  # some drivers raise it for a lost connection
         raise DatabaseError(*error.args) from error
 

@@ -55,7 +55,8 @@ class WebSocketOptions(LimitsSection):
     allowed_origins: tuple[str, ...] = setting(
         ("*",),
         "Origins whose pages may connect, as scheme://host:port, * for any text; without a port the scheme's own. "
-        "same-origin stands for the node's own. For clients that send no Origin see allow_missing_origin.",
+        "same-origin stands for the host of the request, which must be one of Django's ALLOWED_HOSTS if these are set. "
+        "For clients that send no Origin see allow_missing_origin.",
     )
     allow_null_origin: bool = setting(True, 'Accept connections of pages whose origin is "null", such as local files.')
     allow_missing_origin: bool = setting(

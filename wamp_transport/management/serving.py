@@ -3,7 +3,7 @@
 import gc
 import importlib
 from argparse import ArgumentParser
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
@@ -20,6 +20,7 @@ from ..config.configuration import Configuration
 from ..config.endpoint import TcpEndpoint, UnixEndpoint
 from ..routing import WampApplication
 from ..transports.listener import Listener
+from .logs import add_times_to_logs
 from .open_files import raise_open_file_limit
 
 if TYPE_CHECKING:
@@ -80,14 +81,22 @@ def listeners(configuration: Configuration, main: TcpEndpoint | UnixEndpoint | N
     return {MAIN_LISTENER: Listener(main)}
 
 
-def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: Any, **options: Any) -> "WampServer":
+def run(
+    source: Source,
+    main: TcpEndpoint | UnixEndpoint | None,
+    application: Any,
+    on_listening: Callable[[Mapping[str, Listener]], None],
+    **options: Any,
+) -> "WampServer":
     """Run the server until it is stopped, and apply changes of the configuration.
 
-    If the server cannot start, the attribute ``failure`` of the returned server is set.
+    ``on_listening`` is called with the listeners when all of them are open. If the server cannot start, it is not
+    called, and the attribute ``failure`` of the returned server is set.
     """
     # Imported here, so that check_libraries() can report incompatible libraries before the import fails.
     from ..transports.daphne import WampServer  # noqa: PLC0415
 
+    add_times_to_logs()
     raise_open_file_limit()
     runtime = install(Runtime(source))
     limits = {
@@ -113,6 +122,7 @@ def run(source: Source, main: TcpEndpoint | UnixEndpoint | None, application: An
         runtime.announce(wanted)
 
     def announce() -> None:
+        on_listening(server.wanted)
         runtime.announce(server.wanted)
 
     def addresses(configuration: Configuration) -> Mapping[str, Listener]:

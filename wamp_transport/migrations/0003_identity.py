@@ -4,10 +4,12 @@ import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
 
+from wamp_transport.models.optional_apps import group_reference, has_groups
+
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("auth", "0012_alter_user_first_name_max_length"),
+        *([("auth", "0012_alter_user_first_name_max_length")] if has_groups() else []),
         ("wamp_transport", "0002_tracked_cookie"),
     ]
 
@@ -262,7 +264,7 @@ class Migration(migrations.Migration):
                         null=True,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="+",
-                        to="auth.group",
+                        **group_reference("userrole"),
                         verbose_name="group",
                     ),
                 ),

@@ -4,12 +4,16 @@ from typing import Any
 
 from django.db import migrations
 
+from wamp_transport.models.optional_apps import has_groups
+
 RENAMED = {"permission": "permissionrule", "pathservice": "webpath", "pastevent": "storedevent"}
 ACTIONS = ("add", "change", "delete", "view")
 
 
 def rename_permissions(apps: Any, names: dict[str, str]) -> None:
     """Rename the Django permissions of renamed models, so that users and groups keep theirs."""
+    if not has_groups():
+        return  # permissions belong to the same app as groups
     Permission = apps.get_model("auth", "Permission")
     for old, new in names.items():
         for action in ACTIONS:
@@ -27,7 +31,10 @@ def backwards(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("wamp_transport", "0007_principal_user"), ("auth", "0012_alter_user_first_name_max_length")]
+    dependencies = [
+        ("wamp_transport", "0007_principal_user"),
+        *([("auth", "0012_alter_user_first_name_max_length")] if has_groups() else []),
+    ]
 
     operations = [
         migrations.RenameModel("Permission", "PermissionRule"),

@@ -5,11 +5,13 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from wamp_transport.models.optional_apps import has_users, user_reference
+
 
 class Migration(migrations.Migration):
     dependencies = [
         ("wamp_transport", "0008_standard_names"),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+        *([migrations.swappable_dependency(settings.AUTH_USER_MODEL)] if has_users() else []),
     ]
 
     operations = [
@@ -201,7 +203,7 @@ class Migration(migrations.Migration):
                 null=True,
                 on_delete=django.db.models.deletion.CASCADE,
                 related_name="+",
-                to=settings.AUTH_USER_MODEL,
+                **user_reference("principal"),
                 verbose_name="Django user",
             ),
         ),

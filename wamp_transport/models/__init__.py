@@ -19,6 +19,7 @@ from .configuration import (
     touch,
     valid_path,
 )
+from .optional_apps import has_groups, has_users
 from .principals import METHODS, Credential, IdentityChange, Principal, UserRole
 from .running import RunningNode, StoredEvent, TrackedCookie
 
@@ -44,6 +45,8 @@ __all__ = [
     "Transport",
     "UserRole",
     "WebPath",
+    "has_groups",
+    "has_users",
     "nesting_of",
     "path_of",
     "touch",

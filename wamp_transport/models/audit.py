@@ -1,4 +1,4 @@
-"""The model of the audit trail: logins, failed logins and denied actions."""
+"""The model of the audit trail: logins, failed logins, denied actions and closed sessions."""
 
 from django.db import models
 from django.utils import timezone
@@ -17,6 +17,7 @@ class AuditEntry(models.Model):
         ("lockout", _("refused: too many failed logins")),
         ("denial", _("denied action")),
         ("closed", _("session closed by a change of the user")),
+        ("kill", _("session closed by another session")),
     ]
 
     id = models.BigAutoField(primary_key=True)

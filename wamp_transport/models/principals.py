@@ -1,9 +1,12 @@
 """The models of logins: principals, credentials, and the roles of Django users. Secrets are never stored."""
 
-from django.conf import settings
+from typing import Any
+
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from .optional_apps import group_reference, user_reference
 
 METHODS = [
     ("ticket", _("ticket: the client sends the secret")),
@@ -25,9 +28,9 @@ class Principal(models.Model):
     )
     authid = models.CharField(_("authid"), max_length=255, help_text=_("Name with which the principal logs in."))
     role = models.CharField(_("role"), max_length=255, help_text=_("Name of the role of its sessions in the realm."))
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.CASCADE,
+    user: Any = models.ForeignKey(
+        **user_reference("principal"),
+        on_delete=models.CASCADE,
         null=True,
         blank=True,
         related_name="+",
@@ -136,8 +139,13 @@ class UserRole(models.Model):
     )
     realm = models.CharField(_("realm"), max_length=255, blank=True, help_text=_("Name of a realm. Empty: all realms."))
     kind = models.CharField(_("users"), max_length=10, choices=KINDS, default="group")
-    group = models.ForeignKey(
-        "auth.Group", models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("group")
+    group: Any = models.ForeignKey(
+        **group_reference("userrole"),
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("group"),
     )
     permission = models.CharField(
         _("permission"),

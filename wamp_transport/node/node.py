@@ -30,6 +30,7 @@ from ..router.effects import (
     Resume,
     Send,
     SessionJoined,
+    SessionKilled,
     SessionLeft,
     SilentRefusal,
     StopSending,
@@ -414,6 +415,10 @@ def _record_event(node: Node, effect: Record) -> None:
         node.router.on_recorded(effect, is_stored=True)
 
 
+def _report_killed(node: Node, effect: SessionKilled) -> None:
+    node.observers.session_killed(effect.session, effect.killer, effect.reason)
+
+
 RUNNERS: dict[type[Effect], Callable[[Node, Effect], None]] = {
     SessionJoined: Node._report_joined,  # type: ignore[dict-item]
     SessionLeft: Node._report_left,  # type: ignore[dict-item]
@@ -421,6 +426,7 @@ RUNNERS: dict[type[Effect], Callable[[Node, Effect], None]] = {
     Close: Node._close,  # type: ignore[dict-item]
     StopSending: Node._stop_sending,  # type: ignore[dict-item]
     Record: _record_event,  # type: ignore[dict-item]
+    SessionKilled: _report_killed,  # type: ignore[dict-item]
     SilentRefusal: _report_silent_refusal,  # type: ignore[dict-item]
     AuthenticationRequest: Node._request_decision,  # type: ignore[dict-item]
     AuthorizationRequest: Node._request_decision,  # type: ignore[dict-item]

@@ -27,6 +27,10 @@ class NodeObserver(Protocol):
         """Called when a session has left its realm. ``reason`` is a URI."""
         return
 
+    def session_killed(self, session: Session, killer: Session, reason: str) -> None:
+        """Called when ``killer`` ends another session with the meta API. ``reason`` is a URI."""
+        return
+
     def goodbye_received(self, connection: Connection, reason: str) -> None:
         """Called when a client has sent GOODBYE. The connection still has the id of the ended session."""
         return
@@ -87,6 +91,10 @@ class NodeObservers:
     def session_left(self, session: Session, reason: str) -> None:
         """Notify the observers that a session has left."""
         self._notify("session_left", session, reason)
+
+    def session_killed(self, session: Session, killer: Session, reason: str) -> None:
+        """Notify the observers that a session is being ended by another one."""
+        self._notify("session_killed", session, killer, reason)
 
     def goodbye_received(self, connection: Connection, reason: str) -> None:
         """Notify the observers of a client's GOODBYE."""

@@ -73,6 +73,14 @@ class SessionLeft(Struct, gc=False):
     reason: str
 
 
+class SessionKilled(Struct, gc=False):
+    """A session is being ended by another one, ``killer``, with a procedure of the meta API. ``reason`` is a URI."""
+
+    session: Session
+    killer: Session
+    reason: str
+
+
 class SilentRefusal(Struct, gc=False):
     """A PUBLISH that asked for no acknowledgment was refused. Report ``error``, but do not send it to the session."""
 
@@ -183,6 +191,7 @@ Effect = (
     | Produce
     | SessionJoined
     | SessionLeft
+    | SessionKilled
     | AwaitNextHello
     | StopSending
     | Close

@@ -16,7 +16,7 @@ from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.messages import Abort, Goodbye, Message, ReasonDetails
 from ..wamp.payload import PYTHON
 from .decisions import Answer
-from .effects import AwaitNextHello, Close, Effect, Record, Send, SessionLeft, StopSending
+from .effects import AwaitNextHello, Close, Effect, Record, Send, SessionKilled, SessionLeft, StopSending
 from .environment import Environment
 from .history import History
 from .options import RouterOptions, ServiceOptions, for_same_client
@@ -155,11 +155,14 @@ class Router:
         if session is not None:
             self._end(session, errors.CLOSE_TRANSPORT_LOST)
 
-    def leave(self, session_id: int, reason: str, message: str, is_quiet: bool = False) -> None:
+    def leave(
+        self, session_id: int, reason: str, message: str, is_quiet: bool = False, killer: Session | None = None
+    ) -> None:
         """End a session: send GOODBYE and remove the session from its realm.
 
         The transport is closed when the client answers or does not answer in time. If ``is_quiet``, its testaments and
-        the meta event are not published. A session that has not joined is aborted instead.
+        the meta event are not published. ``killer`` is the session that ends this one, if any. A session that has not
+        joined is aborted instead.
         """
         session = self.sessions.get(session_id)
         if session is None or session.state in ("closing", "gone"):
@@ -167,6 +170,8 @@ class Router:
         if session.state not in ACTIVE_STATES:
             self._abort(session, reason, message)
             return
+        if killer is not None:
+            self.outbox.append(SessionKilled(session, killer, reason))
         self._suspended_messages.cancel(session)
         self._send(session, Goodbye(ReasonDetails(message=message or None), reason))
         self.outbox.append(StopSending(session_id))

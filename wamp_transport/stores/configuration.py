@@ -30,6 +30,7 @@ from wamp_transport.models import (
 )
 from wamp_transport.stores.columns import split_columns
 from wamp_transport.stores.config_document import Rows, to_document
+from wamp_transport.stores.connections import NoDatabase, require_database
 
 SOURCE = "database"
 
@@ -63,21 +64,22 @@ def is_migrated() -> bool:
 def revision() -> int:
     """Return the revision, a number that increases with every change of the configuration.
 
-    The revision is 0 if nothing has ever been configured, or if there are no tables. Reading it takes one cheap query.
+    The revision is 0 if nothing has ever been configured, or if there is no database or no table. Reading it takes one
+    cheap query.
     """
     try:
         with _tables():
             states = ConfigurationState.objects.filter(pk=ConfigurationState.ONLY)
             return states.values_list("revision", flat=True).first() or 0
-    except NotMigrated:
+    except (NotMigrated, NoDatabase):
         return 0
 
 
 def is_empty() -> bool:
-    """Return whether the configuration in the database is empty: no transport and no realm, or no tables."""
+    """Return whether the stored configuration is empty: no transport and no realm, or no tables or no database."""
     try:
         return _read(lambda: not Transport.objects.exists() and not Realm.objects.exists())
-    except NotMigrated:
+    except (NotMigrated, NoDatabase):
         return True
 
 
@@ -148,7 +150,8 @@ def _read(read: Callable[[], Result]) -> Result:
 
 @contextmanager
 def _tables() -> Iterator[None]:
-    """Convert errors about missing tables to NotMigrated."""
+    """Convert errors about missing tables to NotMigrated. Raises NoDatabase."""
+    require_database()
     try:
         yield
     except NotMigrated:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from django.db import DatabaseError, InterfaceError, connections, reset_queries
+from django.apps import apps
+from django.db import DatabaseError, InterfaceError, connections, reset_queries, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 Outcome = TypeVar("Outcome")
@@ -22,6 +23,29 @@ _idle: set[BaseDatabaseWrapper] = set()
 _closings = 0
 """How often :func:`close_kept` has been called."""
 _lock = threading.Lock()
+
+
+class NoDatabase(DatabaseError):
+    """The project has no database for the tables of this app."""
+
+    def __init__(self) -> None:
+        super().__init__("this project has no database (settings.DATABASES is empty)")
+
+
+def has_database() -> bool:
+    """Return whether the project has a database for the tables of this app.
+
+    A node that is configured by a file or by the settings works without one.
+    """
+    alias = router.db_for_write(apps.get_model("wamp_transport", "RunningNode"))
+    engine: str = connections.settings[alias]["ENGINE"]
+    return engine != "django.db.backends.dummy"
+
+
+def require_database() -> None:
+    """Raise NoDatabase if the project has no database."""
+    if not has_database():
+        raise NoDatabase
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from wamp_transport.models import StoredEvent
 from wamp_transport.router.effects import Record
 from wamp_transport.router.options import HistoryOptions, Match
 from wamp_transport.router.records import Publication
+from wamp_transport.stores.datetimes import from_column, to_column
 from wamp_transport.wamp.messages import Publish, PublishOptions
 from wamp_transport.wamp.payload import ABSENT, PYTHON
 
@@ -119,7 +120,7 @@ def _row(record: Record) -> StoredEvent | None:
         match=record.match,
         uri=record.uri,
         publication=record.publication.id,
-        time=record.publication.time,
+        time=to_column(record.publication.time),
         content=content,
     )
 
@@ -162,5 +163,5 @@ def _publication(row: StoredEvent) -> Publication:
         content.authrole,
         content.is_disclosed,
         content.trustlevel,
-        row.time,
+        from_column(row.time),
     )

@@ -12,11 +12,20 @@ from django.utils import timezone
 
 from wamp_transport.models import RunningNode
 from wamp_transport.stores.configuration import revision as revision_stored
+from wamp_transport.stores.connections import require_database
+from wamp_transport.stores.processes import process_exists
 
 STALE_AFTER = timedelta(seconds=35)
 """The time without a report after which a node is assumed to have ended. Nodes report every ten seconds."""
 
+HIDE_AFTER = timedelta(minutes=1)
+"""The time without a report after which a node is no longer listed."""
+
 FORGET_AFTER = timedelta(days=1)
+"""The time without a report after which the row of a node is deleted.
+
+It is longer than HIDE_AFTER, so that a node that could not report for a while keeps the time of its start.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,16 @@ class NodeStatus:
     def seconds(self) -> int:
         """The age of the last report, in seconds."""
         return int(self.age.total_seconds())
+
+    @property
+    def has_process_here(self) -> bool:
+        """Whether the node's process exists on this host."""
+        return self.node.host == socket.gethostname() and process_exists(self.node.pid)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the node runs, as far as this host can tell. The processes of other hosts cannot be checked."""
+        return not self.is_stale and (self.node.host != socket.gethostname() or self.has_process_here)
 
 
 def report(
@@ -83,7 +102,8 @@ def forget(name: str) -> None:
 
 
 def running() -> list[NodeStatus]:
-    """Return the status of each node that has a stored report, ordered by name."""
+    """Return the status of each node that has reported during the last minute, ordered by name. Raises NoDatabase."""
+    require_database()
     now, current = timezone.now(), revision_stored()
     return [
         NodeStatus(
@@ -92,5 +112,5 @@ def running() -> list[NodeStatus]:
             is_stale=age > STALE_AFTER,
             is_current=None if node.revision is None else node.revision == current,
         )
-        for node in RunningNode.objects.order_by("name")
+        for node in RunningNode.objects.filter(seen_at__gt=now - HIDE_AFTER).order_by("name")
     ]

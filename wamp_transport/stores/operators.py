@@ -4,7 +4,6 @@ A node stores its addresses and a random salt. Its operator key is derived from 
 cannot be computed from the database or the settings alone. A node has a different key each time it is started.
 """
 
-import os
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -49,9 +48,9 @@ def running_here() -> list[RunningNode]:
     here = [
         status.node
         for status in running()
-        if status.node.host == socket.gethostname() and status.node.operator_salt and not status.is_stale
+        if status.node.operator_salt and not status.is_stale and status.has_process_here
     ]
-    return sorted((one for one in here if _is_alive(one.pid)), key=lambda one: one.started_at, reverse=True)
+    return sorted(here, key=lambda one: one.started_at, reverse=True)
 
 
 def running_elsewhere() -> list[RunningNode]:
@@ -64,16 +63,3 @@ def services_of(node: RunningNode) -> list[WampService]:
     found: list[Any] = node.services
     services = [WampService(one["url"], tuple(one["realms"]), one["socket"], one["origin"]) for one in found]
     return sorted(services, key=lambda one: (one.url.startswith("wss:"), one.socket is not None))
-
-
-def _is_alive(pid: int) -> bool:
-    """Return whether the process ``pid`` exists. Return True on systems where this cannot be checked safely."""
-    if os.name != "posix":
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

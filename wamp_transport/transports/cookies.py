@@ -17,6 +17,7 @@ from ..node.connection import Connection
 from ..stores.cookies.async_store import AsyncCookieStore
 from ..stores.cookies.records import CookieStoreError
 from ..wamp.errors import CLOSE_LOGOUT
+from .hosts import is_host_of_django, request_host
 from .negotiation import Refusal, can_answer, headers_of
 from .origins import SAME_ORIGIN, OriginPolicy
 
@@ -161,18 +162,21 @@ class SessionCookies:
     """The rule that decides whether Django's session cookie is used in a handshake.
 
     A browser sends cookies regardless of which page opens a WebSocket. Therefore, the cookie is used only if the Origin
-    header contains the host of the request, or an origin in ``trusted`` such as ``https://shop.example.com``.
+    header contains the host of the request, which must be one of ``ALLOWED_HOSTS``, or an origin in ``trusted`` such as
+    ``https://shop.example.com``.
     """
 
     def __init__(self, trusted: Iterable[str] = ()) -> None:
-        self._origins = OriginPolicy([SAME_ORIGIN, *trusted], allow_null=False, allow_missing=False)
+        self._origins = OriginPolicy(
+            [SAME_ORIGIN, *trusted], allow_null=False, allow_missing=False, knows_host=is_host_of_django
+        )
 
     def find(self, scope: Mapping[str, Any]) -> SessionCookie | None:
         """Return the session cookie of a handshake; None if there is none or the page must not use it."""
         headers = headers_of(scope)
         origin = headers.get(b"origin", headers.get(b"sec-websocket-origin"))
         is_secure = scope.get("scheme") in ("wss", "https")
-        if not self._origins.allows(origin, headers.get(b"host"), is_secure=is_secure):
+        if not self._origins.allows(origin, request_host(scope, headers), is_secure=is_secure):
             return None
         found = [value.decode("latin-1") for name, value in scope.get("headers", ()) if name.lower() == b"cookie"]
         key = parse_cookie("; ".join(found)).get(django_settings.SESSION_COOKIE_NAME, "")

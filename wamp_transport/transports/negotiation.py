@@ -9,6 +9,7 @@ from typing import Any
 
 from ..serializers.registry import BY_SUBPROTOCOL, SERIALIZERS
 from ..serializers.serializer import Serializer
+from .hosts import request_host
 from .origins import OriginPolicy
 
 
@@ -41,7 +42,7 @@ class HandshakeTerms:
 def negotiate(scope: Mapping[str, Any], terms: HandshakeTerms) -> Agreement | Refusal:
     """Return the result of a WebSocket handshake, given its ASGI scope."""
     headers = headers_of(scope)
-    host = headers.get(b"host")
+    host = request_host(scope, headers)
     refusal = _wrong_port(host, terms.external_port)
     if refusal is not None:
         return refusal
@@ -50,7 +51,10 @@ def negotiate(scope: Mapping[str, Any], terms: HandshakeTerms) -> Agreement | Re
     if not terms.origins.allows(origin, host, is_secure=is_secure):
         if origin is None:
             return Refusal(403, "WebSocket connections without an Origin header are not allowed here")
-        return Refusal(403, f"WebSocket connections from pages of {origin!r} are not allowed here")
+        reason = f"WebSocket connections from pages of {origin!r} are not allowed here"
+        if terms.origins.explains_host(host):
+            reason += f"; the host {host!r} is not in ALLOWED_HOSTS"
+        return Refusal(403, reason)
     return _choose(scope.get("subprotocols") or (), terms)
 
 

@@ -4,7 +4,7 @@ Section of RFC 6455: 10.2, "Origin Considerations".
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
@@ -24,13 +24,22 @@ class OriginPolicy:
     """The origins that a service allows.
 
     A pattern has the form ``scheme://host:port``, in which ``*`` matches any text. Without a port, the scheme's default
-    port is used. The word ``same-origin`` allows pages from the host of the request. Case does not matter.
+    port is used. The word ``same-origin`` allows pages from the host of the request, if ``knows_host`` returns True for
+    this host. Case does not matter.
     """
 
-    def __init__(self, patterns: Iterable[str], *, allow_null: bool, allow_missing: bool = True) -> None:
+    def __init__(
+        self,
+        patterns: Iterable[str],
+        *,
+        allow_null: bool,
+        allow_missing: bool = True,
+        knows_host: Callable[[str], bool] = lambda host: True,
+    ) -> None:
         patterns = [pattern.lower().rstrip("/") for pattern in patterns]
         self._allow_null = allow_null
         self._allow_missing = allow_missing
+        self._knows_host = knows_host
         self._allow_same = SAME_ORIGIN in patterns
         self._allow_all = "*" in patterns
         self._patterns = [_compiled(pattern) for pattern in patterns if pattern not in (SAME_ORIGIN, "*")]
@@ -55,7 +64,12 @@ class OriginPolicy:
             return True
         # A proxy can terminate TLS, so without TLS on this connection the page's own scheme determines the port.
         scheme = "https" if is_secure else full.partition("://")[0]
-        return self._allow_same and host is not None and full == _with_port(f"{scheme}://{host.lower()}")
+        is_same = self._allow_same and host is not None and full == _with_port(f"{scheme}://{host.lower()}")
+        return is_same and host is not None and self._knows_host(host)
+
+    def explains_host(self, host: str | None) -> bool:
+        """Return whether pages can be refused because of the host, which is not one of the project's."""
+        return self._allow_same and host is not None and not self._knows_host(host)
 
 
 def _with_port(origin: str) -> str | None:

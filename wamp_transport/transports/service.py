@@ -11,6 +11,7 @@ from ..router.options import ServiceOptions
 from ..serializers.serializer import Serializer
 from ..wamp.errors import CLOSE_REALM
 from .cookies import VISITOR, CookieTracker, SessionCookies
+from .hosts import is_host_of_django, is_known_host
 from .negotiation import HandshakeTerms, installed
 from .origins import OriginPolicy
 
@@ -40,18 +41,19 @@ class WampService:
     ) -> "WampService":
         """Build a service from its section in the configuration."""
         websocket = settings.options
+        login = settings.auth.django_session if settings.auth is not None else None
+        sessions = SessionCookies(login.trusted_origins) if login is not None and login.enabled else None
         terms = HandshakeTerms(
             serializers=installed(settings.offered_serializers),
             origins=OriginPolicy(
                 websocket.allowed_origins,
                 allow_null=websocket.allow_null_origin,
                 allow_missing=websocket.allow_missing_origin,
+                knows_host=is_known_host if sessions is None else is_host_of_django,
             ),
             external_port=websocket.external_port,
             require_subprotocol=websocket.require_websocket_subprotocol,
         )
-        login = settings.auth.django_session if settings.auth is not None else None
-        sessions = SessionCookies(login.trusted_origins) if login is not None and login.enabled else None
         return cls(node, options, terms, websocket, cookies, sessions)
 
     def connect(self, encoder: MessageEncoder, transport: ConnectionTransport, scope: Mapping[str, Any]) -> Connection:

@@ -27,7 +27,7 @@ from wamp_transport.webservices.file_index import (
     describe_on_disk,
 )
 from wamp_transport.webservices.not_found import send_not_found
-from wamp_transport.webservices.paths import raw_path, segments_of
+from wamp_transport.webservices.paths import raw_path, segments_of, site_prefix, without_prefix
 
 logger = getLogger(__name__)
 
@@ -151,9 +151,12 @@ class DjangoStaticFiles:
         """Return the segments of a request's path below STATIC_URL; None if `application` must handle the request."""
         if scope["type"] != "http" or self._files is None or self._prefix is None:
             return None
-        segments = segments_of(raw_path(scope)) or ()
-        depth = len(self._prefix)
-        return segments[depth:] if len(segments) > depth and segments[:depth] == self._prefix else None
+        # Of a site below a path, STATIC_URL and the path of the request can both contain the site's prefix, or not.
+        site = site_prefix(scope.get("root_path"))
+        segments = without_prefix(segments_of(raw_path(scope)) or (), site)
+        below = without_prefix((*self._prefix, ""), site)[:-1]  # STATIC_URL ends with a slash
+        depth = len(below)
+        return segments[depth:] if len(segments) > depth and segments[:depth] == below else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         rest = self.rest_below(scope)

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, unquote_to_bytes
 
+from django.conf import settings
+
 T = TypeVar("T")
 
 REST = "wamp_transport.rest"
@@ -30,6 +32,24 @@ def raw_path(scope: Mapping[str, Any]) -> str:
     # A request line may contain a complete URL (RFC 9112, section 3.2.2), which the server passes on unchanged.
     match = _ABSOLUTE_FORM.match(path)
     return (path[match.end() :] or "/") if match else path
+
+
+def site_prefix(root_path: str | None) -> tuple[str, ...]:
+    """Return the segments of the path below which the site is, as Django determines it; empty for a whole host.
+
+    `root_path` is that of the ASGI scope. The setting FORCE_SCRIPT_NAME takes precedence. The prefix is the beginning
+    of the request's path, unless a proxy has removed it.
+    """
+    prefix = settings.FORCE_SCRIPT_NAME or root_path or ""
+    return tuple(segment for segment in prefix.split("/") if segment)
+
+
+def without_prefix(segments: tuple[str, ...], prefix: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the segments of a path below the prefix of the site; unchanged if the path does not begin with it."""
+    depth = len(prefix)
+    if not depth or segments[:depth] != prefix:
+        return segments
+    return segments[depth:] or ("",)
 
 
 def segments_of(path: str) -> tuple[str, ...] | None:
@@ -79,7 +99,7 @@ class PathTable(Generic[T]):
 
     def __init__(self, entries: Iterable[tuple[tuple[str, ...], T]]) -> None:
         self._root: _Node[T] = _Node()
-        self._last: tuple[str, tuple[T, tuple[str, ...]] | None] = ("", None)
+        self._last: tuple[tuple[str, tuple[str, ...]], tuple[T, tuple[str, ...]] | None] = (("", ()), None)
         for segments, service in entries:
             node = self._root
             for segment in segments:
@@ -90,21 +110,33 @@ class PathTable(Generic[T]):
                 raise ValueError(f"two services at /{'/'.join(segments)}")
             node.mounts.append(service)
 
-    def resolve(self, path: str) -> tuple[T, tuple[str, ...]] | None:
+    def resolve(self, path: str, prefix: tuple[str, ...] = ()) -> tuple[T, tuple[str, ...]] | None:
         """Return the service for a percent-encoded path (see `raw_path`), and the remaining segments of the path.
 
-        The service with the longest matching path wins. Return None if no service has this path.
+        The service with the longest matching path wins. Return None if no service has this path. `prefix` is the prefix
+        of the site, which the path may begin with and the paths of services usually do not contain.
         """
         last, found = self._last
-        if path != last:  # most requests have the same path as the previous one
-            found = self._find(path)
-            self._last = (path, found)
+        if (path, prefix) != last:  # most requests have the same path as the previous one
+            found = self._find(path, prefix)
+            self._last = ((path, prefix), found)
         return found
 
-    def _find(self, path: str) -> tuple[T, tuple[str, ...]] | None:
-        segments = segments_of(path)
-        if segments is None:
+    def _find(self, path: str, prefix: tuple[str, ...]) -> tuple[T, tuple[str, ...]] | None:
+        whole = segments_of(path)
+        if whole is None:
             return None
+        segments = without_prefix(whole, prefix)
+        found, depth = self._walk(segments)
+        if segments is not whole:
+            # A service can also be configured at its path including the prefix.
+            alternative, alternative_depth = self._walk(whole)
+            if alternative and (not found or alternative_depth > depth):
+                found, depth, segments = alternative, alternative_depth, whole
+        return (found[0], segments[depth:]) if found else None
+
+    def _walk(self, segments: tuple[str, ...]) -> tuple[list[T], int]:
+        """Return the service with the longest path that `segments` begin with, if any, and the length of this path."""
         node, found, depth = self._root, self._root.mounts, 0
         for position, segment in enumerate(segments, start=1):
             child = node.children.get(segment)
@@ -113,4 +145,4 @@ class PathTable(Generic[T]):
             node = child
             if node.mounts:
                 found, depth = node.mounts, position
-        return (found[0], segments[depth:]) if found else None
+        return found, depth

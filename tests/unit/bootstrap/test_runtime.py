@@ -19,6 +19,7 @@ from wamp_transport.config.reader import read_mapping
 from wamp_transport.config.report import ConfigError
 from wamp_transport.node.connection import MessageEncoder
 from wamp_transport.serializers.registry import SERIALIZERS
+from wamp_transport.stores.nodes import NodeStatus
 from wamp_transport.wamp.messages import Goodbye, Message
 
 WS = {"type": "websocket"}
@@ -91,6 +92,9 @@ class Reports:
         if self.error is not None:
             raise self.error
 
+    def running(self) -> list[NodeStatus]:
+        return []
+
     def forget(self, name: str) -> None:
         self.forgotten.append(name)
 
@@ -160,7 +164,7 @@ async def changed(runtime: Runtime, generation: int) -> None:
 def test_nothing_is_resolved_before_the_start() -> None:
     runtime = Runtime(Source(configured({"ws": WS})))
     assert path_of(runtime, MAIN_LISTENER, "/ws") is None
-    assert runtime.find_service(MAIN_LISTENER, b"/ws") is None
+    assert runtime.find_service(MAIN_LISTENER, b"/ws", "") is None
 
 
 def test_paths_are_those_of_their_transport() -> None:
@@ -169,8 +173,8 @@ def test_paths_are_those_of_their_transport() -> None:
             "/a", "/a", None, None, None,
         ]  # fmt: skip
         assert path_of(runtime, "tcp:8001", "/b/c") == "/b"
-        assert runtime.find_service("tcp:8001", b"/b") is not None
-        assert runtime.find_service("tcp:8000", b"/a") is None
+        assert runtime.find_service("tcp:8001", b"/b", "") is not None
+        assert runtime.find_service("tcp:8000", b"/a", "") is None
 
     run(Source(configured({"a": {"type": "json", "value": 1}}, {"b": WS})), scenario)
 

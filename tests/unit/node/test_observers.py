@@ -27,6 +27,9 @@ class Watcher(NodeObserver):
     def session_left(self, session, reason):
         self._note("left", session.id, reason)
 
+    def session_killed(self, session, killer, reason):
+        self._note("killed", session.id, killer.id, reason)
+
     def goodbye_received(self, connection, reason):
         self._note("goodbye", connection.session_id, reason)
 
@@ -53,6 +56,16 @@ def test_all_observers_are_told_in_order(node, join, told):
         ("a", "left", session_id, "wamp.close.logout"),
     ]
     assert [entry[0] for entry in told] == ["a", "b"] * 4
+
+
+def test_observers_are_told_who_ended_a_session(node, join, told):
+    killer, other = join(), join()
+    node.observers.add(Watcher("a", told))
+    killer.receive(b'[48,1,{},"wamp.session.kill",[%d]]' % other.session_id)
+    assert told == [
+        ("a", "killed", other.session_id, killer.session_id, "wamp.close.killed"),
+        ("a", "left", other.session_id, "wamp.close.killed"),
+    ]
 
 
 @pytest.mark.expects_errors("An observer of the node failed in")

@@ -42,7 +42,9 @@ def left():
 
 @pytest.fixture
 def new_realm(outbox, environment, left):
-    return lambda options: Realm(options, outbox, environment, lambda *arguments: left.append(arguments))
+    return lambda options: Realm(
+        options, outbox, environment, lambda *arguments, **named: left.append((*arguments, *named.values()))
+    )
 
 
 @pytest.fixture
@@ -232,7 +234,7 @@ class TestMetaProcedures:
         other = new_session()
         realm.join(other)
         realm.receive(session, Call(3, CallOptions(), "wamp.session.kill", b"[%d]" % other.id))
-        assert left == [(other.id, "wamp.close.killed", "")]
+        assert left == [(other.id, "wamp.close.killed", "", session)]
 
     def test_switched_off_they_are_not_there(self, realm, session, outbox):
         realm.configure(RealmOptions("realm1", ROLES, enable_meta_api=False))

@@ -53,7 +53,6 @@ def test_servers_follow_each_other_on_one_reactor():
     assert [one.name for one in threading.enumerate()].count("wamp-live-servers") == 1
 
 
-@pytest.mark.expects_errors("The server cannot start: nothing to listen on")
 def test_failing_start_is_raised_and_leaves_the_reactor():
     server = server_of(Life())
     with pytest.raises(LookupError, match="nothing to listen on"):

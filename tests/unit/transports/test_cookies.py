@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -216,6 +217,12 @@ def test_logging_out_forgets_the_cookie_and_closes_the_other_connections_of_the_
 SITE = "https://example.com"
 
 
+@pytest.fixture(autouse=True)
+def _hosts() -> Iterator[None]:
+    with override_settings(ALLOWED_HOSTS=["example.com"]):
+        yield
+
+
 def page_scope(
     origin: str | None, cookie: str = "sessionid=abc", host: str = "example.com", **more: Any
 ) -> dict[str, Any]:
@@ -246,6 +253,15 @@ def test_page_of_the_host_itself_may_use_the_cookie() -> None:
 )
 def test_no_other_page_may(origin: str | None) -> None:
     assert SessionCookies().find(page_scope(origin)) is None
+
+
+def test_page_of_a_host_that_django_does_not_serve_may_not() -> None:
+    rebound = page_scope("https://evil.net", host="evil.net")
+    assert SessionCookies().find(rebound) is None
+    with override_settings(ALLOWED_HOSTS=[]):
+        assert SessionCookies().find(rebound) is None
+        assert SessionCookies().find(page_scope(SITE)) is None
+    assert SessionCookies(["https://evil.net"]).find(rebound) == SessionCookie("abc")
 
 
 def test_trusted_origins_may_by_their_full_name() -> None:

@@ -3,6 +3,7 @@
 import logging
 import struct
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 
@@ -55,7 +56,9 @@ def test_traffic_is_shown_where_no_logging_is_set_up(
     for _ in range(2):
         trace = Trace(traffic_logger(service("ws")), "tcp4:127.0.0.1:5")
     trace.received(frame(TEXT, b"x"))
-    assert capsys.readouterr().err == "tcp4:127.0.0.1:5 > text 1 (final, masked)\n"
+    time, _, text = capsys.readouterr().err.partition(",")
+    assert datetime.fromisoformat(time)
+    assert text[4:] == "tcp4:127.0.0.1:5 > text 1 (final, masked)\n"
 
 
 STREAM = [

@@ -125,6 +125,17 @@ def test_path_below_static_url_without_public_file_is_not_found(ask, site, path,
     assert b"secret" not in reply.body
 
 
+@pytest.mark.parametrize("static_url", ["/static/", "/app/static/"])
+@pytest.mark.parametrize("path", ["/static/app.css", "/app/static/app.css"])
+def test_file_of_a_site_below_a_path_is_served_with_and_without_the_prefix(ask, collected, static_url, path):
+    with override_settings(STATIC_URL=static_url):
+        app = DjangoStaticFiles(django)
+    assert ask(app, path, root_path="/app").body == b"a{}"
+    with override_settings(FORCE_SCRIPT_NAME="/app"):
+        assert ask(app, path).body == b"a{}"
+    assert ask(app, "/application/static/app.css", root_path="/app").body == b"django"
+
+
 def test_other_method_below_static_url_is_refused(ask, collected):
     reply = ask(DjangoStaticFiles(django), "/static/app.css", "POST")
     assert (reply.status, reply.headers["allow"]) == (405, "GET, HEAD")

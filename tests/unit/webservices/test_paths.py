@@ -1,6 +1,15 @@
 import pytest
 
-from wamp_transport.webservices.paths import REST, PathTable, mounted, raw_path, rest_of, segments_of
+from wamp_transport.webservices.paths import (
+    REST,
+    PathTable,
+    mounted,
+    raw_path,
+    rest_of,
+    segments_of,
+    site_prefix,
+    without_prefix,
+)
 
 
 @pytest.fixture
@@ -67,6 +76,61 @@ def test_path_without_ancestor_service_reaches_none():
 def test_service_below_nearest_ancestor_falls_back_to_it_not_to_root():
     table = PathTable([((), "root"), (("a",), "a"), (("a", "b", "c"), "abc")])
     assert table.resolve("/a/b/d") == ("a", ("b", "d"))
+
+
+@pytest.mark.parametrize(
+    ("path", "service", "rest"),
+    [
+        ("/site/app/ws", "ws", ()),
+        ("/ws", "ws", ()),
+        ("/%73ite/app/ws/x", "ws", ("x",)),
+        ("/site/app", "root", ("",)),
+        ("/site/app/", "root", ("",)),
+        ("/site/app/other", "root", ("other",)),
+        ("/site/application/ws", "root", ("site", "application", "ws")),
+        ("/site/ws", "root", ("site", "ws")),
+        ("/site/app/site/app/ws", "root", ("site", "app", "ws")),
+        ("/site/app/own", "own", ()),
+        ("/own", "root", ("own",)),
+    ],
+)
+def test_prefix_of_the_site_is_no_part_of_the_path(path, service, rest):
+    table = PathTable([((), "root"), (("ws",), "ws"), (("site", "app", "own"), "own")])
+    assert table.resolve(path, ("site", "app")) == (service, rest)
+
+
+def test_same_path_with_another_prefix_is_resolved_anew(table):
+    assert table.resolve("/a/b") == ("ab", ())
+    assert table.resolve("/a/b", ("a",)) == ("ab", ())  # the longer path wins
+    assert table.resolve("/a/ws", ("a",)) == ("ws", ())
+    assert table.resolve("/a/ws") == ("a", ("ws",))
+    assert table.resolve("/z/ws") == ("root", ("z", "ws"))
+    assert table.resolve("/z/ws", ("z",)) == ("ws", ())
+    assert table.resolve("/z/ws") == ("root", ("z", "ws"))
+
+
+@pytest.mark.parametrize(
+    ("forced", "root_path", "prefix"),
+    [
+        (None, "", ()),
+        (None, None, ()),
+        (None, "/", ()),
+        (None, "/a/b/", ("a", "b")),
+        (None, "a", ("a",)),
+        ("/c", "/a", ("c",)),
+        ("", "/a", ("a",)),
+    ],
+)
+def test_prefix_of_the_site_is_that_of_django(settings, forced, root_path, prefix):
+    settings.FORCE_SCRIPT_NAME = forced
+    assert site_prefix(root_path) == prefix
+
+
+def test_without_prefix_removes_whole_segments_only():
+    assert without_prefix(("a", "b"), ("a",)) == ("b",)
+    assert without_prefix(("a",), ("a",)) == ("",)
+    assert without_prefix(("ab", "b"), ("a",)) == ("ab", "b")
+    assert without_prefix((), ("a",)) == ()
 
 
 def test_none_as_a_service_is_a_service():

@@ -8,6 +8,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from ...conf import app_settings
+from ...stores.connections import has_database
 from ...stores.identity import audit
 from ..batch_writer import BatchWriter
 from ..threads import in_thread
@@ -41,7 +42,8 @@ ENTRIES_PER_PURGE: Final = 10_000
 GROUPING_COLUMNS: Final = ("kind", "realm", "authid", "authrole", "authmethod", "address", "reason")
 """The columns by which entries are grouped.
 
-Queued entries with equal values in these columns are stored as one entry, with their number and the first detail.
+Queued entries with equal values in these columns are stored as one entry, with their number and the first detail. For
+ended sessions, the detail names who ended them, so it must be equal as well.
 """
 
 
@@ -62,13 +64,15 @@ class AuditTrail:
         self._is_failure_logged = False
         self._unpurged = 0
         """The number of entries that were written since old entries were last deleted."""
+        self._has_database = has_database()
 
     def record(self, kind: str, **columns: Any) -> None:
         """Record an event. ``columns`` are fields of :class:`~wamp_transport.models.AuditEntry`."""
-        if not app_settings().audit_days:
+        if not app_settings().audit_days or not self._has_database:
             return
         columns = {name: audit.fit(name, value) for name, value in columns.items() if value is not None}
-        key = (kind, *(columns.get(name) for name in GROUPING_COLUMNS[1:]))
+        killer = columns.get("detail") if kind == "kill" else None
+        key = (kind, *(columns.get(name) for name in GROUPING_COLUMNS[1:]), killer)
         known = self._groups.get(key)
         if known is not None:
             known["count"] += 1
@@ -91,7 +95,8 @@ class AuditTrail:
         while True:
             await asyncio.sleep(WRITE_INTERVAL_SECONDS)
             await self.flush()
-            if loop.time() >= purge_at or self._unpurged >= ENTRIES_PER_PURGE:
+            is_due = loop.time() >= purge_at or self._unpurged >= ENTRIES_PER_PURGE
+            if self._has_database and is_due:
                 purge_at = loop.time() + PURGE_INTERVAL_SECONDS
                 await self._purge()
 

@@ -19,6 +19,27 @@ Credentials = Callable[[int], Any]
 """A function that returns the credentials from the opening handshake, given the ID of a session."""
 
 
+class UserDenied(Deny, gc=False):
+    """A denial for a Django user who is known. ``authid`` names the user in the audit trail."""
+
+    authid: str = ""
+
+
+class UserSkipped(Skip, gc=False):
+    """The user of the session cookie may not log in. The router tries the next method.
+
+    ``authid`` and ``message`` are for the audit trail.
+    """
+
+    authid: str = ""
+    message: str = ""
+
+
+def user_of(answer: Deny) -> str | None:
+    """Return the authid of the Django user who is denied; None if the user is not known."""
+    return answer.authid if isinstance(answer, UserDenied) else None
+
+
 class TokenPrincipals:
     """A source of principals that finds the principal named in a signed token."""
 
@@ -67,9 +88,10 @@ class SessionMethod:
         realm = request.hello.realm
         identity = await self._session_watch.queries.ask(users.of_session, cookie.key, realm, self._default_role)
         if identity is None:
-            return Skip()
+            name = await self._session_watch.queries.ask(users.inactive_user_of_session, cookie.key)
+            return Skip() if name is None else UserSkipped(name, "the user is not active")
         if identity.role is None or identity.role == TRUSTED:
-            return Deny(errors.NO_SUCH_ROLE, "this user has no role here")
+            return UserDenied(errors.NO_SUCH_ROLE, "this user has no role here", identity.authid)
         self._session_watch.watch(request.session_id, identity, mark)
         return Admit(realm, identity.authid, identity.role, DJANGO_SESSION.name, AuthProvider.DJANGO.value)
 

@@ -75,6 +75,11 @@ class IdentityServices(NodeObserver):
         if self._guard is not None:
             self._guard.on_closed(session_id, identity, message)
 
+    def session_killed(self, session: Session, killer: Session, reason: str) -> None:
+        """Record in the audit trail who ended a session."""
+        if self._guard is not None:
+            self._guard.on_killed(session, killer, reason)
+
     def request_refused(self, session_id: int, error: Error) -> None:
         """Record a denied request of a session in the audit trail."""
         session = self._session(session_id)

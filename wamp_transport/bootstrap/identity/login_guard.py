@@ -25,6 +25,7 @@ from ...wamp import errors
 from ...wamp.messages import Error
 from ..threads import DatabaseBusy, in_thread
 from .audit import AuditTrail
+from .django_methods import UserSkipped, user_of
 from .session_watch import SessionWatch
 from .throttle import Attempt, Throttle, address_of
 
@@ -74,8 +75,12 @@ class GuardedAuthenticator:
             self._audit.record("lockout", **self._columns(request))
             self._report_failure(request, answer, is_locked_out=True)
         elif isinstance(answer, Deny):
-            self._audit.record("failure", **self._columns(request), reason=answer.reason, detail=answer.message)
+            columns = self._columns(request, user_of(answer))
+            self._audit.record("failure", **columns, reason=answer.reason, detail=answer.message)
             self._report_failure(request, answer)
+        elif isinstance(answer, UserSkipped):
+            # The peer may still log in with another method, so this is recorded, but not reported as a failed login.
+            self._audit.record("failure", **self._columns(request, answer.authid), detail=answer.message)
         elif isinstance(answer, Admit):
             asyncio.get_running_loop().call_soon(self._on_admitted, request, answer)
         return answer
@@ -141,6 +146,13 @@ class GuardedAuthenticator:
         if session is not None:
             self._audit.record("closed", **of_session(session), reason=errors.CLOSE_LOGOUT, detail=message)
 
+    def on_killed(self, session: Session, killer: Session, reason: str) -> None:
+        """Record that the session ``killer`` has ended a session."""
+        address = address_of(killer.transport)
+        place = "" if address is None else f" from {address}"
+        detail = f"by {killer.authid} (role {killer.authrole}, session {killer.id}){place}"
+        self._audit.record("kill", **of_session(session), session=session.id, reason=reason, detail=detail)
+
     def _on_admitted(self, request: AuthenticationRequest, answer: Admit) -> None:
         """Record a successful login.
 
@@ -149,8 +161,8 @@ class GuardedAuthenticator:
         session = self._session_of(request.session_id)
         if session is None or session.state not in ACTIVE_STATES:
             refused = Deny(errors.AUTHENTICATION_FAILED, "refused by the realm")
-            self._audit.record("failure", **self._columns(request), detail=refused.message)
-            self._report_failure(request, refused)
+            self._audit.record("failure", **self._columns(request, answer.authid), detail=refused.message)
+            self._report_failure(request, refused, answer.authid)
             return
         self._audit.record("login", **of_session(session), session=session.id)
         if BY_WIRE_NAME[request.method].has_guessable_secret:
@@ -166,16 +178,21 @@ class GuardedAuthenticator:
         except DatabaseError as error:
             logger.warning("The last use of a principal cannot be recorded: %s", error)
 
-    def _report_failure(self, request: AuthenticationRequest, answer: Deny, *, is_locked_out: bool = False) -> None:
-        columns = self._columns(request)
+    def _report_failure(
+        self, request: AuthenticationRequest, answer: Deny, authid: str | None = None, *, is_locked_out: bool = False
+    ) -> None:
+        columns = self._columns(request, authid or user_of(answer))
         failure = LoginFailure(**columns, reason=answer.reason, message=answer.message, is_locked_out=is_locked_out)
         self._on_failed(failure)
 
-    def _columns(self, request: AuthenticationRequest) -> dict[str, Any]:
-        details = request.hello.details
+    def _columns(self, request: AuthenticationRequest, authid: str | None = None) -> dict[str, Any]:
+        """Return the columns of an audit entry that describe a login.
+
+        ``authid`` is the name of a client that has proved its identity. Otherwise, the name in HELLO is used.
+        """
         return {
             "realm": request.hello.realm,
-            "authid": details.authid,
+            "authid": authid or request.hello.details.authid,
             "authmethod": request.method,
             "address": address_of(request.transport),
             "service": request.service,

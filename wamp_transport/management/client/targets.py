@@ -24,6 +24,7 @@ from wamp_transport.models import RunningNode
 from wamp_transport.node.remote import OFFERED_SERIALIZERS, ConnectOptions
 from wamp_transport.router.options import TRUSTED
 from wamp_transport.stores import operators
+from wamp_transport.stores.connections import NoDatabase
 from wamp_transport.stores.operators import WampService
 
 OPEN_SECONDS: Final = 10.0
@@ -143,8 +144,9 @@ def _own_node(options: Mapping[str, Any], *, is_needed: bool) -> RunningNode | N
     except DatabaseError as fault:
         if not is_needed:
             return None
-        text = f"The running nodes cannot be read from the database ({fault}): run 'manage.py migrate'"
-        raise Failure(f"{text}, or use --url", UNREACHABLE) from None
+        text = f"The running nodes cannot be read from the database ({fault})"
+        advice = "use --url" if isinstance(fault, NoDatabase) else "run 'manage.py migrate', or use --url"
+        raise Failure(f"{text}: {advice}", UNREACHABLE) from None
     if options["node"] is not None:
         here = [node for node in here if node.name == options["node"]]
         is_needed = True

@@ -2,6 +2,8 @@
 
 import logging
 from argparse import ArgumentParser
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -9,7 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ...bootstrap.sources import choose_source, config_of_command
 from ...config.report import ConfigError
-from ..serving import add_config_argument, check_libraries, listeners, project_application, run
+from ...transports.listener import Listener
+from ..logs import DATE_FORMAT
+from ..serving import add_config_argument, check_libraries, project_application, run
 
 logger = logging.getLogger(__name__)
 
@@ -44,13 +48,17 @@ class Command(BaseCommand):
                 "no transport is configured, so there is nothing to listen on: add one in the admin, "
                 "import one with 'manage.py wamp import', or use --config PATH"
             )
-        for key, address in listeners(configuration, None).items():
-            self.stdout.write(f"Transport {key}: {address}")
         server = run(
             source,
             None,
             project_application(),
+            self._announce,
             root_path=getattr(settings, "FORCE_SCRIPT_NAME", "") or "",
         )
         if server.failure is not None:
             raise CommandError(str(server.failure))
+
+    def _announce(self, open_listeners: Mapping[str, Listener]) -> None:
+        """Print the addresses, which are open now."""
+        for key, listener in open_listeners.items():
+            self.stdout.write(f"{datetime.now():{DATE_FORMAT}} Transport {key}: {listener}")

@@ -17,6 +17,7 @@ from ...bootstrap.sources import choose_source, config_of_command
 from ...config.configuration import Configuration
 from ...config.endpoint import TcpEndpoint, UnixEndpoint
 from ...config.report import ConfigError
+from ..logs import add_times_to_requests
 from ..serving import add_config_argument, check_libraries, project_application, run
 
 
@@ -47,15 +48,15 @@ class Command(DaphneRunserver):  # type: ignore[misc]
         return DjangoRunserver.handle(self, *args, **options)
 
     def inner_run(self, *args: Any, **options: Any) -> None:
-        """Run the checks, print the address, and run the server."""
+        """Run the checks and the server, and print the address when it is open."""
         if not options["use_asgi"]:
             super().inner_run(*args, **options)
             return
         self.stdout.write("Performing system checks...\n\n")
         self.check(display_num_errors=True)
         self.check_migrations()
-        self._greet()
         application = project_application(serve_static=options.get("use_static_handler", True))
+        add_times_to_requests()  # afterwards, because get_asgi_application() configures logging again
         limits = {
             name: options[name]
             for name in ("websocket_max_message_size", "websocket_max_frame_size")
@@ -65,6 +66,7 @@ class Command(DaphneRunserver):  # type: ignore[misc]
             self.source,
             self.main or TcpEndpoint.model_construct(type="tcp", port=int(self.port), interface=self.addr),
             application,
+            lambda listeners: self._greet(),
             **limits,
             signal_handlers=not options["use_reloader"],
             action_logger=self.log_action,

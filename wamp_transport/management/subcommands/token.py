@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from wamp_transport.models import has_users
 from wamp_transport.tokens import DEFAULT_LIFETIME_SECONDS, make_token
 
 
@@ -29,6 +30,8 @@ class TokenCommand:
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
         principal: Any = options["authid"]
         if options["user"] is not None:
+            if not has_users():
+                raise CommandError("this project has no users: use --authid", returncode=1)
             users = get_user_model()
             try:
                 principal = users._default_manager.get_by_natural_key(options["user"])

@@ -4,7 +4,6 @@ Sections of the specification: Advanced Profile, "Session Meta API", "Session Te
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from ...wamp import errors
@@ -45,7 +44,7 @@ def kill(context: Context, caller: Session, arguments: Arguments) -> None:
     session = _session(context, arguments.require(0, "session"))
     if session is caller:
         raise RequestRefused(errors.NO_SUCH_SESSION, "a session cannot kill itself")
-    context.leave(session.id, reason, message)
+    context.leave(session.id, reason, message, killer=caller)
 
 
 def kill_by_authid(context: Context, caller: Session, arguments: Arguments) -> list[int]:
@@ -65,7 +64,7 @@ def kill_all(context: Context, caller: Session, arguments: Arguments) -> int:
 
     Their testaments and the meta events ``wamp.session.on_leave`` are not published.
     """
-    return len(_kill(context, caller, arguments, lambda session: True, partial(context.leave, is_quiet=True)))
+    return len(_kill(context, caller, arguments, lambda session: True, is_quiet=True))
 
 
 def add(context: Context, caller: Session, arguments: Arguments) -> None:
@@ -112,13 +111,13 @@ def _kill(
     caller: Session,
     arguments: Arguments,
     matches: Callable[[Session], bool],
-    leave: Callable[[int, str, str], None] | None = None,
+    *,
+    is_quiet: bool = False,
 ) -> list[int]:
-    leave = leave or context.leave
     reason, message = _reason(arguments)
     session_ids = [session.id for session in context.sessions.values() if session is not caller and matches(session)]
     for session_id in session_ids:
-        leave(session_id, reason, message)
+        context.leave(session_id, reason, message, is_quiet=is_quiet, killer=caller)
     return session_ids
 
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from wamp_transport.models import TrackedCookie
 from wamp_transport.stores.connections import clean_connections
 from wamp_transport.stores.cookies.records import CookieLogin, CookieRecord, CookieStoreError
+from wamp_transport.stores.datetimes import from_column, to_column
 
 MAX_BATCH_ROWS: Final = 1000
 """The maximum number of rows that are deleted in one statement."""
@@ -35,23 +36,23 @@ class DatabaseCookies:
 
     def find(self, digest: str, now: datetime) -> CookieRecord | None:
         with _at_the_database():
-            row = TrackedCookie.objects.filter(digest=digest, expires_at__gt=now).first()
+            row = TrackedCookie.objects.filter(digest=digest, expires_at__gt=to_column(now)).first()
         return None if row is None else _record(row)
 
     def get(self, id: str, now: datetime) -> CookieRecord | None:
         with _at_the_database():
-            row = TrackedCookie.objects.filter(pk=id, expires_at__gt=now).first()
+            row = TrackedCookie.objects.filter(pk=id, expires_at__gt=to_column(now)).first()
         return None if row is None else _record(row)
 
     def add(self, record: CookieRecord) -> None:
-        login = {} if record.login is None else _columns(record.login, record.created)
+        login = {} if record.login is None else _columns(record.login, to_column(record.created))
         with _at_the_database():
             TrackedCookie.objects.create(
                 id=record.id,
                 name=record.name,
                 digest=record.digest,
-                created_at=record.created,
-                expires_at=record.expires,
+                created_at=to_column(record.created),
+                expires_at=to_column(record.expires),
                 **login,
             )
         self._unpurged += 1
@@ -71,7 +72,8 @@ class DatabaseCookies:
         rows = TrackedCookie.objects
         with _at_the_database():
             deleted: int = 0
-            while ids := list(rows.filter(expires_at__lte=now).values_list("pk", flat=True)[:MAX_BATCH_ROWS]):
+            expired = rows.filter(expires_at__lte=to_column(now)).values_list("pk", flat=True)
+            while ids := list(expired[:MAX_BATCH_ROWS]):
                 deleted += rows.filter(pk__in=ids).delete()[0]
             while (surplus := rows.count() - self._max_cookies) > 0:
                 oldest = rows.order_by(F("logged_in_at").asc(nulls_first=True), "created_at")
@@ -103,4 +105,4 @@ def _record(row: TrackedCookie) -> CookieRecord:
         login = CookieLogin(
             row.service, row.realm, row.authid, row.authrole, row.authmethod, row.authprovider, row.authextra
         )
-    return CookieRecord(row.id, row.name, row.digest, row.created_at, row.expires_at, login)
+    return CookieRecord(row.id, row.name, row.digest, from_column(row.created_at), from_column(row.expires_at), login)

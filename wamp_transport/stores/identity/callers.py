@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
 from wamp_transport.auth.providers import NAMES_USERS
 from wamp_transport.conf import app_settings
+from wamp_transport.models import has_users
 
 
 def user_behind(user_key: str | None, authid: str, authprovider: str) -> Any:
@@ -15,7 +15,7 @@ def user_behind(user_key: str | None, authid: str, authprovider: str) -> Any:
 
     ``user_key`` is the primary key of the user, or None if the login did not store it.
     """
-    if not apps.is_installed("django.contrib.auth"):
+    if not has_users():
         return None
     users = get_user_model()
     if user_key is not None:

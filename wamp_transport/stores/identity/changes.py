@@ -9,16 +9,16 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Final
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from django.contrib.auth.signals import user_logged_out
 from django.db import router, transaction
 from django.db.models import Max
 from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.utils import timezone
 
-from wamp_transport.models import IdentityChange, Principal, UserRole
+from wamp_transport.models import IdentityChange, Principal, UserRole, has_groups, has_users
 
 CHANGE_LIFETIME: Final = timedelta(hours=1)
 """The time for which changes are kept.
@@ -33,6 +33,9 @@ KEYLESS_SESSIONS: Final = "django.contrib.sessions.backends.signed_cookies"
 """The session engine that stores nothing on the server. With this engine, a logout closes all sessions of the user."""
 
 EVERYBODY: Final = "everybody"
+
+PREFIX: Final = "wamp_transport.identity."
+"""The prefix of the ids of all receivers."""
 
 
 def session_digest(session_key: str) -> str:
@@ -69,24 +72,34 @@ def purge() -> int:
 
 
 def connect() -> None:
-    """Connect the receivers to Django's signals."""
+    """Connect the receivers to Django's signals. Users and groups have none if their apps are not installed."""
+    if has_users():
+        _connect_users()
+    if has_groups():
+        _connect_groups()
+    post_delete.connect(_roles_changed, sender=UserRole, dispatch_uid=PREFIX + "UserRole_deleted")
+    post_save.connect(_roles_changed, sender=UserRole, dispatch_uid=PREFIX + "role_saved")
+    for signal, name in ((post_save, "saved"), (post_delete, "deleted")):
+        signal.connect(_principal_changed, sender=Principal, dispatch_uid=f"{PREFIX}principal_{name}")
+
+
+def _connect_users() -> None:
     users = get_user_model()
-    prefix = "wamp_transport.identity."
-    post_save.connect(_user_saved, sender=users, dispatch_uid=prefix + "user_saved")
-    post_delete.connect(_user_deleted, sender=users, dispatch_uid=prefix + "user_deleted")
-    user_logged_out.connect(_logged_out, dispatch_uid=prefix + "logged_out")
+    post_save.connect(_user_saved, sender=users, dispatch_uid=PREFIX + "user_saved")
+    post_delete.connect(_user_deleted, sender=users, dispatch_uid=PREFIX + "user_deleted")
+    user_logged_out.connect(_logged_out, dispatch_uid=PREFIX + "logged_out")
     for name in ("groups", "user_permissions"):
         if hasattr(users, name):
             through = getattr(users, name).through
-            m2m_changed.connect(_memberships_changed, sender=through, dispatch_uid=prefix + name)
+            m2m_changed.connect(_memberships_changed, sender=through, dispatch_uid=PREFIX + name)
+
+
+def _connect_groups() -> None:
+    groups: Any = apps.get_model("auth", "Group")
     m2m_changed.connect(
-        _group_permissions_changed, sender=Group.permissions.through, dispatch_uid=prefix + "group_permissions"
+        _group_permissions_changed, sender=groups.permissions.through, dispatch_uid=PREFIX + "group_permissions"
     )
-    for sender in (Group, UserRole):
-        post_delete.connect(_roles_changed, sender=sender, dispatch_uid=f"{prefix}{sender.__name__}_deleted")
-    post_save.connect(_roles_changed, sender=UserRole, dispatch_uid=prefix + "role_saved")
-    for signal, name in ((post_save, "saved"), (post_delete, "deleted")):
-        signal.connect(_principal_changed, sender=Principal, dispatch_uid=f"{prefix}principal_{name}")
+    post_delete.connect(_roles_changed, sender=groups, dispatch_uid=PREFIX + "Group_deleted")
 
 
 def _write(kind: str, key: str) -> None:

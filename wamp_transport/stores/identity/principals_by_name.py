@@ -6,7 +6,6 @@ All functions are synchronous: call them in a thread.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db.models import Q
 from django.utils import timezone
@@ -14,7 +13,7 @@ from django.utils import timezone
 from wamp_transport.config.auth import AnonymousAuth, Auth
 from wamp_transport.config.configuration import Configuration
 from wamp_transport.config.websocket import WebSocketSection
-from wamp_transport.models import Principal
+from wamp_transport.models import Principal, has_users
 from wamp_transport.stores.identity.principals import belongs_to_nobody_gone
 from wamp_transport.stores.identity.users import role_of
 
@@ -67,7 +66,7 @@ def _stored(realm: str, name: str) -> Iterator[NamedPrincipal]:
 
 def _users(logins: list[tuple[str, Auth]], realm: str, name: str) -> Iterator[NamedPrincipal]:
     """Yield the roles of a Django user: from the table of roles or, if no row applies, each service's default role."""
-    if not apps.is_installed("django.contrib.auth"):
+    if not has_users():
         return
     users = get_user_model()
     user = users._default_manager.filter(**{users.USERNAME_FIELD: name}).first()

@@ -11,13 +11,13 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from django.conf import settings
-from django.contrib.auth import get_user, get_user_model
+from django.contrib.auth import SESSION_KEY, get_user, get_user_model
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 
 from wamp_transport.conf import app_settings
-from wamp_transport.models import UserRole
+from wamp_transport.models import UserRole, has_users
 from wamp_transport.stores.identity import principals
 from wamp_transport.stores.identity.hooks import call_hook
 from wamp_transport.tokens import Claims, InvalidToken, fits, read_token
@@ -63,6 +63,22 @@ def of_session(session_key: str, realm: str | None, default_role: str | None = N
         realm, authid_of(user), None, user=str(user.pk), session_key=session_key, default_role=default_role
     )
     return _with_role(identity, user)
+
+
+def inactive_user_of_session(session_key: str) -> str | None:
+    """Return the authid of the user in a Django session if the user is not active; otherwise None.
+
+    The user was active when the session began.
+    """
+    if not has_users():
+        return None
+    users = get_user_model()
+    stored = _session_store(session_key).load().get(SESSION_KEY)
+    try:
+        user = users._default_manager.filter(pk=stored).first() if stored is not None else None
+    except (ValueError, ValidationError):
+        return None
+    return None if user is None or user.is_active else authid_of(user)
 
 
 def of_token(
@@ -153,13 +169,21 @@ class _LoadedSession(dict[str, Any]):
         """Do nothing."""
 
 
+def _session_store(session_key: str) -> Any:
+    return import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+
+
 def _session_user(session_key: str) -> Any:
-    store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-    user: Any = get_user(SimpleNamespace(session=_LoadedSession(store.load())))  # type: ignore[arg-type]
+    if not has_users():
+        return None
+    session = _LoadedSession(_session_store(session_key).load())
+    user: Any = get_user(SimpleNamespace(session=session))  # type: ignore[arg-type]
     return user if user.is_authenticated and user.is_active else None
 
 
 def _user(pk: str) -> Any:
+    if not has_users():
+        return None
     users = get_user_model()
     try:
         user = users._default_manager.filter(pk=pk).first()

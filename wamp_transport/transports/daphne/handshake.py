@@ -25,8 +25,9 @@ from ..trace import Trace, traffic_logger
 from .deflate import PerMessageDeflate, agree
 from .handshake_answers import DenialResponse, error_answer
 from .options import MAX_WHOLE_FRAME_BYTES, apply, apply_live, is_debugged, options_of, restart_pings
-from .requests import believed_root_path, transport_factory, transport_key
+from .requests import believed_root_path, root_path_header, transport_factory, transport_key
 from .simple_handshake import SimpleHandshake
+from .sockets import address_of
 from .tls import tls_details
 
 SHARED: Final = (int, float, bytes, NoneType)
@@ -61,6 +62,7 @@ class HandshakeProtocol(WebSocketProtocol):
     def __init__(self) -> None:
         super().__init__()
         self.target = b""
+        self.mount_path = ""
         self._simple_handshake: SimpleHandshake | None = None
         self._denial: DenialResponse | None = None
 
@@ -79,13 +81,24 @@ class HandshakeProtocol(WebSocketProtocol):
         self.server = self.factory.server_class
         self._method, *target = self.data.split(b" ", 2)[:2]
         self.target = target[0].partition(b"?")[0] if target else b""
-        service = self.server.find_service(transport_key(self.transport), self.target)
+        self.mount_path = self._root_path_before_parsing()
+        service = self.server.find_service(transport_key(self.transport), self.target, self.mount_path)
         if service is not None:
             self._options = options_of(service)
             apply(self, self._options)
             if is_debugged(service):
                 self._begin_trace(service)
         super().processHandshake()
+
+    def _root_path_before_parsing(self) -> str:
+        """Return the root path of the request, whose headers are not parsed yet."""
+        factory, peer = transport_factory(self.transport), self.transport.getPeer()
+        if factory is None:
+            return str(self.server.root_path)
+        sent = root_path_header(self.data.partition(b"\r\n\r\n")[0]) if factory.proxies else None
+        return believed_root_path(
+            str(self.server.root_path) if sent is None else sent, [address_of(peer)], factory, self.server
+        )
 
     def _begin_trace(self, service: PathService) -> None:
         """Log all received and sent bytes from now on."""

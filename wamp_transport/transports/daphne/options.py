@@ -13,7 +13,7 @@ from ...config.websocket import WebSocketOptions, WebSocketSection
 
 logger = logging.getLogger(__name__)
 
-FindService = Callable[[str, bytes], PathService | None]
+FindService = Callable[[str, bytes, str], PathService | None]
 """A function that returns the WAMP service for a transport key and a raw request path; None if there is none."""
 
 MAX_WHOLE_FRAME_BYTES: Final = 128 * 1024

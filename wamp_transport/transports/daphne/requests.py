@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
+from urllib.parse import unquote
 
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server
@@ -207,6 +208,16 @@ def believed_root_path(from_header: str, client: Any, factory: TransportFactory,
     """Return the path in the Daphne-Root-Path header if a trusted proxy sent it; otherwise the server's root path."""
     own: str = server.root_path
     return from_header if factory.proxies and factory.proxies.trusts(client[0] if client else None) else own
+
+
+def root_path_header(head: bytes) -> str | None:
+    """Return the path in the Daphne-Root-Path header of a request that is not parsed yet; None if there is none."""
+    found = None
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        if name.lower() == b"daphne-root-path":
+            found = unquote(value.strip().decode("latin-1"))
+    return found
 
 
 def transport_key(transport: Any) -> str:

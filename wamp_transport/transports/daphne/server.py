@@ -1,7 +1,9 @@
 """Daphne's server, extended to several transports, changes of the configuration and a graceful shutdown."""
 
 import asyncio
+import errno
 import logging
+import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, partial
@@ -56,6 +58,16 @@ def guarded(application: Any) -> Any:
         await run_guarded(application(scope=scope, receive=receive, send=send))
 
     return run
+
+
+def _reason(error: Exception) -> str:
+    """Return the reason why a socket cannot be opened."""
+    cause = getattr(error, "socketError", error)
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    if isinstance(error, CannotListenError) and not isinstance(cause, OSError):  # the lock file of a Unix socket
+        return os.strerror(errno.EADDRINUSE)
+    return str(cause)
 
 
 @cache
@@ -129,7 +141,6 @@ class WampServer(Server):  # type: ignore[misc]
 
     def _started(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and task.exception() is not None:
-            logger.critical("The server cannot start: %s", task.exception())
             self.failure = task.exception()
             self.stop()
         elif self._announce is not None:
@@ -152,7 +163,7 @@ class WampServer(Server):  # type: ignore[misc]
                 place = f"{listener.config_path}.endpoint.tls." if listener.config_path else ""
                 faults.append(f"{place}{error}")
             except (CannotListenError, OSError, ValueError) as error:
-                faults.append(str(error))
+                faults.append(f"Cannot listen on {listener}: {_reason(error)}")
         if faults:
             raise ListenError("; ".join(faults))
 
@@ -161,7 +172,7 @@ class WampServer(Server):  # type: ignore[misc]
 
         Return None if no service has the requested path, or if Autobahn must parse the request.
         """
-        service = self.find_service(key, request.path)
+        service = self.find_service(key, request.path, self.root_path)
         if service is None or is_debugged(service):
             return None
         options = options_of(service)
@@ -204,10 +215,10 @@ class WampServer(Server):  # type: ignore[misc]
     def refresh(self) -> None:
         """Apply the changed options of each path to its open connections."""
         self._protocols.clear()
-        found: dict[tuple[str, bytes], PathService | None] = {}
+        found: dict[tuple[str, bytes, str], PathService | None] = {}
         for protocol in list(self.connections):
             if isinstance(protocol, WampWebSocketProtocol):
-                place = (transport_key(protocol.transport), protocol.target)
+                place = (transport_key(protocol.transport), protocol.target, protocol.mount_path)
                 if place not in found:
                     found[place] = self.find_service(*place)
                 service = found[place]

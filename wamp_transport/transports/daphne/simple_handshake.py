@@ -34,7 +34,7 @@ class SimpleHandshake:
         tune_socket(transport, protocol._options)
         protocol.request = LoggedRequest(request.path.decode())
         protocol.target = protocol.path = request.path
-        protocol.root_path = server.root_path
+        protocol.root_path = protocol.mount_path = server.root_path
         protocol.websocket_version = 13
         protocol.websocket_protocols = request.subprotocols
         protocol.socket_opened = protocol.last_ping = time.time()

@@ -35,7 +35,7 @@ def test_payload_is_read_in_the_format_of_the_caller(call, caller, outbox, join,
     other = join()
     caller.payload_format = "msgpack"
     call("wamp.session.kill", b"\x91" + bytes([other.id]), b"\x81\xa7message\xa3out")
-    assert left == [(other.id, "wamp.close.killed", "out")]
+    assert left == [(other.id, "wamp.close.killed", "out", caller)]
 
 
 def test_payload_of_another_shape_is_refused(call, outbox):

@@ -35,11 +35,14 @@ def test_authextra_is_described_without_what_a_login_adds_for_its_client(ask, ca
 
 
 class TestKill:
-    def test_session_is_ended_for_the_reason_given(self, ask, join, left):
+    def test_session_is_ended_for_the_reason_given(self, ask, caller, join, left):
         session = join()
         ask("session.kill", session.id)
         ask("session.kill", session.id, reason="com.reason", message="text")
-        assert left == [(session.id, "wamp.close.killed", ""), (session.id, "com.reason", "text")]
+        assert left == [
+            (session.id, "wamp.close.killed", "", caller),
+            (session.id, "com.reason", "text", caller),
+        ]
 
     def test_session_that_is_not_there_or_oneself_is_refused(self, refused, caller, left):
         assert refused("session.kill", 99) == "no_such_session"
@@ -64,12 +67,12 @@ class TestKill:
         session = join()
         join("some")
         assert ask("session.kill_by_authrole", "all", message="text") == 1
-        assert left == [(session.id, "wamp.close.killed", "text")]
+        assert left == [(session.id, "wamp.close.killed", "text", False, caller)]
 
     def test_all_others_are_ended_quietly(self, ask, caller, join, left):
         ids = [join().id, join("some").id]
         assert ask("session.kill_all") == 2
-        assert left == [(session_id, "wamp.close.killed", "", True) for session_id in ids]
+        assert left == [(session_id, "wamp.close.killed", "", True, caller) for session_id in ids]
 
 
 class TestTestaments:

@@ -63,14 +63,16 @@ class Server:
         self.options = options
         self.debug = debug
         self.asked: list[tuple[str, bytes]] = []
+        self.root_paths: list[str] = []
         self.unflushed: list[WriteBuffer] = []
         self.connections: set[Any] = set()
         self.actions: list[str] = []
         self.scopes: list[dict[str, Any]] = []
         self.loop = Loop()
 
-    def find_service(self, key: str, path: bytes) -> PathService | None:
+    def find_service(self, key: str, path: bytes, root_path: str) -> PathService | None:
         self.asked.append((key, path))
+        self.root_paths.append(root_path)
         return None if self.options is None else service_with(self.options, debug=self.debug)
 
     def protocol_connected(self, protocol: Any) -> None:

@@ -8,16 +8,39 @@ import pytest
 from tests.integration.wire import BINARY, TEXT, Frame, frame
 from wamp_transport.config.websocket import WebSocketOptions
 from wamp_transport.transports.daphne.options import MAX_WHOLE_FRAME_BYTES
+from wamp_transport.transports.proxies import TrustedProxies
 
 from .peers import REQUEST, Peer
 
 
 def test_options_are_found_by_the_path_as_it_was_sent() -> None:
     peer = Peer()
-    peer.transport.wamp_transport_factory = SimpleNamespace(key="tcp:1")
+    peer.transport.wamp_transport_factory = SimpleNamespace(key="tcp:1", proxies=TrustedProxies())
     peer.ask((REQUEST % b"").replace(b"/ws", b"/%77s;a=b?c=d"))
     assert peer.server.asked == [("tcp:1", b"/%77s;a=b")]
     assert peer.protocol.target == b"/%77s;a=b"
+
+
+@pytest.mark.parametrize(
+    ("header", "proxies", "root_path"),
+    [
+        (b"", [], "/own"),
+        (b"", ["192.168.1.1"], "/own"),
+        (b"Daphne-Root-Path: /told\r\n", [], "/own"),
+        (b"Daphne-Root-Path: /told\r\n", ["10.0.0.1"], "/own"),
+        (b"daphne-root-path: /t%6fld \r\n", ["192.168.1.1"], "/told"),
+        (b"Daphne-Root-Path:\r\n", ["192.168.1.1"], ""),
+    ],
+)
+def test_options_are_found_below_the_root_path_that_a_trusted_proxy_sends(
+    header: bytes, proxies: list[str], root_path: str
+) -> None:
+    peer = Peer()
+    peer.server.root_path = "/own"
+    peer.transport.wamp_transport_factory = SimpleNamespace(key="tcp:1", proxies=TrustedProxies(proxies))
+    peer.ask(REQUEST % header)
+    assert peer.server.root_paths == [root_path]
+    assert peer.protocol.mount_path == root_path
 
 
 def test_refusal_of_the_application_is_a_whole_http_answer() -> None:

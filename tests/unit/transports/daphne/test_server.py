@@ -38,13 +38,13 @@ async def _nothing(*_: Any) -> None: ...
 
 
 def test_server_passes_its_options_to_daphne() -> None:
-    server = WampServer(None, lambda key, path: None, _nothing, _nothing, root_path="/x")
+    server = WampServer(None, lambda key, path, root_path: None, _nothing, _nothing, root_path="/x")
     assert (server.root_path, server.server_name, server.endpoints) == ("/x", "", [])
 
 
 def test_servers_that_follow_each_other_add_nothing_to_the_loop() -> None:
     def made() -> Any:
-        WampServer(None, lambda key, path: None, _nothing, _nothing)
+        WampServer(None, lambda key, path, root_path: None, _nothing, _nothing)
         return reactor._asyncioEventloop._selector.select  # type: ignore[attr-defined]
 
     assert made() is made()
@@ -57,7 +57,9 @@ def test_usual_handshake_is_for_services_that_need_no_more_parsed() -> None:
         b"/deflate": service_with(WebSocketOptions.model_validate({"compression": {"deflate": {}}})),
         b"/debug": service_with(WebSocketOptions(), debug=True),
     }
-    server = WampServer(None, lambda key, path: found.get(path) if key == "tcp:1" else None, _nothing, _nothing)
+    server = WampServer(
+        None, lambda key, path, root_path: found.get(path) if key == "tcp:1" else None, _nothing, _nothing
+    )
     server.ws_factory, server.connections = WebSocketFactory(server, server=""), {}
 
     def protocol(path: bytes, header: bytes = b"", key: str = "tcp:1") -> WampWebSocketProtocol | None:
@@ -84,7 +86,7 @@ def test_usual_handshake_is_for_services_that_need_no_more_parsed() -> None:
 
 def test_usual_handshake_begins_with_all_that_autobahn_sets() -> None:
     service = service_with(WebSocketOptions(open_handshake_timeout=0))
-    server = WampServer(None, lambda key, path: service, _nothing, _nothing)
+    server = WampServer(None, lambda key, path, root_path: service, _nothing, _nothing)
     server.ws_factory, server.connections = WebSocketFactory(server, server=""), {}
     request = parse_simple_upgrade(REQUEST % b"")
     assert request is not None
@@ -148,7 +150,9 @@ def application() -> Application:
 
 @pytest.fixture
 def server(application: Application) -> Iterator[WampServer]:
-    made = WampServer(application, lambda key, path: None, _nothing, _nothing, application_close_timeout=0.01)
+    made = WampServer(
+        application, lambda key, path, root_path: None, _nothing, _nothing, application_close_timeout=0.01
+    )
     made.loop = asyncio.new_event_loop()
     made.connections = {}
     with asyncio.Runner(loop_factory=lambda: made.loop):

@@ -1,0 +1,63 @@
+"""Detection of other nodes that use the same database. Several processes are not one router yet, so this is logged."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from ..models import RunningNode
+from ..stores.nodes import NodeStatus
+
+logger = logging.getLogger(__name__)
+
+NOT_SHARED: Final = (
+    "Each process is a router of its own: sessions, subscriptions and procedures are not shared. Events that are "
+    "published in one process do not reach the subscribers of another, and calls do not find its procedures."
+)
+ADVICE: Final = (
+    "Serve WAMP with a single process: 'manage.py runnode', or one worker ('uvicorn --workers 1', "
+    "'gunicorn --workers 1')."
+)
+
+
+class OtherNodes:
+    """The other nodes in the database, as the node ``name`` sees them. Each is logged once."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._first_reports: dict[str, datetime] | None = None
+        self._known: set[str] = set()
+
+    def look(self, statuses: Iterable[NodeStatus]) -> list[RunningNode]:
+        """Log and return the nodes that are found for the first time. ``statuses`` include the node's own.
+
+        A node that was killed leaves its row behind, which must not be taken for a second process.
+        """
+        others = {one.node.name: one for one in statuses if one.node.name != self._name}
+        if self._first_reports is None:
+            self._first_reports = {name: one.node.seen_at for name, one in others.items()}
+        alive = {name for name, one in others.items() if self._is_alive(one)}
+        found = [others[name].node for name in sorted(alive - self._known)]
+        self._known = alive
+        if found:
+            logger.warning(
+                "This process (%s) is not the only node of this project: %s. %s %s",
+                self._name,
+                described(found),
+                NOT_SHARED,
+                ADVICE,
+            )
+        return found
+
+    def _is_alive(self, status: NodeStatus) -> bool:
+        """Return whether a node certainly runs: its process exists here, or it has reported since the first look."""
+        if status.is_stale:
+            return False
+        assert self._first_reports is not None  # noqa: S101 - look() has set it
+        return status.has_process_here or self._first_reports.get(status.node.name) != status.node.seen_at
+
+
+def described(nodes: Sequence[RunningNode]) -> str:
+    """Return the processes of nodes as text, for messages."""
+    text = ", ".join(f"process {node.pid} on host {node.host}" for node in nodes)
+    return f"{text} {'uses' if len(nodes) == 1 else 'use'} the same database"

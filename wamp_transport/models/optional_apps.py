@@ -1,0 +1,41 @@
+"""References to models of ``django.contrib.auth`` or of the project, which are not always installed.
+
+Without its target, a foreign key refers to its own model, without a constraint in the database. It is then always
+empty, and no code needs to distinguish the two cases. Migrations use these functions too.
+"""
+
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+
+GROUP_MODEL = "auth.Group"
+
+
+def has_users() -> bool:
+    """Return whether the app of the project's user model (``AUTH_USER_MODEL``) is installed."""
+    return _is_installed(settings.AUTH_USER_MODEL)
+
+
+def has_groups() -> bool:
+    """Return whether ``django.contrib.auth`` is installed, to which groups belong."""
+    return _is_installed(GROUP_MODEL)
+
+
+def user_reference(own: str) -> dict[str, Any]:
+    """Return the target of a foreign key to the user model, as arguments for the field of the model ``own``."""
+    return _reference(settings.AUTH_USER_MODEL, own)
+
+
+def group_reference(own: str) -> dict[str, Any]:
+    """Return the target of a foreign key to the model of groups, as arguments for the field of the model ``own``."""
+    return _reference(GROUP_MODEL, own)
+
+
+def _reference(target: str, own: str) -> dict[str, Any]:
+    return {"to": target} if _is_installed(target) else {"to": f"wamp_transport.{own}", "db_constraint": False}
+
+
+def _is_installed(model: str) -> bool:
+    label = model.partition(".")[0]
+    return any(config.label == label for config in apps.get_app_configs())
