@@ -19,6 +19,7 @@ from ..config.configuration import Configuration, PathService
 from ..stores import nodes
 from ..stores.connections import close_kept
 from ..stores.operators import operator_key
+from ..stores.session_groups import SessionCounts, to_json
 from ..transports.listener import Listener
 from ..webservices.paths import raw_path
 from .local_endpoints import local_endpoints
@@ -66,6 +67,11 @@ class Runtime:
     def problem(self) -> str:
         """The reason why the newest configuration is not completely applied; empty if there is none."""
         return "" if self._watcher is None else self._watcher.problem
+
+    @property
+    def session_counts(self) -> SessionCounts:
+        """The numbers of clients' sessions, by group. Other threads may read this property."""
+        return {} if self.started is None else self.started.sessions.counts()
 
     async def start(self) -> StartedNode:
         """Read the configuration and start the node. Later calls return the started node. Raises ConfigError."""
@@ -150,6 +156,7 @@ class Runtime:
                 source=snapshot.configuration.source,
                 services=local_endpoints(snapshot.configuration, self._listeners) if has_operators else (),
                 operator_salt=self._operator_salt if has_operators else "",
+                sessions=to_json(self.session_counts),
             )
 
     async def _store_report(self, function: Callable[..., object], *args: object, **kwargs: object) -> None:
@@ -185,6 +192,11 @@ def uninstall() -> Runtime | None:
     global _runtime
     removed, _runtime = _runtime, None
     return removed
+
+
+def installed_runtime() -> Runtime | None:
+    """Return the runtime of this process; None if there is none."""
+    return _runtime
 
 
 def current_runtime() -> Runtime:
