@@ -147,6 +147,14 @@ def test_configuration_with_faults_ends_nothing(pages, service):
     assert "The configuration has faults, so nodes keep the old one." in page.content.decode()
 
 
+def test_service_that_hides_the_admin_is_saved_when_it_is_confirmed(pages, service):
+    page = pages.send(pages.get("webpath_add", type="nodeinfo"), path="/")
+    assert "this admin among them, cannot be reached on that port" in page.content.decode()
+    assert WebPath.objects.count() == 2
+    pages.save(pages.get("webpath_add", type="nodeinfo"), path="/", _sessions_may_end="yes")
+    pages.save(pages.get("webpath_add", type="nodeinfo"), path="other")
+
+
 # --- principals and users --------------------------------------------------------------------------------------------
 
 

@@ -3,15 +3,21 @@
 from collections.abc import Iterable
 
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from wamp_transport.admin.edit_validation import configuration_of
 from wamp_transport.admin.ending_sessions import Impact, visible_sessions
 from wamp_transport.bootstrap.session_impact import count_ending
 from wamp_transport.bootstrap.sources import DatabaseSource, choose_source
-from wamp_transport.config.configuration import Configuration
+from wamp_transport.config.configuration import Configuration, hidden_pages
 from wamp_transport.config.defaults import development_default
 from wamp_transport.models import ConfigurationRow
 from wamp_transport.stores.config_document import Rows
+
+HIDDEN_PAGES = _(
+    "A service on / gets all requests that match no other path of its port: the pages of Django, this admin among "
+    "them, cannot be reached on that port any more."
+)
 
 
 def stored_configuration() -> Configuration | None:
@@ -27,14 +33,19 @@ def impact_of_edit(before: Configuration | None, after: Configuration | None) ->
     source = DatabaseSource()
     served = source.served(after)
     count = count_ending(visible.counts, served if before is None else source.served(before), served)
-    note = _builtin_service_note(before, after)
-    return Impact(count, visible.nodes, notes=(note,) if note else ())
+    hides = _hides_pages(after) and (before is None or not _hides_pages(before))
+    notes = (_builtin_service_note(before, after), HIDDEN_PAGES if hides else "")
+    return Impact(count, visible.nodes, notes=tuple(str(note) for note in notes if note), is_risky=hides)
 
 
 def impact_of_deletion(rows: Iterable[ConfigurationRow]) -> Impact:
     """Return the impact of deleting rows. Nothing is deleted."""
     stored = Rows.stored()
     return impact_of_edit(configuration_of(stored), configuration_of(stored.edited(removed=rows)))
+
+
+def _hides_pages(configuration: Configuration) -> bool:
+    return any(True for _ in hidden_pages(configuration))
 
 
 def _builtin_service_note(before: Configuration | None, after: Configuration) -> str:

@@ -58,13 +58,15 @@ def visible_sessions(*, only_configured_here: bool = False) -> VisibleSessions:
 class Impact:
     """The number of sessions that a change ends, as far as it is known, and ``notes`` on further consequences.
 
-    ``nodes`` are the running nodes whose sessions were counted. If ``is_maximum``, fewer sessions may end.
+    ``nodes`` are the running nodes whose sessions were counted. If ``is_maximum``, fewer sessions may end. A change
+    must be confirmed if it ends sessions, or if ``is_risky``.
     """
 
     count: int = 0
     nodes: tuple[str, ...] = ()
     is_maximum: bool = False
     notes: tuple[str, ...] = ()
+    is_risky: bool = False
 
     @property
     def text(self) -> str:
@@ -92,7 +94,7 @@ class Impact:
 
 
 class Unconfirmed(Exception):
-    """Raised to undo a change that ends sessions, until the user has confirmed it."""
+    """Raised to undo a change that the user must confirm first."""
 
     def __init__(self, impact: Impact) -> None:
         super().__init__(impact.text)
@@ -153,10 +155,10 @@ class EndingSessionsAdmin(AnyModelAdmin):
         return super().save_form(request, form, change)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Save the rows. Raises Unconfirmed if this ends sessions and the user has not confirmed it."""
+        """Save the rows. Raises Unconfirmed if the user must confirm the impact first."""
         super().save_related(request, form, formsets, change)
         impact = form.impact = self.impact_of_change(form.state_before, form)
-        if impact.count and CONFIRMED not in request.POST:
+        if (impact.count or impact.is_risky) and CONFIRMED not in request.POST:
             raise Unconfirmed(impact)
 
     def render_delete_form(self, request: HttpRequest, context: dict[str, Any]) -> Any:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from wamp_transport.auth import sealing
 from wamp_transport.bootstrap.sources import FileSource, choose_source
-from wamp_transport.config.report import ConfigError, Location, Problem, path_text
-from wamp_transport.management.subcommands.subcommand import report_error, show_report
+from wamp_transport.config.report import ConfigError, Location, Problem, Report, path_text
+from wamp_transport.management.subcommands.subcommand import report_error, show_notices, show_report
 from wamp_transport.stores import configuration as store
 from wamp_transport.stores.identity import user_roles
 
@@ -51,11 +50,10 @@ class CheckCommand:
         except ConfigError as error:
             show_report(command, error.report)
             raise report_error(error.report) from None
-        report = configuration.report
-        if path is None:
-            found = tuple(Problem("", fault) for fault in user_roles.faults(configuration))
-            report = replace(report, source=configuration.source, faults=found)
+        found = () if path is not None else tuple(Problem("", fault) for fault in user_roles.faults(configuration))
+        report = Report(configuration.source, found)
         show_report(command, report)
+        show_notices(command, configuration)
         if isinstance(source, FileSource):
             _show_plain_secrets(command, report.source)
         if report.faults:
