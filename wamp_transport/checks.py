@@ -23,6 +23,7 @@ from .config.websocket import WebSocketSection
 from .handlers.discovery import discover
 from .models import RunningNode, has_users
 from .stores import nodes
+from .stores.identity import user_roles
 from .transports.unsupported_options import describe_unsupported
 
 MIN_SAFE_DAPHNE = "4.2.2"
@@ -194,6 +195,28 @@ def check_functions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
         ]
     finally:
         functions.close()
+
+
+@register()
+def check_user_roles(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """Check that the realms and roles in the table "roles of Django users" exist.
+
+    This is only a warning, because an error would also stop the server whose admin can repair the table. The command
+    ``wamp check`` reports an error.
+    """
+    configuration = _configuration()
+    try:
+        found = [] if configuration is None else list(user_roles.faults(configuration))
+    except DatabaseError:  # the table does not exist before the first migrate
+        return []
+    return [
+        Warning(
+            f"{fault}.",
+            hint="Correct the line in the admin, or add the role to the realm. Logins that get this role are refused.",
+            id="wamp_transport.W017",
+        )
+        for fault in found
+    ]
 
 
 @register()

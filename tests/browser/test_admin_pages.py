@@ -1,6 +1,7 @@
 """The admin in Chromium: a person configures WAMP, the running server follows, the pages look right."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,6 +84,7 @@ def test_transport_configured_in_the_admin_serves_and_goes(page: Page, live: Liv
     page.select_option("#id_realm", label="office")
     page.fill("#id_name", "anonymous")
     save(page)
+    becomes(live, "/ws", "office", True)
     page.goto(f"{ADMIN}/transport/add/?type=web")
     page.select_option("#id_endpoint_type", "tcp")
     page.fill("#id_port", str(free_port()))
@@ -90,7 +92,7 @@ def test_transport_configured_in_the_admin_serves_and_goes(page: Page, live: Liv
     page.goto(f"{ADMIN}/webpath/add/?type=websocket")
     page.select_option("#id_transport", index=1)
     page.fill("#id_path", "wamp")
-    page.locator("summary", has_text="Limits").click()
+    page.locator("summary", has_text=re.compile(r"^\s*Limits\s*$")).click()
     page.fill("#id_attr_options__max_message_size", "-1")
     page.click("input[name=_save]")
     wrong = page.locator("#id_attr_options__max_message_size").locator("xpath=ancestor::div[contains(@class,'errors')]")
@@ -99,7 +101,7 @@ def test_transport_configured_in_the_admin_serves_and_goes(page: Page, live: Liv
     save(page)
 
     becomes(live, "/wamp", "office", True)
-    assert not welcomed(live, "/ws", "realm1"), "the default is gone once something is configured"
+    assert not welcomed(live, "/ws", "office"), "the default is gone once a transport has a path"
     page.goto(f"{ADMIN}/runningnode/")
     expect(page.locator("#wamp-nodes")).to_be_visible()
     expect(page.locator("#wamp-revision")).to_be_visible()
@@ -110,11 +112,33 @@ def test_transport_configured_in_the_admin_serves_and_goes(page: Page, live: Liv
         page.goto(f"{ADMIN}/webpath/")
         page.click("#result_list tbody th a")
         page.click("a.deletelink")
+        expect(page.locator("#wamp-impact")).to_contain_text("1 session ends.")
         page.click("input[type=submit]")
         goodbye = json.loads(client.recv(timeout=10))
         assert goodbye[0] == 6
         assert "removed" in goodbye[1]["message"]
     becomes(live, "/wamp", "office", False)
+    becomes(live, "/ws", "office", True)
+
+
+def test_change_that_ends_sessions_is_confirmed(page: Page, live: LiveServer) -> None:
+    """The sessions are those of the process that serves the admin."""
+    page.goto(f"{ADMIN}/realm/add/")
+    page.fill("#id_name", "lobby")
+    page.fill("#id_roles-0-name", "anonymous")
+    page.click("input[name=_save]")
+    with connect(live.url.replace("http", "ws") + "/ws", subprotocols=["wamp.2.json"]) as client:  # type: ignore[list-item]
+        becomes(live, "/ws", "lobby", True)
+        client.send(json.dumps([1, "lobby", {"roles": {"caller": {}}}]))
+        assert json.loads(client.recv(timeout=10))[0] == 2
+        page.goto(f"{ADMIN}/realm/")
+        page.click("text=lobby")
+        page.fill("#id_name", "lounge")
+        page.click("input[name=_save]")
+        expect(page.locator("#wamp-impact")).to_contain_text("1 session ends.")
+        page.click("#wamp-confirm input[type=submit]")
+        expect(page.locator(".messagelist .success")).to_be_visible()
+        assert json.loads(client.recv(timeout=10))[2] == "wamp.close.close_realm"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -125,6 +149,7 @@ def test_pages_look_right(page: Page, scheme: str, tmp_path: Path) -> None:
         ("transport", "/transport/add/?type=web"),
         ("service", "/webpath/add/?type=websocket"),
         ("realms", "/realm/"),
+        ("role", "/role/add/"),
         ("running", "/runningnode/"),
     ):
         page.goto(ADMIN + path)

@@ -6,10 +6,13 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import Group
+from django.test import override_settings
 from django.utils import timezone
 
+from tests.django.configurations import node
 from wamp_transport.auth import scram, wampcra
 from wamp_transport.models import AuditEntry, Credential, Principal, UserRole
+from wamp_transport.stores import configuration as store
 from wamp_transport.stores.identity import credentials
 from wamp_transport.stores.identity.credentials import derivation_of
 
@@ -136,6 +139,28 @@ def test_lines_of_the_role_table_have_what_their_kind_needs(pages):
     row = UserRole.objects.get()
     assert (row.group, row.permission) == (None, "")
     pages.get("userrole_changelist")
+
+
+@pytest.mark.parametrize(
+    ("realm", "role", "field", "message"),
+    [
+        ("", "clerk", "role", 'no realm has the role "clerk"; the roles are: anonymous'),
+        ("realm1", "clerk", "role", 'realm "realm1" has no role "clerk"; it has: anonymous'),
+        ("office", "anonymous", "realm", 'there is no realm "office"; there are: realm1'),
+    ],
+)
+def test_line_with_an_unknown_role_or_realm_is_refused_at_its_field(pages, realm, role, field, message):
+    store.replace(node(ws={"type": "websocket"}))
+    page = pages.get("userrole_add")
+    assert pages.refused(page, kind="everybody", realm=realm, role=role) == {field: [message]}
+    pages.save(page, kind="everybody", realm="realm1", role="anonymous")
+    pages.save(page, kind="everybody")
+
+
+def test_line_for_a_role_of_the_configured_file_is_accepted(pages):
+    with override_settings(WAMP_TRANSPORT={"CONFIG": node(ws={"type": "websocket"})}):
+        assert "role" in pages.refused(pages.get("userrole_add"), kind="everybody", role="clerk")
+        pages.save(pages.get("userrole_add"), kind="everybody", role="anonymous")
 
 
 def test_audit_trail_is_for_reading(pages):

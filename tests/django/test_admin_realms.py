@@ -220,6 +220,30 @@ def test_nothing_is_explained_while_the_configuration_has_faults(pages, role):
     assert "has faults" in page.content.decode()
 
 
+def test_permissions_come_first_in_the_form_of_a_role(pages, role):
+    for page in (pages.get("role_change", role.pk), pages.get("role_add")):
+        text = page.content.decode()
+        places = [text.index(mark) for mark in ('id="id_name"', 'id="permissions-group"', 'id="id_attr_authorizer"')]
+        assert places == sorted(places)
+        assert text.count('id="permissions-group"') == 1
+
+
+def test_rare_options_of_a_role_are_last_and_folded(pages, role):
+    (_, own), *rest = pages.get("role_change", role.pk).context["adminform"].fieldsets
+    assert own["fields"] == ["realm", "name", "allow_by_default"]
+    assert [title for title, options in rest if "collapse" not in options["classes"]] == []
+    assert {"attr_max_calls", "attr_trustlevel", "attr_id"} <= {name for _, one in rest for name in one["fields"]}
+    role.settings = {"trustlevel": 3}
+    role.save()
+    rest = pages.get("role_change", role.pk).context["adminform"].fieldsets[1:]
+    assert [title for title, options in rest if "collapse" not in options["classes"]] == ["Trust level"]
+
+
+def test_roles_come_first_in_the_form_of_a_realm(pages, role):
+    text = pages.get("realm_change", role.realm_id).content.decode()
+    assert text.index('id="roles-group"') < text.index('id="id_attr_options__uri_check"')
+
+
 def test_role_that_is_not_there_is_not_explained(pages, role):
     path = reverse("admin:wamp_transport_role_explain", args=(role.pk + 1,))
     assert pages.client.get(path).status_code == 403

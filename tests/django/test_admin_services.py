@@ -11,9 +11,12 @@ from django.core.management import call_command
 
 from tests.django.configurations import node
 from wamp_transport.admin.attribute_fields import ABSENT, field_name, from_text, to_text
+from wamp_transport.admin.logins import OFF
 from wamp_transport.admin.row_form import value_at
+from wamp_transport.config.configuration import anonymous_login
 from wamp_transport.config.forms import fields_of, service_types
 from wamp_transport.models import Transport, WebPath
+from wamp_transport.router.options import AnonymousLogin
 from wamp_transport.stores import configuration as store
 
 pytestmark = [pytest.mark.django_db, pytest.mark.long]
@@ -140,6 +143,9 @@ def named(path, kind="websocket"):
     return next(field_name(one) for one in fields_of(kind) if one.path == path)
 
 
+ANONYMOUS = named("auth.anonymous.type")
+
+
 @pytest.fixture(autouse=True)
 def router_key(monkeypatch):
     """The environment that rows may refer to."""
@@ -172,6 +178,8 @@ def test_every_option_is_set_kept_and_cleared(pages, kind, attributes):
     row = service(kind, **CONTEXT.get(attributes[0].path, {}))
     values = [(attribute, other_value(kind, attribute)) for attribute in attributes]
     entered = {field_name(attribute): to_text(attribute, value) for attribute, value in values}
+    if attributes[0].path.startswith("auth.") and "auth" not in row.settings:
+        entered = {ANONYMOUS: OFF, **entered}
     pages.save(pages.get("webpath_change", row.pk), **entered)
     row.refresh_from_db()
     for attribute, value in values:
@@ -361,6 +369,63 @@ def test_role_without_a_login_type_makes_it_static(pages):
     assert row.settings == {"auth": {"anonymous": {"type": "static", "role": "anonymous"}}}
 
 
+SESSION, DEFAULT_ROLE = named("auth.django-session.enabled"), named("auth.django-session.default-role")
+
+
+def default_of(page, name):
+    """What a select says about its default."""
+    return dict(page.context["adminform"].form.fields[name].widget.choices)[""]
+
+
+@pytest.mark.parametrize("method", ["django-session", "token"])
+def test_default_of_a_login_is_that_in_force(pages, method):
+    name = named(f"auth.{method}.enabled")
+    page = pages.get("webpath_change", service("websocket").pk)
+    assert default_of(page, name) == "Default (no, as long as no field of this group is set)"
+    assert "Default: yes" not in page.context["adminform"].form.fields[name].help_text
+    assert default_of(pages.get("webpath_add", type="websocket"), name).startswith("Default (no")
+    page = pages.get("webpath_change", service("websocket", auth={method: {"default-role": "anonymous"}}).pk)
+    assert default_of(page, name) == "Default (yes)"
+
+
+@pytest.mark.parametrize("changes", [{SESSION: "true"}, {DEFAULT_ROLE: "anonymous"}, {SESSION: "false"}])
+def test_switching_django_session_on_does_not_switch_anonymous_login_off(pages, changes):
+    row = service("websocket")
+    page = pages.get("webpath_change", row.pk)
+    assert page.context["adminform"].form[ANONYMOUS].value() == ""
+    assert default_of(page, ANONYMOUS) == "Default (yes, as long as no other login is configured)"
+    (errors,) = pages.refused(page, **changes).items()
+    assert errors[0] == ANONYMOUS
+    assert "Choose static to let them in, or No to refuse them." in errors[1][0]
+
+    pages.save(page, **changes, **{ANONYMOUS: "static"})
+    (stored,) = store.load(".").services
+    assert anonymous_login(stored.settings) == AnonymousLogin()
+
+    pages.save(pages.get("webpath_change", row.pk), **{ANONYMOUS: OFF})
+    (stored,) = store.load(".").services
+    assert anonymous_login(stored.settings) is None
+    page = pages.get("webpath_change", row.pk)
+    assert page.context["adminform"].form[ANONYMOUS].value() == OFF
+    pages.save(page)
+
+
+def test_anonymous_login_is_off_only_with_another_login_and_without_attributes(pages):
+    page = pages.get("webpath_change", service("websocket").pk)
+    assert "Without any other login" in pages.refused(page, **{ANONYMOUS: OFF})[ANONYMOUS][0]
+    changes = {ANONYMOUS: OFF, SESSION: "true", named("auth.anonymous.role"): "anonymous"}
+    assert "other fields are not empty" in pages.refused(page, **changes)[ANONYMOUS][0]
+
+
+def test_removing_the_last_login_does_not_let_anonymous_clients_in(pages):
+    row = service("websocket", auth={"django-session": {"enabled": True}})
+    page = pages.get("webpath_change", row.pk)
+    assert ANONYMOUS in pages.refused(page, **{SESSION: ""})
+    pages.save(page, **{SESSION: "", ANONYMOUS: ""})
+    row.refresh_from_db()
+    assert row.settings == {}
+
+
 def test_role_that_no_realm_has_is_saved_with_a_warning(pages):
     row = service("websocket")
     response = pages.client.post(
@@ -483,6 +548,7 @@ def test_secret_that_is_not_shown_is_kept_when_the_form_is_saved(pages):
 def test_secret_that_is_entered_is_nowhere_in_the_database(pages):
     row = service("websocket")
     entered = {
+        ANONYMOUS: OFF,
         named("auth.ticket.principals"): json.dumps({"joe": {"ticket": "hush-hush"}}),
         named("auth.wampcra.users"): json.dumps({"ann": {"secret": "hush-hush"}}),
     }

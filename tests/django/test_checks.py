@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.checks import CheckMessage, registry
-from django.db import DatabaseError
+from django.core.checks import WARNING, CheckMessage, registry
+from django.db import DatabaseError, connection
 from django.test import override_settings
 from django.utils import timezone
 
@@ -17,7 +17,7 @@ from wamp_transport import checks
 from wamp_transport.bootstrap.sources import DatabaseSource
 from wamp_transport.compat import requirements
 from wamp_transport.compat.requirements import Library
-from wamp_transport.models import RunningNode
+from wamp_transport.models import RunningNode, UserRole
 from wamp_transport.stores import nodes
 
 APPS = ["django.contrib.contenttypes", "django.contrib.staticfiles"]
@@ -243,6 +243,32 @@ def test_database_that_cannot_be_asked_is_no_matter_of_the_check(monkeypatch: py
 
     monkeypatch.setattr(DatabaseSource, "load", fail)
     assert checks.check_open_realms(None) == []
+
+
+@pytest.mark.django_db
+def test_unknown_role_of_django_users_is_a_warning(settings: Any) -> None:
+    realm = {"name": "realm1", "roles": [{"name": "clerk"}]}
+    settings.WAMP_TRANSPORT = {"CONFIG": {"version": 2, "workers": [{"type": "router", "realms": [realm]}]}}
+    UserRole.objects.create(kind="staff", role="clerk")
+    assert checks.check_user_roles(None) == []
+    UserRole.objects.create(kind="everybody", role="clark")
+    (found,) = checks.check_user_roles(None)
+    assert (found.id, found.level) == ("wamp_transport.W017", WARNING)
+    assert 'no realm has the role "clark"' in found.msg
+
+
+def test_table_of_roles_that_is_missing_is_no_matter_of_the_check(settings: Any, transactional_db: None) -> None:
+    settings.WAMP_TRANSPORT = {
+        "CONFIG": {"version": 2, "workers": [{"type": "router", "realms": [{"name": "realm1"}]}]}
+    }
+    table = UserRole._meta.db_table
+    with connection.schema_editor() as editor:
+        editor.alter_db_table(UserRole, table, f"{table}_away")
+    try:
+        assert checks.check_user_roles(None) == []
+    finally:
+        with connection.schema_editor() as editor:
+            editor.alter_db_table(UserRole, f"{table}_away", table)
 
 
 REDIS_CACHE = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://localhost"}}

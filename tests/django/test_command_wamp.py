@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.core.management.base import SystemCheckError
+from django.test import override_settings
 
 from tests.django.configurations import node
 from tests.django.test_stores_configuration import no_tables  # noqa: F401 - a fixture
@@ -117,6 +118,69 @@ def test_check_of_a_broken_text_fails(tmp_path):
     assert "not valid JSON: line 1" in refused("check", tmp_path)[1]
 
 
+HIDDEN = "the pages of Django, the admin among them, cannot be reached on this port"
+
+
+@pytest.mark.parametrize(
+    ("paths", "is_told"),
+    [
+        ({"/": {"type": "nodeinfo"}}, True),
+        ({"/": {"type": "path", "paths": {"/": {"type": "nodeinfo"}}}}, True),
+        ({"a": {"type": "nodeinfo"}}, False),
+    ],
+)
+@pytest.mark.django_db
+def test_service_that_hides_the_admin_is_told(tmp_path, paths, is_told):
+    file = written(tmp_path, node(**paths))
+    for out, _ in (run("check", file), run("import", file, "--dry-run"), run("import", file), run("check")):
+        assert (HIDDEN in out) is is_told
+        assert out.count("notice") >= is_told
+
+
+def test_websocket_transport_hides_no_pages(tmp_path):
+    transport = {"type": "websocket", "endpoint": {"type": "tcp", "port": 8080}}
+    mapping = {"version": 2, "workers": [{"type": "router", "transports": [transport]}]}
+    assert HIDDEN not in run("check", written(tmp_path, mapping))[0]
+
+
+def test_init_tells_that_its_node_hides_the_admin(tmp_path):
+    out, _ = run("init", tmp_path)
+    assert "the pages of Django, the admin among them, cannot be reached on its port" in out
+
+
+@pytest.mark.django_db
+def test_check_without_a_path_checks_the_database():
+    store.replace(node(old={"type": "longpoll"}))
+    out, _ = run("check")
+    assert "notice  workers[0].transports[0].paths.old" in out
+    assert "database: no faults" in out
+    for _ in range(2):
+        Transport.objects.create(endpoint_type="tcp", port="80")
+    message, out = refused("check")
+    assert "database: 1 fault" in message
+    assert "listens on the same port" in out
+
+
+@pytest.mark.django_db
+def test_check_without_a_path_finds_unknown_roles_of_django_users():
+    store.replace(node(ws={"type": "websocket"}))
+    UserRole.objects.create(kind="staff", role="anonymous")
+    UserRole.objects.create(kind="everybody")
+    assert "no faults" in run("check")[0]
+    UserRole.objects.create(kind="everybody", role="clerk")
+    UserRole.objects.create(kind="staff", realm="office", role="anonymous")
+    message, out = refused("check")
+    assert "database: 2 faults" in message
+    assert '(every active user: clerk): no realm has the role "clerk"; the roles are: anonymous' in out
+    assert '(staff: anonymous): there is no realm "office"; there are: realm1' in out
+
+
+@pytest.mark.django_db
+def test_check_without_a_path_checks_the_configuration_in_the_settings(tmp_path):
+    with override_settings(WAMP_TRANSPORT={"CONFIG": written(tmp_path, node(ws={"type": "websocket"}))}):
+        assert f"{tmp_path / 'config.json'}: no faults" in run("check")[0]
+
+
 # --- import ----------------------------------------------------------------------------------------------------------
 
 
@@ -198,7 +262,7 @@ def test_import_over_faulty_rows_replaces_them(tmp_path):
     assert len(store.load(".").transports) == 1
 
 
-@pytest.mark.parametrize("args", [["import"], ["import", "--dry-run"], ["export"]])
+@pytest.mark.parametrize("args", [["import"], ["import", "--dry-run"], ["export"], ["check"]])
 def test_commands_before_migrate_say_so(tmp_path, no_tables, args):  # noqa: F811 - the fixture
     path = [written(tmp_path, {})] if args[0] == "import" else []
     message, _ = refused(*args, *path)

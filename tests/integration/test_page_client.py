@@ -16,7 +16,7 @@ import pytest
 
 from ..requirements import JAVASCRIPT, javascript_packages
 from ..requirements import node as node_program
-from .servers import ROOT, configuration, environment_of, free_port, node, web
+from .servers import ROOT, configuration, environment_of, free_port, node, realm, web, write_config
 from .test_cookies import migrated
 from .test_django_identity import PREPARE, Site
 
@@ -141,3 +141,18 @@ def test_page_whose_user_logs_out_goes_on_as_a_visitor(site: Site) -> None:
         browser.logout()
         joe.until(name="waiting", reason="wamp.close.logout")
         assert joe.until(name="online")["authrole"] == "visitor"
+
+
+@pytest.mark.long
+def test_page_comes_back_when_its_service_does(tmp_path: Path) -> None:
+    """While the path is missing, it answers 404."""
+    port, realms = free_port(), [realm("realm1")]
+    served, removed = (configuration(web(port, paths), realms=realms) for paths in (None, {}))
+    with node(tmp_path, served, port) as process, page(port) as visitor:
+        visitor.until(name="online")
+        write_config(tmp_path, removed)
+        visitor.until(name="waiting", reason="wamp.close.close_realm")
+        visitor.until(name="waiting", reason="wamp.close.transport_lost")
+        write_config(tmp_path, served)
+        visitor.until(name="online")
+        assert process.stop() == 0

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from tests.django_setup import block_database  # noqa: F401 - a fixture, and Django is set up
 from wamp_transport.bootstrap import mounts, started_node
 from wamp_transport.bootstrap.plan import ConfigurationPart, PartsBehind
+from wamp_transport.bootstrap.session_impact import count_ending
 from wamp_transport.bootstrap.started_node import StartedNode
 from wamp_transport.config.configuration import Configuration, router_options
 from wamp_transport.config.reader import read_mapping
@@ -34,6 +35,7 @@ from wamp_transport.router.options import LOCAL_SERVICE
 from wamp_transport.router.records import ACTIVE_STATES, JOINING_STATES, Publication
 from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.stores import history
+from wamp_transport.stores.session_groups import from_json, to_json
 from wamp_transport.transports.service import WampService
 from wamp_transport.wamp.messages import Publish, PublishOptions
 
@@ -427,3 +429,34 @@ def test_retry_leads_where_a_fresh_start_does(first: Configuration, later: Later
             asyncio.run(scenario(world, first, later))
     finally:
         logging.disable(logging.NOTSET)
+
+
+# --- the prediction --------------------------------------------------------------------------------------------------
+
+
+async def predicted(first: Configuration, later: list[Configuration]) -> None:
+    node = await started(World(), first)
+    before = first
+    for after in later:
+        clients: list[Client] = []
+        for service in wamp_services(node).values():
+            for way in WAYS:
+                await visit(node, service, way, clients)
+                await finish(clients[-1])
+        counts = node.sessions.counts()
+        assert sum(counts.values()) == len([one for one in present(node) if one.state in ACTIVE_STATES])
+        await node.apply(after, object())
+        ended = sum(counts.values()) - sum(node.sessions.counts().values())
+        assert count_ending(from_json(to_json(counts)), before, after) == ended
+        before = after
+    await node.stop()
+
+
+@example(configuration((JOE_IS_MEMBER, None), PLAIN), [configuration((JOE_IS_GUEST, None), PLAIN)])
+@example(configuration((OPEN, ANN_TOO), PLAIN), [configuration((OPEN, None), PLAIN), configuration((None, None), [])])
+@settings(max_examples=25, deadline=None)
+@given(configurations, st.lists(configurations, min_size=1, max_size=3))
+def test_number_of_sessions_that_end_is_predicted(first: Configuration, later: list[Configuration]) -> None:
+    """The admin shows the number before a change; it must be that of the sessions that a node ends."""
+    with World().entered():
+        asyncio.run(predicted(first, later))

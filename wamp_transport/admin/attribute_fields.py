@@ -110,9 +110,15 @@ class AttributeField(forms.CharField):
             required=attribute.required and "." not in attribute.path,
             strip=False,
             label=label_of(attribute),
-            help_text=_help(attribute),
+            help_text=_help(attribute, _shown(attribute)),
             widget=_widget(attribute),
         )
+
+    def show_default(self, text: str) -> None:
+        """Show ``text`` as the default of this choice, instead of the default in the schema."""
+        select: Any = self.widget
+        select.choices = [("", gettext("Default (%s)") % text), *select.choices[1:]]
+        self.help_text = _help(self.attribute, text)
 
     def validate(self, value: Any) -> None:
         """Do nothing. The schema's validation reports missing values."""
@@ -164,8 +170,7 @@ def _shown(attribute: Attribute) -> str:
     return f"{default} {attribute.unit}".strip()
 
 
-def _help(attribute: Attribute) -> SafeString:
-    default = _shown(attribute)
+def _help(attribute: Attribute, default: str) -> SafeString:
     return format_html(
         '{} {}<span class="wamp-key">{}</span>',
         gettext(attribute.help).replace("Null: ", "Empty: " if attribute.default is None else "null: "),

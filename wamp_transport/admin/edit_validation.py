@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db import connections, router
 
 from wamp_transport.bootstrap.sources import base_directory
+from wamp_transport.config.configuration import Configuration
 from wamp_transport.config.reader import read_mapping
 from wamp_transport.config.report import ConfigError, Problem, Report
 from wamp_transport.models import ConfigurationRow, ConfigurationState
@@ -56,12 +57,18 @@ def stored_report() -> Report:
     return _report(Rows.stored())[1]
 
 
+def configuration_of(rows: Rows) -> Configuration | None:
+    """Return the configuration that these rows contain; None if it has faults."""
+    try:
+        return read_mapping(to_document(rows).mapping, rows.base_dir or base_directory(), source="database")
+    except ConfigError:
+        return None
+
+
 def is_without_realms() -> bool:
     """Return whether the stored configuration offers WAMP but has no realm to join."""
-    rows = Rows.stored()
-    try:
-        configuration = read_mapping(to_document(rows).mapping, rows.base_dir or base_directory(), source="database")
-    except ConfigError:
+    configuration = configuration_of(Rows.stored())
+    if configuration is None:
         return False
     return not configuration.realms and any(service.type == "websocket" for service in configuration.services)
 

@@ -167,6 +167,36 @@ _GROUPS: tuple[tuple[Any, tuple[str, ...], bool], ...] = (
         ),
         True,
     ),
+    (
+        _("Authorization by a procedure or function, instead of permissions"),
+        (
+            "authorizer",
+            "authorizer_function",
+            "authorizer_timeout",
+            "authorizer_cache_time",
+            "authorizer_cache_per_authid",
+        ),
+        True,
+    ),
+    (
+        _("Limits for sessions"),
+        tuple(
+            f"{prefix}{name}"
+            for prefix in ("", "options.")
+            for name in (
+                "max_sessions",
+                "max_subscriptions",
+                "max_registrations",
+                "max_calls",
+                "max_calls_size",
+                "max_uri_length",
+                "max_depth",
+                "max_payload_size",
+            )
+        ),
+        True,
+    ),
+    (_("Trust level"), ("trustlevel",), True),
     (_("Name for management"), ("id",), True),
 )
 

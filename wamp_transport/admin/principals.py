@@ -1,5 +1,6 @@
 """The pages for principals. A secret is entered once, stored as a hash or derived key, and never shown again."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -11,10 +12,13 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from wamp_transport.admin.generics import AnyInlineFormSet, AnyModelAdmin, AnyModelForm, AnyTabularInline
+from wamp_transport.admin.ending_sessions import EndingSessionsAdmin, Impact, visible_sessions
+from wamp_transport.admin.generics import AnyInlineFormSet, AnyModelForm, AnyTabularInline
 from wamp_transport.auth.credential_kinds import CREDENTIAL_KINDS
+from wamp_transport.auth.providers import AuthProvider
 from wamp_transport.models import Credential, Principal
 from wamp_transport.router.options import TRUSTED
+from wamp_transport.stores.identity import principals
 from wamp_transport.stores.identity.credentials import keep, public
 
 MAX_VALID_SECRETS = 2
@@ -131,7 +135,7 @@ class CredentialInline(AnyTabularInline):
 
 
 @admin.register(Principal)
-class PrincipalAdmin(AnyModelAdmin):
+class PrincipalAdmin(EndingSessionsAdmin):
     """The admin of principals that log in with credentials from the database."""
 
     form = PrincipalForm
@@ -142,6 +146,29 @@ class PrincipalAdmin(AnyModelAdmin):
     list_filter = ("is_active", "realm", "role")
     search_fields = ("authid", "credentials__label", "credentials__fingerprint")
     inlines = (CredentialInline,)
+
+    def impact_of_deletion(self, rows: Iterable[Any]) -> Impact:
+        """Return the impact of deleting principals: their sessions end."""
+        names = {(row.realm, row.authid) for row in rows}
+        visible = visible_sessions()
+        count = visible.count(
+            lambda group: group.provider == AuthProvider.DATABASE and (group.realm, group.authid) in names
+        )
+        return Impact(count, visible.nodes)
+
+    def state_before(self, form: Any) -> Principal | None:
+        """Return the stored principal; None for a new one."""
+        return Principal.objects.filter(pk=form.instance.pk).first()
+
+    def impact_of_change(self, before: Any, form: Any) -> Impact:
+        """Return the impact of a change: the sessions end if the principal can no longer log in with the same role."""
+        if before is None:
+            return Impact()
+        now = principals.find(before.realm, before.authid, ())
+        user = None if before.user_id is None else str(before.user_id)
+        if now is not None and (now.id, now.role, now.user) == (before.pk, before.role, user):
+            return Impact()
+        return self.impact_of_deletion([before])
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Principal]:
         """Return the rows with prefetched credentials, for the list."""

@@ -14,18 +14,21 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from wamp_transport.admin.configuration_impact import impact_of_deletion, impact_of_edit, stored_configuration
 from wamp_transport.admin.edit_validation import is_without_realms, notices_on
-from wamp_transport.admin.generics import AnyModelAdmin, AnyModelForm
+from wamp_transport.admin.ending_sessions import EndingSessionsAdmin, Impact
+from wamp_transport.admin.generics import AnyModelForm
 from wamp_transport.admin.grouping import Fieldset, fieldsets_for
 from wamp_transport.admin.presentation import json_of, not_offered
 from wamp_transport.admin.row_form import RowForm, form_for
 from wamp_transport.config.attributes import Attribute
+from wamp_transport.config.configuration import Configuration
 from wamp_transport.models import ConfigurationRow
 
 MAX_NOTICES = 5
 
 
-class RowAdmin(AnyModelAdmin):
+class RowAdmin(EndingSessionsAdmin):
     """The base class for the admin of a configuration model.
 
     The form has a field for each attribute that is stored in ``settings``. ``own_fields`` lists the form fields for
@@ -35,9 +38,6 @@ class RowAdmin(AnyModelAdmin):
     form = RowForm
     own_fields: ClassVar[Sequence[str]] = ()
     json_classes: ClassVar[Sequence[str]] = ()
-
-    class Media:
-        css = {"all": ["wamp_transport/admin/wamp.css"]}
 
     def attributes_for(self, kind: str) -> tuple[Attribute, ...]:
         """Return the attributes of rows of type ``kind`` that are not stored in columns."""
@@ -88,9 +88,24 @@ class RowAdmin(AnyModelAdmin):
         """Return the attributes of a row that this version does not support, as HTML."""
         return not_offered(self.attributes_for(getattr(row, "type", "")), row.settings)
 
+    def impact_of_deletion(self, rows: Iterable[Any]) -> Impact:
+        """Return the impact of deleting these rows from the configuration."""
+        return impact_of_deletion(rows)
+
+    def state_before(self, form: Any) -> Configuration | None:
+        """Return the stored configuration."""
+        return stored_configuration()
+
+    def impact_of_change(self, before: Any, form: Any) -> Impact:
+        """Return the impact of the difference between ``before`` and the stored configuration."""
+        return impact_of_edit(before, stored_configuration())
+
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Save the rows, then show notices about settings that have no effect."""
+        """Save the rows, then show the impact, and notices about settings that have no effect."""
         super().save_related(request, form, formsets, change)
+        impact: Impact = form.impact
+        if impact.count or impact.notes:
+            messages.info(request, " ".join([*impact.notes, *([impact.text] if impact.nodes else [])]))
         self.show_notices(request, [form.instance, *(one.instance for rows in formsets for one in rows.forms)])
 
     def show_notices(self, request: HttpRequest, rows: Iterable[ConfigurationRow]) -> None:

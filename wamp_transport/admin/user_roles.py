@@ -1,14 +1,21 @@
 """The admin of the table that gives roles to Django users."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.forms.models import model_to_dict
 from django.utils.translation import gettext
 
-from wamp_transport.admin.generics import AnyModelAdmin, AnyModelForm
+from wamp_transport.admin.ending_sessions import EndingSessionsAdmin, Impact, visible_sessions
+from wamp_transport.admin.generics import AnyModelForm
+from wamp_transport.auth.providers import AuthProvider
+from wamp_transport.bootstrap.sources import choose_source
+from wamp_transport.config.report import ConfigError
 from wamp_transport.models import UserRole
 from wamp_transport.router.options import TRUSTED
+from wamp_transport.stores.identity.user_roles import fault_in
 
 
 class UserRoleForm(AnyModelForm):
@@ -42,9 +49,21 @@ class UserRoleForm(AnyModelForm):
             raise ValidationError(gettext("The role trusted is the router's own."))
         return role
 
+    def _post_clean(self) -> None:
+        """Check that the realm and the role exist."""
+        super()._post_clean()  # type: ignore[misc]
+        if self.errors:
+            return
+        try:
+            fault = fault_in(self.instance, choose_source().load())
+        except ConfigError:
+            return  # another page reports the faults of the configuration
+        if fault is not None:
+            self.add_error(fault.field, fault.message)
+
 
 @admin.register(UserRole)
-class UserRoleAdmin(AnyModelAdmin):
+class UserRoleAdmin(EndingSessionsAdmin):
     """The admin of the table that gives roles to Django users. Lines are shown in the order in which they are tried."""
 
     form = UserRoleForm
@@ -53,3 +72,24 @@ class UserRoleAdmin(AnyModelAdmin):
     list_editable = ("order",)
     list_filter = ("realm", "kind", "role")
     search_fields = ("role", "permission", "group__name")
+
+    def impact_of_deletion(self, rows: Iterable[Any]) -> Impact:
+        """Return the impact of deleting lines: the sessions of Django users whose role changes end."""
+        realms = {row.realm for row in rows}
+        visible = visible_sessions()
+        count = visible.count(
+            lambda group: (
+                group.provider in (AuthProvider.DJANGO, AuthProvider.TOKEN) and bool(realms & {"", group.realm})
+            )
+        )
+        return Impact(count, visible.nodes, is_maximum=True)
+
+    def state_before(self, form: Any) -> UserRole | None:
+        """Return the stored line; None for a new one."""
+        return UserRole.objects.filter(pk=form.instance.pk).first()
+
+    def impact_of_change(self, before: Any, form: Any) -> Impact:
+        """Return the impact of a new or changed line."""
+        if before is not None and model_to_dict(before) == model_to_dict(form.instance):
+            return Impact()
+        return self.impact_of_deletion([form.instance, *([] if before is None else [before])])

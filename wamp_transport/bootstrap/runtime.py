@@ -19,6 +19,7 @@ from ..config.configuration import Configuration, PathService
 from ..stores import nodes
 from ..stores.connections import close_kept, has_database
 from ..stores.operators import operator_key
+from ..stores.session_groups import SessionCounts, to_json
 from ..transports.listener import Listener
 from ..webservices.paths import raw_path, site_prefix
 from .local_endpoints import local_endpoints
@@ -68,6 +69,11 @@ class Runtime:
     def problem(self) -> str:
         """The reason why the newest configuration is not completely applied; empty if there is none."""
         return "" if self._watcher is None else self._watcher.problem
+
+    @property
+    def session_counts(self) -> SessionCounts:
+        """The numbers of clients' sessions, by group. Other threads may read this property."""
+        return {} if self.started is None else self.started.sessions.counts()
 
     async def start(self) -> StartedNode:
         """Read the configuration and start the node. Later calls return the started node. Raises ConfigError."""
@@ -153,6 +159,7 @@ class Runtime:
                 source=snapshot.configuration.source,
                 services=local_endpoints(snapshot.configuration, self._listeners) if has_operators else (),
                 operator_salt=self._operator_salt if has_operators else "",
+                sessions=to_json(self.session_counts),
             )
 
     def _report_and_look(self, *args: Any, **kwargs: Any) -> None:
@@ -193,6 +200,11 @@ def uninstall() -> Runtime | None:
     global _runtime
     removed, _runtime = _runtime, None
     return removed
+
+
+def installed_runtime() -> Runtime | None:
+    """Return the runtime of this process; None if there is none."""
+    return _runtime
 
 
 def current_runtime() -> Runtime:

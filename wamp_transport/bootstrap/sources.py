@@ -10,7 +10,7 @@ from django.conf import settings
 
 from ..conf import app_settings
 from ..config.configuration import Configuration
-from ..config.defaults import development_default
+from ..config.defaults import with_builtin_service
 from ..config.reader import find_file, read_file, read_mapping
 from ..config.report import ConfigError
 from ..stores import configuration as rows
@@ -72,7 +72,7 @@ class MappingSource:
 class DatabaseSource:
     """The configuration in the database.
 
-    If the database contains no configuration, a default is used in DEBUG mode. Otherwise, no path is served.
+    In DEBUG mode, a built-in service is used until a transport in the database has a path.
     """
 
     has_endpoint = False
@@ -83,11 +83,20 @@ class DatabaseSource:
 
     def load(self) -> Configuration:
         """Read the configuration from the database. Raises ConfigError."""
-        if rows.is_empty():
-            self.has_endpoint = False
-            return development_default() if settings.DEBUG else Configuration("database", base_directory(), (), ())
-        self.has_endpoint = True
-        return rows.load(base_directory())
+        is_empty = rows.is_empty()
+        stored = Configuration("database", base_directory(), (), ()) if is_empty else rows.load(base_directory())
+        served = self.served(stored)
+        self.has_endpoint = not is_empty and served is stored
+        return served
+
+    def served(self, stored: Configuration) -> Configuration:
+        """Return the configuration that a node runs if the database contains ``stored``."""
+        return with_builtin_service(stored) if self.has_builtin_service else stored
+
+    @property
+    def has_builtin_service(self) -> bool:
+        """Whether there is a built-in service while no transport has a path."""
+        return bool(settings.DEBUG)
 
 
 def choose_source(node: str | None = None) -> Source:

@@ -24,6 +24,7 @@ from .identity.identity_services import IdentityServices
 from .mounts import Mounts
 from .parts import FunctionsPart, LoginsPart, RouterPart, ServerPart
 from .plan import PartsBehind, PlanRunner
+from .session_impact import SessionCounter
 from .signals import Signals
 from .threads import Functions
 
@@ -75,6 +76,8 @@ class StartedNode:
         self._identities.attach(self.node)
         self._signals.watch(self.node, self._identities.session_watch.user_of)
         cookie_logins.watch(self.node)
+        self.sessions = SessionCounter()
+        self.node.observers.add(self.sessions)
         self._history = DurableHistory(self.node)
         self._handlers = AppHandlers(self.node, app_settings().handler_threads, self._identities.session_watch.user_of)
         self._cookies = cookies

@@ -10,7 +10,7 @@ from wamp_transport.config.configuration import (
     router_options,
     service_options,
 )
-from wamp_transport.config.defaults import development_default, template
+from wamp_transport.config.defaults import development_default, template, with_builtin_service
 from wamp_transport.config.reader import read_file, read_mapping, read_text
 from wamp_transport.config.report import ConfigError, Problem, Report
 
@@ -31,4 +31,5 @@ __all__ = [
     "router_options",
     "service_options",
     "template",
+    "with_builtin_service",
 ]

@@ -229,7 +229,7 @@ class TlsAuth(MethodAuth):
 class DjangoAuth(Section):
     """Login as a Django user. Roles come from the table "roles of Django users" in the admin."""
 
-    enabled: bool = setting(True, "Offer the method. False has the same effect as leaving it out.")
+    enabled: bool = setting(True, "Offer the method. If it is the only entry in `auth`, False lets nobody log in.")
     default_role: str | None = setting(
         None,
         "Role of users for whom no line of that table applies. Null: their logins are refused.",

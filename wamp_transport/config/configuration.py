@@ -185,6 +185,20 @@ def missing_directories(configuration: Configuration) -> Iterator[tuple[PathServ
                 yield service, str(directory)
 
 
+def hidden_pages(configuration: Configuration) -> Iterator[Problem]:
+    """Yield a problem for each service at the root of a web transport, because it hides the pages of Django."""
+    for transport in configuration.transports:
+        for service in transport.paths:
+            if not service.segments and service.config_path != transport.config_path:
+                yield Problem(
+                    service.config_path,
+                    "this service gets all requests that match no other path of its port, so the pages of Django, the "
+                    "admin among them, cannot be reached on this port",
+                    "give the service another path, or serve Django on another port",
+                    "ignored",
+                )
+
+
 def tls_findings(configuration: Configuration) -> Iterator[Problem]:
     """Yield the problems with the key and certificate files of TLS endpoints."""
     for transport in configuration.transports:

@@ -1,5 +1,6 @@
 """Built-in configurations: one for development, and the template for a new node."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,18 @@ def development_default() -> Configuration:
     }
     worker = {"type": "router", "realms": [open_realm()], "transports": [transport]}
     return read_mapping({"version": 2, "workers": [worker]}, Path(), source="development default", environ={})
+
+
+def with_builtin_service(stored: Configuration) -> Configuration:
+    """Return ``stored`` or, if none of its transports has a path, a copy with the transport of the development default.
+
+    The realms of ``stored`` stay. If there are none, the copy has the realm of the development default. Transports
+    without a path do not listen in the copy: one of them could have the address of the server that shows the admin.
+    """
+    if stored.services:
+        return stored
+    builtin = development_default()
+    return replace(stored, realms=stored.realms or builtin.realms, transports=builtin.transports)
 
 
 def template() -> dict[str, Any]:

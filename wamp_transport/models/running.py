@@ -37,6 +37,9 @@ class RunningNode(models.Model):
         editable=False,
         help_text="Salt from which, with SECRET_KEY, the key of its operators is derived.",
     )
+    sessions = models.JSONField(
+        default=list, blank=True, editable=False, help_text="Numbers of its clients' sessions, by group."
+    )
 
     class Meta:
         verbose_name = _("running node")

@@ -62,13 +62,15 @@ def report(
     source: str = "",
     services: Sequence[Any] = (),
     operator_salt: str = "",
+    sessions: Sequence[Any] = (),
 ) -> None:
     """Report that the node ``name`` is running in this process, and the state of its configuration.
 
     ``apply_count`` is the number of configurations that the process has applied. ``revision`` identifies the applied
     configuration. It is an integer if the configuration is from the database; other sources use other types.
     ``problem`` is the reason why a newer configuration was refused. ``services`` and ``operator_salt`` are stored for
-    :mod:`.operators`. Nodes that have not reported for a day are deleted.
+    :mod:`.operators`. ``sessions`` are the numbers of sessions from :func:`.session_groups.to_json`. Nodes that have
+    not reported for a day are deleted.
     """
     now = timezone.now()
     stored = revision if isinstance(revision, int) else None
@@ -90,6 +92,7 @@ def report(
                 "problem": problem,
                 "services": list(services),
                 "operator_salt": operator_salt,
+                "sessions": list(sessions),
                 "seen_at": now,
             },
         )

@@ -13,11 +13,9 @@ from ..bootstrap.runtime import Runtime, install, uninstall
 from ..bootstrap.sources import DatabaseSource, FileSource, MappingSource, Source
 from ..conf import app_settings
 from ..config.configuration import Configuration
-from ..config.defaults import development_default
 from ..config.endpoint import TcpEndpoint
 from ..config.websocket import WebSocketSection
 from ..management.serving import project_application
-from ..stores import configuration as rows
 from ..transports.listener import Listener
 from .background_server import BackgroundServer
 from .databases import databases_for_threads
@@ -31,12 +29,10 @@ ENDPOINT: Final = TcpEndpoint.model_construct(type="tcp", port=0, interface=ADDR
 class DatabaseOrDefault(DatabaseSource):
     """A source that reads the configuration from the test's database.
 
-    If the database contains no configuration, the source returns the default of the development server.
+    Until a transport in the database has a path, the source has the built-in service of the development server.
     """
 
-    def load(self) -> Configuration:
-        """Read the configuration. Raises ConfigError."""
-        return development_default() if rows.is_empty() else super().load()
+    has_builtin_service = True
 
 
 def source_of(config: Config) -> Source:
@@ -52,8 +48,9 @@ class LiveServer:
 
     ``config`` is a mapping in the format of Crossbar's ``config.json``, or the path of such a file. Only its first
     transport is served, and its endpoint is ignored. The default is the setting ``WAMP_TRANSPORT["CONFIG"]``. Without
-    it, the server uses the configuration in the test's database, and applies changes to it. If the database has no
-    configuration, ``/ws`` is served with realm ``realm1``, which is open to anonymous clients, as in development.
+    it, the server uses the configuration in the test's database, and applies changes to it. Until a transport in the
+    database has a path, ``/ws`` is served as in development: with the realms in the database or, if there are none,
+    with realm ``realm1``, which is open to anonymous clients.
 
     Start the server outside of transactions. It sees only committed data, so use it with ``TransactionTestCase``. An
     in-memory SQLite database is copied to a file while the server runs. ``wamp_transport.api`` in the test's process

@@ -136,6 +136,35 @@ for (const reason of ["wamp.close.logout", "wamp.close.close_realm", "wamp.error
   });
 }
 
+for (const refusal of ["wamp.error.no_such_realm", "wamp.error.no_such_role", "wamp.error.not_authorized"]) {
+  test(`a page that was online and finds ${refusal} after its server restarted comes back`, async () => {
+    const router = new Router();
+    const connection = await router.online();
+    const welcome = router.answers[CODES.HELLO];
+    router.answers[CODES.HELLO] = (socket) => socket.deliver([CODES.ABORT, {}, refusal]);
+    router.last.drop();
+    await advance(300_000);
+    assert.equal(connection.state.name, "waiting");
+    const attempts = router.sockets.length - 1;
+    assert.ok(attempts >= 5 && attempts <= 11, `${attempts} attempts in 300 s`);
+    router.answers[CODES.HELLO] = welcome;
+    await advance(61_000);
+    assert.equal(connection.state.name, "online");
+  });
+}
+
+test("a page whose service is removed comes back with the service", async () => {
+  const router = new Router();
+  const connection = await router.online();
+  router.isUp = false; // the path answers 404: the handshake fails, as without a server
+  router.last.deliver([CODES.GOODBYE, { message: "the service at /ws was removed" }, "wamp.close.close_realm"]);
+  await advance(600_000);
+  assert.equal(connection.state.name, "waiting");
+  router.isUp = true;
+  await advance(20_001);
+  assert.equal(connection.state.name, "online");
+});
+
 for (const reason of ["wamp.close.killed", "com.example.banned"]) {
   test(`a session that was ended with ${reason} is not opened again`, async () => {
     const router = new Router();

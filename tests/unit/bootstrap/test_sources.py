@@ -11,6 +11,7 @@ from django.test import override_settings
 from wamp_transport.bootstrap import sources
 from wamp_transport.bootstrap.sources import DatabaseSource, FileSource, MappingSource, base_directory, choose_source
 from wamp_transport.config.configuration import Configuration
+from wamp_transport.config.reader import read_mapping
 from wamp_transport.config.report import ConfigError
 
 DOCUMENT = {"version": 2, "workers": []}
@@ -96,6 +97,21 @@ def test_rows_of_the_database_are_the_configuration(monkeypatch: pytest.MonkeyPa
     source = DatabaseSource()
     assert source.load() is stored
     assert source.has_endpoint
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_rows_without_a_path_leave_the_built_in_service_in_development_only(
+    monkeypatch: pytest.MonkeyPatch, debug: bool
+) -> None:
+    """Saving a realm, the first step in the admin, must not end WAMP on ``/ws``."""
+    office = read_mapping({"version": 2, "workers": [{"type": "router", "realms": [{"name": "office"}]}]}, Path())
+    monkeypatch.setattr(sources, "rows", Rows(office))
+    source = DatabaseSource()
+    with override_settings(DEBUG=debug):
+        configuration = source.load()
+    assert [service.path for service in configuration.services] == ["/ws"] * debug
+    assert [realm.name for realm in configuration.realms] == ["office"]
+    assert source.has_endpoint is not debug
 
 
 def test_relative_paths_start_from_the_project(tmp_path: Path) -> None:

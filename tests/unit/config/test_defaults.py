@@ -1,6 +1,15 @@
 import json
 
-from wamp_transport.config import development_default, read_mapping, router_options, service_options, template
+import pytest
+
+from wamp_transport.config import (
+    development_default,
+    read_mapping,
+    router_options,
+    service_options,
+    template,
+    with_builtin_service,
+)
 from wamp_transport.router.options import AnonymousLogin, Permission
 
 OPEN = (
@@ -40,3 +49,33 @@ def test_template_has_the_shape_of_crossbars_default():
 def test_template_is_made_anew_each_time():
     template()["workers"].clear()
     assert template()["workers"]
+
+
+WEB = {"type": "web", "endpoint": {"type": "tcp", "port": 9000}, "paths": {}}
+
+
+def stored(*transports, realms=()):
+    worker = {"type": "router", "realms": [{"name": name} for name in realms], "transports": list(transports)}
+    return read_mapping({"version": 2, "workers": [worker]}, ".", source="database", environ={})
+
+
+@pytest.mark.parametrize("transports", [(), (WEB,), ({**WEB, "paths": {"a": {"type": "path", "paths": {}}}},)])
+def test_builtin_service_stays_until_a_transport_has_a_path(transports):
+    configuration = with_builtin_service(stored(*transports))
+    assert configuration.transports == development_default().transports
+    assert configuration.realms == development_default().realms
+
+
+def test_builtin_service_has_the_stored_realms():
+    configuration = with_builtin_service(stored(realms=["office", "shop"]))
+    assert [service.path for service in configuration.services] == ["/ws"]
+    assert [realm.name for realm in configuration.realms] == ["office", "shop"]
+
+
+@pytest.mark.parametrize(
+    "transport",
+    [{**WEB, "paths": {"wamp": {"type": "websocket"}}}, {"type": "websocket", "endpoint": WEB["endpoint"]}],
+)
+def test_transport_with_a_path_replaces_the_builtin_service(transport):
+    configuration = stored(transport)
+    assert with_builtin_service(configuration) is configuration

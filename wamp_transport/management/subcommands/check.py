@@ -1,4 +1,4 @@
-"""``wamp check``: find the faults in a configuration file."""
+"""``wamp check``: find the faults in a configuration file, or in the configuration of the project."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,9 +8,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from wamp_transport.auth import sealing
-from wamp_transport.config.reader import read_file
-from wamp_transport.config.report import ConfigError, Location, path_text
-from wamp_transport.management.subcommands.subcommand import report_error, show_report
+from wamp_transport.bootstrap.sources import FileSource, choose_source
+from wamp_transport.config.report import ConfigError, Location, Problem, Report, path_text
+from wamp_transport.management.subcommands.subcommand import report_error, show_notices, show_report
+from wamp_transport.stores import configuration as store
+from wamp_transport.stores.identity import user_roles
 
 
 def _in_the_clear(value: Any, place: Location = ()) -> Iterator[Location]:
@@ -27,25 +29,43 @@ def _in_the_clear(value: Any, place: Location = ()) -> Iterator[Location]:
 
 
 class CheckCommand:
-    """The subcommand ``check``. It reads a configuration file and reports all faults and notices."""
+    """The subcommand ``check``. It reads a configuration and reports all faults and notices."""
 
     name = "check"
-    help = "Check a configuration file and report all faults. The exit code is 1 if there are any."
+    help = (
+        "Check a configuration and report all faults. Without PATH, check the configuration in the database (or that "
+        "of the setting CONFIG) and the roles of Django users. The exit code is 1 if there are any faults."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("path", metavar="PATH", help="a node directory, a .crossbar directory or a file")
+        parser.add_argument("path", metavar="PATH", nargs="?", help="a node directory, a .crossbar directory or a file")
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
+        path = options["path"]
+        if path is None and not store.is_migrated():
+            raise store.NotMigrated
+        source = choose_source(path)
         try:
-            report = read_file(options["path"]).report
+            configuration = source.load()
         except ConfigError as error:
             show_report(command, error.report)
             raise report_error(error.report) from None
+        found = () if path is not None else tuple(Problem("", fault) for fault in user_roles.faults(configuration))
+        report = Report(configuration.source, found)
         show_report(command, report)
-        clear = [path_text(place) for place in _in_the_clear(json.loads(Path(report.source).read_text("utf-8-sig")))]
-        if clear:
-            command.stdout.write(f"Secrets in plain text: {', '.join(clear)}")
-            command.stdout.write(
-                'Use "${NAME}" to read a secret from the environment, or `wamp hash-secret` to store only its hash.'
-            )
+        show_notices(command, configuration)
+        if isinstance(source, FileSource):
+            _show_plain_secrets(command, report.source)
+        if report.faults:
+            raise report_error(report)
         command.stdout.write(command.style.SUCCESS(f"{report.source}: no faults"))
+
+
+def _show_plain_secrets(command: BaseCommand, file: str) -> None:
+    """Print the locations of secrets in plain text in a configuration file."""
+    clear = [path_text(place) for place in _in_the_clear(json.loads(Path(file).read_text("utf-8-sig")))]
+    if clear:
+        command.stdout.write(f"Secrets in plain text: {', '.join(clear)}")
+        command.stdout.write(
+            'Use "${NAME}" to read a secret from the environment, or `wamp hash-secret` to store only its hash.'
+        )

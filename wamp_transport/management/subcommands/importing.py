@@ -15,7 +15,7 @@ from wamp_transport.config.endpoint import UnixEndpoint
 from wamp_transport.config.reader import find_file, read_file
 from wamp_transport.config.report import ConfigError
 from wamp_transport.config.webservices import StaticService
-from wamp_transport.management.subcommands.subcommand import report_error, show_report
+from wamp_transport.management.subcommands.subcommand import report_error, show_notices, show_report
 from wamp_transport.stores import configuration as store
 
 
@@ -39,7 +39,7 @@ class ImportCommand:
         except ConfigError as error:
             show_report(command, error.report)
             raise report_error(error.report) from None
-        show_report(command, new.report)
+        show_notices(command, new)
         self._show_changes(command, new)
         if options["dry_run"]:
             command.stdout.write("Nothing was changed: --dry-run.")

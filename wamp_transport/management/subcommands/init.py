@@ -33,5 +33,9 @@ class InitCommand:
             raise CommandError(f"{file} cannot be written: {reason}", returncode=1) from None
         command.stdout.write(command.style.SUCCESS(f"Written: {file}"))
         command.stdout.write("It serves WAMP on /ws (realm1) and the files of the node directory on every other path.")
+        command.stdout.write(
+            "Therefore the pages of Django, the admin among them, cannot be reached on its port. To change that, give "
+            'the service at "/" another path.'
+        )
         command.stdout.write(f"Run it:   manage.py runserver --config {options['directory']}")
         command.stdout.write(f"Check it: manage.py wamp check {options['directory']}")

@@ -1,10 +1,12 @@
 """The interface of subcommands, and functions that print reports."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from wamp_transport.config.configuration import Configuration, hidden_pages
 from wamp_transport.config.report import Report
 
 
@@ -29,6 +31,12 @@ def show_report(command: BaseCommand, report: Report) -> None:
         command.stdout.write(f"{command.style.ERROR('fault')}   {problem}")
     for problem in report.notices:
         command.stdout.write(f"{command.style.WARNING('notice')}  {problem}")
+
+
+def show_notices(command: BaseCommand, configuration: Configuration) -> None:
+    """Print the notices of a configuration, including those on hidden pages of Django."""
+    report = configuration.report
+    show_report(command, replace(report, notices=(*report.notices, *hidden_pages(configuration))))
 
 
 def report_error(report: Report) -> CommandError:

@@ -7,7 +7,8 @@
  *     const result = await connection.call("com.example.add2", [2, 3]);
  *
  * Permanent errors (wrong realm, not authorized, session killed by an administrator) are not retried until `open()` is
- * called again. `change` events are fired whenever `state` changes. A subscription that fails fires a
+ * called again. A connection that was online before is different: if its realm, its role or its login is refused now, it
+ * tries again about once a minute, because the configuration may be about to change. `change` events are fired whenever `state` changes. A subscription that fails fires a
  * `subscriptionerror` event with `topic` and `error`, and a registration that fails a `registrationerror` event with
  * `procedure` and `error`. Both are also written to the console unless the event's default is prevented.
  */
@@ -55,6 +56,7 @@ export class Connection extends EventTarget {
   #attempt = new AbortController(); // aborted: its session must not change the state any more
   #failures = 0; // since the last healthy session
   #isRenewing = false; // after one of RENEWABLE_REASONS, until a session is healthy
+  #wasOnline = false; // since `open()`: the realm or the permission existed, so it may come back
   #timer;
   #entries = new Set(); // what every session subscribes to and registers
 
@@ -79,7 +81,7 @@ export class Connection extends EventTarget {
     this.#listen("removeEventListener");
     clearTimeout(this.#timer);
     this.#failures = 0;
-    this.#isRenewing = false;
+    this.#isRenewing = this.#wasOnline = false;
     if (name !== "offline") this.#setState({ name: "offline" });
     await session?.close();
   }
@@ -179,6 +181,7 @@ export class Connection extends EventTarget {
       session = await Session.open(this.#url, this.#realm, { ...this.#options, signal });
       if (signal.aborted) return session.close();
       openedAt = Date.now();
+      this.#wasOnline = true;
       for (const entry of this.#entries) this.#establish(session, entry);
       this.#setState({ name: "online", session });
       ending = await session.closed;
@@ -197,6 +200,7 @@ export class Connection extends EventTarget {
   #retry({ reason, message }, wasOpen) {
     const delay = this.#delay(reason, wasOpen);
     if (delay === undefined) {
+      this.#wasOnline = false;
       this.#listen("removeEventListener");
       return this.#setState({ name: "offline", reason, message });
     }
@@ -210,7 +214,7 @@ export class Connection extends EventTarget {
       return Math.random() * Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#failures++);
     }
     const slowDelay = SLOW_DELAY_MS * (0.5 + 0.5 * Math.random());
-    if (!wasOpen) return this.#isRenewing ? slowDelay : undefined;
+    if (!wasOpen) return this.#wasOnline ? slowDelay : undefined;
     if (!RENEWABLE_REASONS.includes(reason)) return undefined;
     if (this.#isRenewing) return slowDelay;
     this.#isRenewing = true;

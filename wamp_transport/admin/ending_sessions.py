@@ -1,0 +1,175 @@
+"""The pages that say, before a change or a deletion, how many sessions it ends."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.admin import action
+from django.contrib.admin.actions import delete_selected
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from wamp_transport.admin.generics import AnyModelAdmin
+from wamp_transport.bootstrap.runtime import installed_runtime
+from wamp_transport.bootstrap.sources import DatabaseSource
+from wamp_transport.stores import nodes
+from wamp_transport.stores.session_groups import SessionCounts, SessionGroup, from_json
+
+CONFIRMED = "_sessions_may_end"
+"""The field of a form that was sent from the confirmation page."""
+
+
+@dataclass(frozen=True, slots=True)
+class VisibleSessions:
+    """The sessions of the running nodes that this process knows, by group. ``nodes`` are the names of these nodes."""
+
+    nodes: tuple[str, ...]
+    counts: SessionCounts
+
+    def count(self, matches: Callable[[SessionGroup], bool]) -> int:
+        """Return the number of sessions in the groups for which ``matches`` returns True."""
+        return sum(count for group, count in self.counts.items() if matches(group))
+
+
+def visible_sessions(*, only_configured_here: bool = False) -> VisibleSessions:
+    """Return the sessions of this process, which are exact, and those that other running nodes have reported.
+
+    If ``only_configured_here``, leave out nodes whose configuration is not that in the database.
+    """
+    counts: dict[str, SessionCounts] = {}
+    for status in nodes.running():
+        if not status.is_stale and (status.node.revision is not None or not only_configured_here):
+            counts[status.node.name] = from_json(status.node.sessions)
+    runtime = installed_runtime()
+    if runtime is not None and runtime.started is not None:
+        counts.pop(runtime.name, None)
+        if isinstance(runtime.source, DatabaseSource) or not only_configured_here:
+            counts[runtime.name] = runtime.session_counts
+    total: Counter[SessionGroup] = Counter()
+    for one in counts.values():
+        total.update(one)
+    return VisibleSessions(tuple(sorted(counts)), total)
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """The number of sessions that a change ends, as far as it is known, and ``notes`` on further consequences.
+
+    ``nodes`` are the running nodes whose sessions were counted. If ``is_maximum``, fewer sessions may end. A change
+    must be confirmed if it ends sessions, or if ``is_risky``.
+    """
+
+    count: int = 0
+    nodes: tuple[str, ...] = ()
+    is_maximum: bool = False
+    notes: tuple[str, ...] = ()
+    is_risky: bool = False
+
+    @property
+    def text(self) -> str:
+        """The number of sessions, as a sentence."""
+        if not self.nodes:
+            return gettext("No running node is known, so it is not known whether sessions end.")
+        if not self.count:
+            return gettext("No session ends.")
+        if self.is_maximum:
+            return ngettext("Up to %d session ends.", "Up to %d sessions end.", self.count) % self.count
+        return ngettext("%d session ends.", "%d sessions end.", self.count) % self.count
+
+    @property
+    def scope(self) -> str:
+        """The nodes that were counted, as a sentence; empty if there are none."""
+        if not self.nodes:
+            return ""
+        text = ngettext(
+            "Counted on %(n)d running node: %(names)s.",
+            "Counted on %(n)d running nodes: %(names)s.",
+            n := len(self.nodes),
+        )
+        more = gettext("The numbers of other processes are up to 10 seconds old.") if n > 1 else ""
+        return f"{text % {'n': n, 'names': ', '.join(self.nodes)}} {more}".strip()
+
+
+class Unconfirmed(Exception):
+    """Raised to undo a change that the user must confirm first."""
+
+    def __init__(self, impact: Impact) -> None:
+        super().__init__(impact.text)
+        self.impact = impact
+
+
+class EndingSessionsAdmin(AnyModelAdmin):
+    """The base class for the admin of rows whose change or deletion can end sessions.
+
+    A change is made in a transaction. If it ends sessions, it is undone, and a page asks for confirmation.
+    """
+
+    actions = ("delete_selected",)
+    delete_confirmation_template = "admin/wamp_transport/delete_confirmation.html"
+    delete_selected_confirmation_template = "admin/wamp_transport/delete_selected_confirmation.html"
+
+    class Media:
+        css = {"all": ["wamp_transport/admin/wamp.css"]}
+
+    def impact_of_deletion(self, rows: Iterable[Any]) -> Impact:
+        """Return the impact of deleting ``rows``."""
+        raise NotImplementedError
+
+    def state_before(self, form: Any) -> Any:
+        """Return what :meth:`impact_of_change` needs to know about the database before the rows are saved."""
+        raise NotImplementedError
+
+    def impact_of_change(self, before: Any, form: Any) -> Impact:
+        """Return the impact of a change. The rows have been saved. ``before`` is the value of :meth:`state_before`."""
+        raise NotImplementedError
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Return the form or, if saving would end sessions, a page that asks for confirmation."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except Unconfirmed as unconfirmed:
+            context = {
+                **self.admin_site.each_context(request),
+                "title": gettext("Are you sure?"),
+                "opts": self.opts,
+                "media": self.media,
+                "impact": unconfirmed.impact,
+                "confirmed": CONFIRMED,
+                "fields": [
+                    (name, value)
+                    for name, values in request.POST.lists()
+                    if name != "csrfmiddlewaretoken"
+                    for value in values
+                ],
+            }
+            return TemplateResponse(request, "admin/wamp_transport/confirm_change.html", context)
+
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
+        """Note the state of the database before the row is saved."""
+        form.state_before = self.state_before(form)
+        return super().save_form(request, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Save the rows. Raises Unconfirmed if the user must confirm the impact first."""
+        super().save_related(request, form, formsets, change)
+        impact = form.impact = self.impact_of_change(form.state_before, form)
+        if (impact.count or impact.is_risky) and CONFIRMED not in request.POST:
+            raise Unconfirmed(impact)
+
+    def render_delete_form(self, request: HttpRequest, context: dict[str, Any]) -> Any:
+        """Return the page that asks for confirmation of a deletion, with its impact."""
+        return super().render_delete_form(request, {**context, "impact": self.impact_of_deletion([context["object"]])})
+
+    @action(permissions=["delete"], description=_("Delete selected %(verbose_name_plural)s"))
+    def delete_selected(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        """Delete the selected rows, after a page that asks for confirmation and shows the impact."""
+        impact = Impact() if request.POST.get("post") else self.impact_of_deletion(queryset)
+        response: HttpResponse | None = delete_selected(self, request, queryset)
+        if isinstance(response, TemplateResponse):
+            response.context_data = {**(response.context_data or {}), "impact": impact}
+        return response

@@ -1,0 +1,44 @@
+"""Validation of the table that gives roles to Django users: each line must name a realm and a role that exist."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from wamp_transport.config.configuration import Configuration
+from wamp_transport.models import UserRole
+
+
+@dataclass(frozen=True, slots=True)
+class UserRoleFault:
+    """A fault of a line. ``field`` is the name of the column."""
+
+    field: str
+    message: str
+
+
+def fault_in(line: UserRole, configuration: Configuration) -> UserRoleFault | None:
+    """Return the fault of a line of the table; None if there is none, or if no realms are configured.
+
+    A line for all realms needs a realm that has its role. In the other realms, its users are refused.
+    """
+    names = [realm.name for realm in configuration.realms]
+    realms = [realm for realm in configuration.realms if line.realm in ("", realm.name)]
+    if not names:
+        return None
+    if not realms:
+        return UserRoleFault("realm", f'there is no realm "{line.realm}"; there are: {", ".join(names)}')
+    roles = sorted({role.name for realm in realms for role in realm.roles})
+    if not line.role or line.role in roles:
+        return None
+    known = f"it has: {', '.join(roles)}" if roles else "it has no roles"
+    if not line.realm:
+        known = f"the roles are: {', '.join(roles)}" if roles else "they have no roles"
+    subject = f'realm "{line.realm}" has no role' if line.realm else "no realm has the role"
+    return UserRoleFault("role", f'{subject} "{line.role}"; {known}')
+
+
+def faults(configuration: Configuration) -> Iterator[str]:
+    """Yield a description of each fault in the stored table."""
+    for line in UserRole.objects.select_related("group"):
+        fault = fault_in(line, configuration)
+        if fault is not None:
+            yield f"roles of Django users, line {line.pk} ({line}): {fault.message}"
