@@ -58,7 +58,7 @@ def test_events_of_a_history_come_back_with_their_time():
     options = HistoryOptions("com.x", is_durable=True)
     message = Publish(1, PublishOptions(), "com.x")
     publication = Publication(1, message, "json", 7, "a", "b", is_disclosed=False, trustlevel=None, time=NOW)
-    history.keep([Record("realm1", "exact", "com.x", publication)])
+    history.keep([Record("realm1", "exact", "com.x", publication, 1)])
     (stored,) = history.past("realm1", options)
     assert stored.time == NOW
     assert str(StoredEvent.objects.get()).startswith("com.x 2026-03-01")

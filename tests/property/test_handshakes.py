@@ -138,7 +138,7 @@ class Attempt:
         )
         section = WebSocketService(type="websocket", options=websocket)
         self.service = PathService("web/ws", (), "websocket", section)
-        self.server = WampServer(self.application, lambda key, path: self.service, self.nothing, self.nothing)
+        self.server = WampServer(self.application, lambda key, path, root: self.service, self.nothing, self.nothing)
         self.server.connections = {}
         self.server.ws_factory = WebSocketFactory(self.server, server="")
         self.server.ws_factory.protocol = self.server.websocket_protocol
