@@ -20,9 +20,9 @@ class Outbound:
     """The sender of a node's messages. It carries out the core's :class:`~wamp_transport.router.effects.Send` effects.
 
     Consecutive events for the same receivers are queued, and written to each receiver with one call, because each write
-    has a cost. Any other message for one of these receivers is written after the queued events, so each session gets its
-    messages in order. ``on_refused`` is called with the session's id and the ERROR when the router itself refuses a
-    request.
+    has a cost. Any other message for one of these receivers is written after the queued events. Each session therefore
+    gets its messages in order. ``on_refused`` is called with the session's id and the ERROR when the router itself
+    refuses a request.
     """
 
     def __init__(

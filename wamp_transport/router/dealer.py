@@ -168,8 +168,8 @@ class Dealer:
     def on_error(self, session: Session, message: Error) -> None:
         """Handle ERROR from a callee: forward it to the caller, or try the next callee if this one is unavailable.
 
-        If the error URI is invalid, the caller is sent an ERROR of the router instead, because many clients close the
-        session when they receive an invalid URI.
+        If the error URI is invalid, send the caller an ERROR of the router instead, because an invalid URI could make
+        the caller close its session.
         """
         record = self.calls.take_error(session, message)
         if record is None:

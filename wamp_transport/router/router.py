@@ -1,11 +1,12 @@
 """Provide the router core, which handles sessions and messages.
 
-It does not act itself. It puts effects, such as "send this message", into an outbox, and its owner carries them out.
+The core is synchronous and does no I/O. It only puts effects, such as "send this message", into an outbox. The owner of
+the router, which is the node, carries out these effects.
 
-The core is synchronous and does no I/O. Its owner must call it from one thread only. The owner calls
+The owner must call the router from one thread only. After each call, the owner carries out the effects in order. The
+methods are not reentrant, so no effect may be carried out during a call. The owner must also call
 :meth:`Router.advance` when a deadline is due, and :meth:`Router.run_cleanup` as long as :attr:`Router.has_cleanup` is
-True. After each call it carries out the effects in order. Methods are not reentrant, so no effect may be carried out
-during a call.
+True.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -76,7 +77,7 @@ class Router:
     ) -> int:
         """Open a session for a new transport, in the state ``closed``, and return its id.
 
-        ``transport`` has the details of the transport for the meta API.
+        ``transport`` contains the details of the transport for the meta API.
         """
         session_id = self._environment.new_session_id()
         while session_id in self.sessions:
@@ -145,8 +146,9 @@ class Router:
     def leave(self, session_id: int, reason: str, message: str, is_quiet: bool = False) -> None:
         """End a session: send GOODBYE and remove the session from its realm.
 
-        The transport is closed when the client answers or does not answer in time. If ``is_quiet``, its testaments and
-        the meta event are not published. A session that has not joined is aborted instead.
+        The transport is closed when the client has answered, or when the time limit for the answer has passed. If
+        ``is_quiet`` is true, the session's testaments and the meta event are not published. A session that has not
+        joined is aborted instead.
         """
         session = self.sessions.get(session_id)
         if session is None or session.state in ("closing", "gone"):
@@ -197,7 +199,7 @@ class Router:
         self._open_realms(options)
 
     def advance(self, now: float) -> None:
-        """Handle all deadlines up to ``now``."""
+        """Handle all deadlines that are due at the time ``now``."""
         for deadline in self._deadlines.due(now):
             self._on_deadline[deadline.kind](deadline.subject)
 

@@ -18,7 +18,7 @@ MAX_TESTAMENTS: Final = 100
 
 
 def add_testament(session: Session, scope: str, publish: Publish) -> None:
-    """Add a publication to make when the session ends. Raises RequestRefused."""
+    """Add an event that the router publishes when the session ends. Raises RequestRefused."""
     testaments = session.testaments[validate_scope(scope)]
     if sum(map(len, session.testaments.values())) >= MAX_TESTAMENTS:
         raise RequestRefused(errors.QUOTA_EXCEEDED, f"more than {MAX_TESTAMENTS} testaments")
