@@ -74,7 +74,7 @@ class Session:
 
     If the client sends another HELLO after GOODBYE, the same transport has a new session.
 
-    - ``state``: the state of the session, which only :func:`.session.move` may assign
+    - ``state``: the state of the session, which only ``session.move`` may assign
     - ``login``: the login in progress; None unless an authenticator is checking the client's credentials
     - ``pending``: the suspended message and the messages after it; None unless a message is suspended
     - ``deadline``: the session's current deadline, such as the time limit for its login
@@ -147,8 +147,8 @@ def session_details(session: Session) -> dict[str, Any]:
 class Subscription:
     """A topic or pattern and its subscribers, in the order in which they subscribed.
 
-    ``node_keys`` maps session ids to node keys, for those subscribers that have a node key. If ``is_persistent`` is true,
-    the subscription has an event history and is kept even without subscribers.
+    ``node_keys`` maps session ids to node keys, for those subscribers that have a node key. If ``is_persistent`` is
+    true, the subscription has an event history and is kept even without subscribers.
     """
 
     __slots__ = ("_receivers", "created", "id", "is_persistent", "match", "node_keys", "subscribers", "topic")

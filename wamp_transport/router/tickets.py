@@ -9,8 +9,8 @@ from .records import Session
 class Tickets:
     """The open tickets of a router.
 
-    A ticket is a number that identifies a request to an authenticator or authorizer. The answer contains the same
-    ticket, which is valid for one answer, and only while the session waits for that answer.
+    A ticket is a number that identifies a request to an authenticator or authorizer. The node passes the answer to the
+    router together with the ticket. A ticket is valid for one answer, and only while its session waits for that answer.
     """
 
     def __init__(self, outbox: list[Effect]) -> None:
