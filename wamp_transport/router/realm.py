@@ -293,7 +293,7 @@ class Realm:
         return role.decide(action, uri, match).allowed
 
     def _publish_testament(self, session: Session, publish: Publish) -> None:
-        """Publish a testament on behalf of its session, unless the session's role may no longer publish to its topic.
+        """Publish a testament on behalf of its session, unless the session's role may no longer do this.
 
         If the role has an authorizer, the publication is allowed without asking again. The authorizer was asked when
         the testament was added, and a session that has ended cannot wait for another decision.

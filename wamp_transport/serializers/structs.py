@@ -130,8 +130,8 @@ def without_payload(
     """Return a message whose payload cannot be read, with ``payload`` in its place.
 
     Only the elements before the payload are read. ``payload`` contains the reason. ``faults`` are the exceptions that
-    reading an element can raise. Raises ProtocolViolation if an element before the payload is invalid, or if messages of
-    this type have no payload.
+    reading an element can raise. Raises ProtocolViolation if an element before the payload is invalid, or if messages
+    of this type have no payload.
     """
     try:
         code: Any = next(elements, None)
@@ -144,7 +144,7 @@ def without_payload(
 
 
 def split_elements(elements: list[Any], code: Any) -> tuple[list[Any], list[Any]]:
-    """Split the elements of a message into those before the payload and the payload, which is args and kwargs if present.
+    """Split a message into the elements before the payload, and the payload: args and kwargs, if present.
 
     ``code`` is the message code. Raises ProtocolViolation if there are too many elements.
     """

@@ -147,8 +147,8 @@ def _add(
 ) -> None:
     """Add the mapping of a row to its router worker, in the list ``kind``, which is "realms" or "transports".
 
-    The row contains the index of the worker. If there is no router worker with this index, use the first one. ``owners``
-    maps the ``id()`` of each mapping to its row.
+    The row contains the index of the worker. If there is no router worker with this index, use the first one.
+    ``owners`` maps the ``id()`` of each mapping to its row.
     """
     workers = document.setdefault("workers", [])
     routers = {index: worker for index, worker in enumerate(workers) if worker.get("type") == "router"}

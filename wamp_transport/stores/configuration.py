@@ -134,9 +134,9 @@ def replace(
 def _read(read: Callable[[], Result]) -> Result:
     """Call ``read``, which can use several queries, and return its result. Ensure that all rows belong together.
 
-    Every change of the configuration increments the revision in the same transaction. If the revision is the same before
-    and after the queries, all rows belong to this revision. Otherwise, call ``read`` again. Without this check, a node
-    could read a realm from before an import and its roles from after the import. Raises ConfigurationChanging.
+    Every change of the configuration increments the revision in the same transaction. If the revision is the same
+    before and after the queries, all rows belong to this revision. Otherwise, call ``read`` again. Without this check,
+    a node could read a realm from before an import and its roles from after the import. Raises ConfigurationChanging.
     """
     for _ in range(READ_ATTEMPTS):
         before = revision()

@@ -19,7 +19,7 @@ MAX_BATCH_ROWS: Final = 1000
 
 
 class DatabaseCookies:
-    """A cookie store in the database. Only ``purge`` enforces ``max_cookies``."""
+    """A cookie store in the database. Only :meth:`purge` enforces the limit ``max_cookies``."""
 
     def __init__(self, max_cookies: int) -> None:
         self._max_cookies = max_cookies
@@ -72,7 +72,10 @@ class DatabaseCookies:
 
 @contextmanager
 def _at_the_database() -> Iterator[None]:
-    """Run the block with a working database connection, and convert database errors to CookieStoreError."""
+    """Context manager: convert database errors in the block to CookieStoreError.
+
+    Old and broken connections are closed before and after the block.
+    """
     try:
         with clean_connections():
             yield

@@ -21,9 +21,9 @@ from wamp_transport.stores.identity.users import role_of
 
 @dataclass(frozen=True, slots=True)
 class NamedPrincipal:
-    """A principal that was found by its name: its role, and where it is defined.
+    """A principal that was found by its name: its role, and a description of where it is defined.
 
-    ``who`` is a description, such as ``ticket at tcp:8080/ws``.
+    An example of the description ``who`` is ``ticket at tcp:8080/ws``.
     """
 
     role: str
@@ -66,7 +66,10 @@ def _stored(realm: str, name: str) -> Iterator[NamedPrincipal]:
 
 
 def _users(logins: list[tuple[str, Auth]], realm: str, name: str) -> Iterator[NamedPrincipal]:
-    """Yield the roles of a Django user: from the table of roles or, if no row applies, each service's default role."""
+    """Yield the roles that a Django user can have.
+
+    The table of user roles determines the role. If no row applies to the user, yield the default role of each service.
+    """
     if not apps.is_installed("django.contrib.auth"):
         return
     users = get_user_model()
