@@ -315,8 +315,8 @@ class Realm:
     def _count(self, session: Session, message: Any) -> None:
         """Check that a session's request ids are 1, 2, 3, ... (Basic Profile, "IDs"). Raises ProtocolViolation.
 
-        All CALL messages of a progressive call have the same id. If ``strict_request_ids`` was enabled after the session
-        joined, the sequence begins with the id of the session's next message.
+        All CALL messages of a progressive call have the same id. If ``strict_request_ids`` was enabled after the
+        session joined, the sequence begins with the id of the session's next request.
         """
         request_id = message.request_id
         if session.pending is not None and session.pending.message is message:

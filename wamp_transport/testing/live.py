@@ -51,13 +51,14 @@ class LiveServer:
     """A server on a free port of 127.0.0.1. It runs from :meth:`start` to :meth:`stop`, or inside a ``with`` block.
 
     ``config`` is a mapping in the format of Crossbar's ``config.json``, or the path of such a file. Only its first
-    transport is served, and its endpoint is ignored. The default is the setting ``WAMP_TRANSPORT["CONFIG"]``. Without
-    it, the server uses the configuration in the test's database, and applies changes to it. If the database has no
-    configuration, ``/ws`` is served with realm ``realm1``, which is open to anonymous clients, as in development.
+    transport is served, and the endpoint of this transport is ignored. The default is the setting
+    ``WAMP_TRANSPORT["CONFIG"]``. Without this setting, the server uses the configuration in the test's database, and
+    applies later changes in the database. If the database has no configuration, ``/ws`` is served with realm
+    ``realm1``, which is open to anonymous clients, as in development.
 
-    Start the server outside of transactions. It sees only committed data, so use it with ``TransactionTestCase``. An
-    in-memory SQLite database is copied to a file while the server runs. ``wamp_transport.api`` in the test's process
-    uses the router of the server.
+    Start the server outside of transactions. The server sees only committed data, so use it with
+    ``TransactionTestCase``. While the server runs, an in-memory SQLite database is replaced with a copy in a file, and
+    ``wamp_transport.api`` in the test's process uses the router of the server.
     """
 
     def __init__(self, config: Config = None) -> None:
@@ -128,14 +129,14 @@ class LiveServer:
 
 
 def listeners(configuration: Configuration) -> dict[str, Listener]:
-    """Return a listener for the first transport, on the test's port. Other transports are not opened."""
+    """Return a listener for the first transport, on a free port of 127.0.0.1. Other transports are not opened."""
     first = configuration.transports[:1]
     return {MAIN_LISTENER: Listener.of(configuration, first[0], ENDPOINT) if first else Listener(ENDPOINT)}
 
 
 @contextmanager
 def installed(runtime: Runtime) -> Iterator[None]:
-    """Make ``runtime`` the runtime of this process inside the block."""
+    """Context manager: make ``runtime`` the runtime of this process inside the block."""
     previous = uninstall()
     install(runtime)
     try:

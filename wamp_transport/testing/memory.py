@@ -1,4 +1,4 @@
-"""A router and its peers in memory, for wampnode's own tests. They exchange bytes without any delay.
+"""A router and its peers in memory, for wampnode's own tests. They exchange bytes without network and delay.
 
     node = MemoryNode(anonymous_options("realm1"))
     alice = node.connect("json")
@@ -74,7 +74,7 @@ class MemoryNode:
     - ``questions`` contains the open requests to authenticators and authorizers, in order. A test answers them with
       :meth:`decide`.
     - ``records`` contains the events to store in durable histories.
-    - ``silent_refusals`` contains the refused requests whose senders did not ask for an answer.
+    - ``silent_refusals`` contains the refused publications whose senders did not request an acknowledgment.
     """
 
     runs_cleanup = True
@@ -254,7 +254,7 @@ class MemoryPeer:
         self.unread: deque[bytes] = deque()
 
     def send(self, message: list[Any]) -> None:
-        """Send a message, given as plain values."""
+        """Encode and send a message, given as a list of Python values."""
         self.send_bytes(wire_codecs.dump(self.serializer, message))
 
     def send_bytes(self, data: bytes) -> None:
@@ -282,13 +282,13 @@ class MemoryPeer:
         return self.inbox.popleft()
 
     def receive(self) -> list[Any]:
-        """Return the oldest unread message as plain values."""
+        """Return the oldest unread message as a list of Python values. Raises AssertionError if there is none."""
         message = wire_codecs.load(self.serializer, self.receive_bytes())
         assert isinstance(message, list)  # noqa: S101 - fails the test
         return message
 
     def receive_all(self) -> list[list[Any]]:
-        """Return all unread messages as plain values."""
+        """Return all unread messages as lists of Python values."""
         return [self.receive() for _ in range(len(self.inbox))]
 
     def request(self, message: list[Any]) -> list[Any]:
@@ -303,7 +303,7 @@ class MemoryPeer:
         return welcome
 
     def lose(self) -> None:
-        """Lose the transport without a closing handshake."""
+        """Disconnect the transport without a closing handshake."""
         if not self.is_closed:
             self.is_closed = True
             self._node.lost(self)

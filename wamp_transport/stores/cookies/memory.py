@@ -60,8 +60,7 @@ class MemoryCookies:
         """Do nothing."""
 
     def records(self) -> list[CookieRecord]:
-        """Return all records: first those with a login, then those without. The oldest records of each group come first.
-        """
+        """Return all records: those with a login, then those without. In each group, the oldest come first."""
         return [*self._logged_in.values(), *self._tracked.values()]
 
     def put(self, record: CookieRecord) -> None:

@@ -88,8 +88,8 @@ def can_be_stored(*texts: str) -> bool:
 def used(realm: str, authid: str, methods: Iterable[str], fingerprints: Iterable[str] = ()) -> None:
     """Record the current time as the time of the last login, in the rows of the principal and of its credential.
 
-    ``fingerprints`` identify the credential. Without fingerprints, the credential's row is updated only if the principal
-    has a single valid credential for these methods.
+    ``fingerprints`` identify the credential. Without fingerprints, the credential's row is updated only if the
+    principal has a single valid credential for these methods.
     """
     now = timezone.now()
     rows = Principal.objects.filter(realm=realm, authid=authid)

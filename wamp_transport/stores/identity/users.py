@@ -32,9 +32,9 @@ class Identity:
 
     ``user`` is the primary key of the Django user as text; None if the identity has no Django user.
 
-    If ``user_hash`` is set, the client has logged in with a token for a user, and the identity is valid until the user's
-    password changes. If ``session_key`` is set, the client has logged in with a Django session, and the identity is valid
-    until this session ends.
+    If ``user_hash`` is set, the client has logged in with a token for a user, and the identity is valid until the
+    user's password changes. If ``session_key`` is set, the client has logged in with a Django session, and the identity
+    is valid until the user is no longer logged in with this session.
 
     If ``is_role_given`` is true, the token determines the role, and the table of user roles is not used.
     ``default_role`` is the role of users to whom no row of this table applies. ``is_stored`` is true for a principal
