@@ -45,8 +45,8 @@ class Bounds:
 class SlowConsumerMonitor:
     """A monitor that compares the number of bytes queued for one peer with its bounds.
 
-    ``on_congestion(True)`` is called when events for the peer must be dropped, and ``on_congestion(False)`` when the peer
-    has caught up.
+    ``on_congestion(True)`` is called when events for the peer must be dropped, and ``on_congestion(False)`` when the
+    peer has caught up.
     ``on_overflow`` is called with the number of queued bytes when the peer must be disconnected.
     """
 

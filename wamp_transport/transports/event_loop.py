@@ -1,8 +1,9 @@
 """Hooks for asyncio's event loop: a callback at the end of each turn, and polling instead of sleeping.
 
 A turn is one iteration of the loop. Both hooks replace the ``select`` method of the loop's selector, because asyncio
-has no interface for them. A callback that is scheduled with ``call_soon`` would run one turn later, after another check
-for I/O. This would cost a system call and some microseconds for each message that arrives alone.
+has no interface for such hooks. Without the first hook, a callback would have to be scheduled with ``call_soon``. It
+would then run one turn later, after another check for I/O, which would cost a system call and some microseconds for
+each message that arrives alone.
 """
 
 from collections.abc import Callable
@@ -25,8 +26,8 @@ but not if messages arrive at random times.
 def call_at_end_of_turns(loop: Any, callback: Callable[[], bool]) -> bool:
     """Call ``callback`` at the end of each turn of ``loop``, before the loop waits for I/O.
 
-    ``callback`` must not raise an exception. It returns true if the loop can have new work and must not wait. If
-    ``loop`` has no selector, do nothing and return False.
+    ``callback`` must not raise an exception. It must return true if the loop can have new work and must not wait.
+    Return whether this is supported: if ``loop`` has no selector, do nothing and return False.
     """
     selector = selector_of(loop)
     if selector is None:
@@ -58,8 +59,8 @@ class BusyPoll:
     Sleeping and waking up takes longer than the router needs for a whole call. If peers respond within ``seconds``, as
     services on the same host do, polling saves a third of the latency for about the same CPU time.
 
-    The loop does not poll after a turn that took more than half of ``seconds``. While the process sleeps, more messages
-    arrive for the next turn, and messages that are handled together take less time each.
+    After a turn that took more than half of ``seconds``, the loop sleeps instead of polling. While it sleeps, several
+    messages can arrive for the next turn, and messages that are handled together take less time each.
     """
 
     __slots__ = ("_clock", "_seconds", "_select", "_short_waits", "_woke")

@@ -23,8 +23,9 @@ _NO_ORIGIN = re.compile(r"[\s,@]")
 class OriginPolicy:
     """The origins that a service allows.
 
-    A pattern has the form ``scheme://host:port``, in which ``*`` matches any text. Without a port, the scheme's default
-    port is used. The word ``same-origin`` allows pages from the host of the request. Case does not matter.
+    Each of the ``patterns`` has the form ``scheme://host:port``, in which ``*`` matches any text. Without a port, the
+    scheme's default port is used. The pattern ``same-origin`` allows pages from the host of the request. Case does not
+    matter.
     """
 
     def __init__(self, patterns: Iterable[str], *, allow_null: bool, allow_missing: bool = True) -> None:
@@ -38,8 +39,8 @@ class OriginPolicy:
     def allows(self, origin: str | None, host: str | None, *, is_secure: bool) -> bool:
         """Return whether a page from ``origin`` may connect. ``origin`` is None if the request has no Origin header.
 
-        ``host`` is the Host header, and ``is_secure`` is true if the connection is known to use TLS. Both are used for
-        ``same-origin`` only.
+        ``host`` is the Host header, and ``is_secure`` is true if the connection is known to use TLS. These two are
+        needed only for ``same-origin``.
         """
         if origin is None:
             return self._allow_missing

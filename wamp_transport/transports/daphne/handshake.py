@@ -65,7 +65,7 @@ class HandshakeProtocol(WebSocketProtocol):
         self._denial: DenialResponse | None = None
 
     def begin(self, transport: Any, request: UpgradeRequest) -> None:
-        """Start the application for a valid request that was parsed by :mod:`~wamp_transport.transports.fast_handshake`."""
+        """Start the application for a valid request, which was parsed before this object was created."""
         self._simple_handshake = SimpleHandshake(self, request)
         self._simple_handshake.begin(transport)
 

@@ -151,7 +151,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self.direct.lost()
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
-        """Send bytes that Autobahn creates (close, ping, pong, HTTP response) after all bytes that were written before."""
+        """Send bytes that Autobahn creates (close, ping, pong, HTTP response) after all bytes written earlier."""
         self._log_sent(data)
         if self.direct.connection is None:
             super().sendData(data, sync, chopsize)

@@ -174,8 +174,8 @@ class TlsFactory(TLSMemoryBIOFactory):
 def tls_details(transport: Any) -> dict[str, Any]:
     """Return the details of a TLS connection: the channel IDs in hex, and the client's certificate, if any.
 
-    The channel IDs are needed for channel binding. Return an empty dict for a connection without TLS. Call this function
-    after the handshake.
+    The channel IDs are needed for channel binding. Return an empty dict for a connection without TLS. Call this
+    function after the handshake.
 
     ``tls-unique`` is defined only for versions up to TLS 1.2. For TLS 1.3, its value is computed from the client's
     Finished message in the same way, as in Autobahn and Crossbar. This message also identifies the channel.
