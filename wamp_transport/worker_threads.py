@@ -76,8 +76,8 @@ class _Job:
 class WorkerThreads:
     """A pool of up to ``size`` threads, which are started on demand.
 
-    Up to ``max_queued`` jobs can wait for a thread. A job of :meth:`run` waits for up to ``max_wait_seconds``; None means
-    no limit. A job of :meth:`submit` waits for any time.
+    Up to ``max_queued`` jobs can wait for a thread. A job of :meth:`run` waits for up to ``max_wait_seconds``; None
+    means no limit. This limit does not apply to :meth:`submit`.
     """
 
     def __init__(

@@ -30,7 +30,8 @@ class SessionLimits:
     """The limits of a session: for each limit, the strictest value that its realm, role or service sets.
 
     A limit that none of them sets is :data:`UNLIMITED`. If the URI and the payload of a message together are not longer
-    than ``unchecked_size``, the message exceeds no limit. The hot path can therefore do with one comparison.
+    than ``unchecked_size``, the message exceeds no limit. For most messages, the hot path therefore needs only one
+    comparison.
     """
 
     __slots__ = (

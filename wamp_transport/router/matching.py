@@ -56,9 +56,9 @@ def _nothing(components: Sequence[str]) -> tuple[()]:
 class PatternIndex(Generic[T]):
     """An index with one value for each pattern. A pattern consists of a match policy and a URI.
 
-    Wildcard patterns are grouped in shapes; see :class:`_Shape`. ``_shapes`` maps each number of components to a list
-    of masks and shapes, in the order of precedence. ``_shapes_by_mask`` contains the same shapes by mask. A shape
-    without values is removed from both.
+    Wildcard patterns are grouped in shapes; see :class:`_Shape`. The mask of a shape is a text that shows which of the
+    components are wildcards. ``_shapes`` maps each number of components to a list of pairs of mask and shape, in the
+    order of precedence. ``_shapes_by_mask`` maps each mask to its shape. A shape without values is removed from both.
     """
 
     __slots__ = ("_lengths", "_prefixes", "_shapes", "_shapes_by_mask", "_wildcard_count", "exact")

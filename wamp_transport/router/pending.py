@@ -32,8 +32,8 @@ class PendingLogin:
 class PendingMessages:
     """The suspended message of a session, and the queue of messages that its client sent afterwards.
 
-    A message can be suspended several times, once for each decision that it needs. ``answers`` holds the decisions made
-    so far for ``message``, by the key of the suspension.
+    A message can be suspended several times, once for each decision that it needs. ``answers`` contains the decisions
+    that were made so far for ``message``, by :attr:`.Suspension.key`.
     """
 
     __slots__ = ("_queued_bytes", "answers", "is_reading_paused", "message", "queue")

@@ -43,7 +43,7 @@ class Router:
         self._environment = environment
         self._deadlines = environment.deadlines
         self.outbox: list[Effect] = []
-        """The effects that are still to be run, in order. The owner runs and removes them."""
+        """The effects that were not carried out yet, in order. The owner carries them out and removes them."""
         self.sessions: dict[int, Session] = {}
         self.realms: dict[str, Realm] = {}
         self._unfinished: set[str] = set()

@@ -2,8 +2,8 @@
 
 On the wire, a message is an array, ``[code, field, field, ...]``, with the fields in the order given here. The classes
 for options and details have only the keys that this router reads or sends. Other keys are ignored, and ``null`` is
-treated as absent. If a value has the wrong type, the error message gives its position. ``args`` and ``kwargs`` stay raw;
-see the module ``payload``.
+treated as absent. If a value has the wrong type, the error message gives its position. ``args`` and ``kwargs`` are
+still serialized; see the module ``payload``.
 
 Sections of the specification: Basic Profile, "Messages"; Advanced Profile, "Additional Messages".
 """
@@ -74,7 +74,10 @@ class ReasonDetails(Struct, omit_defaults=True):
 
 
 class Abort(Struct, array_like=True, tag=3, forbid_unknown_fields=True):
-    """``[ABORT, details, reason, args?, kwargs?]``, in both directions. It refuses or ends a session without GOODBYE."""
+    """``[ABORT, details, reason, args?, kwargs?]``, in both directions. ABORT ends a session without GOODBYE.
+
+    It is also the answer to a HELLO that is refused.
+    """
 
     details: ReasonDetails
     reason: str
@@ -257,7 +260,7 @@ class Event(Struct, array_like=True, tag=36, forbid_unknown_fields=True):
 
 
 class EventReceived(Struct, array_like=True, tag=337, forbid_unknown_fields=True):
-    """``[EVENT_RECEIVED, publication]``, client to router. The specification defines this message provisionally."""
+    """``[EVENT_RECEIVED, publication]``, client to router. This message is a provisional extension of the protocol."""
 
     publication_id: Id
 

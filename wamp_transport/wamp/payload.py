@@ -25,8 +25,8 @@ ABSENT: Final = Raw(b"")
 class InvalidPayload:
     """A substitute for the args of a message whose payload is invalid. The request fails, but the session continues.
 
-    ``reason`` is a human-readable description. ``len()`` returns a number that is greater than any limit. Therefore, the
-    message always gets the full check against the limits, which refuses the request.
+    ``reason`` is a human-readable description. ``len()`` returns a number that is greater than any limit. Therefore,
+    the message always gets the full check against the limits, which refuses the request.
     """
 
     __slots__ = ("reason",)

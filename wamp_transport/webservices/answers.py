@@ -25,8 +25,8 @@ _WITHOUT_BODY = (204, 304)
 class UnsupportedScope(Exception):
     """Raised if an HTTP service is called with a scope that is not HTTP.
 
-    Usually, this means that the code that mounted the service has a bug. ASGI also expects an exception from applications
-    that do not support the scope `lifespan`.
+    Usually, this means that the code that mounted the service has a bug. ASGI also expects an exception from
+    applications that do not support the scope `lifespan`.
     """
 
     def __init__(self, service: object, scope_type: str) -> None:
