@@ -52,7 +52,11 @@ def contain(fault: BaseException) -> Exception:
 def call_guarded(
     function: Callable[Arguments, Outcome], /, *args: Arguments.args, **kwargs: Arguments.kwargs
 ) -> Outcome:
-    """Call a function of the project. Raises only subclasses of Exception, and never StopIteration."""
+    """Call a function of the project.
+
+    Raises only subclasses of Exception, and never StopIteration. The only other exception that can be raised is a
+    KeyboardInterrupt that was caused by Ctrl-C.
+    """
     try:
         return function(*args, **kwargs)
     except StopIteration as fault:
@@ -64,7 +68,10 @@ def call_guarded(
 
 
 async def run_guarded(work: Awaitable[Outcome]) -> Outcome:
-    """Await a coroutine of the project. Raises only subclasses of Exception, or CancelledError if it is canceled."""
+    """Await a coroutine of the project.
+
+    Raises only subclasses of Exception, except if the coroutine is canceled or closed, or interrupted with Ctrl-C.
+    """
     try:
         return await work
     except Exception:
@@ -76,7 +83,10 @@ async def run_guarded(work: Awaitable[Outcome]) -> Outcome:
 
 
 def _comes_from_outside(fault: BaseException) -> bool:
-    """Return whether a coroutine was really canceled or closed. Its own code can raise the same exceptions."""
+    """Return whether an exception means that a coroutine was canceled or closed from outside.
+
+    If not, code inside the coroutine has raised the exception, which can be of the same type.
+    """
     if isinstance(fault, CancelledError):
         task = asyncio.current_task()
         return task is None or task.cancelling() > 0
@@ -88,7 +98,10 @@ def _comes_from_outside(fault: BaseException) -> bool:
 
 
 def _can_be_interrupted() -> bool:
-    """Return whether Ctrl-C raises KeyboardInterrupt in this thread. It does not if a server handles SIGINT itself."""
+    """Return whether Ctrl-C raises KeyboardInterrupt in this thread.
+
+    It does so only in the main thread, and only if no server has installed its own handler for SIGINT.
+    """
     is_main = threading.current_thread() is threading.main_thread()
     return is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -102,9 +115,9 @@ GUARDED_ATTRIBUTE: Final = "_wamp_transport_is_guarded"
 def guard_loop(loop: AbstractEventLoop, is_wanted: Callable[[], bool]) -> None:
     """Keep ``loop`` running after any exception of a task or callback, as long as ``is_wanted`` returns True.
 
-    This is necessary because project code can start tasks, and Django runs each request in a task. Functions that
-    project code runs in threads (with ``sync_to_async`` or ``asyncio.to_thread``) are guarded as well: a
-    StopIteration would make the caller wait forever.
+    This is necessary because project code can start tasks, and Django runs each request in a task. The loop also guards
+    functions that project code runs in threads (with ``sync_to_async`` or ``asyncio.to_thread``), because a
+    StopIteration in such a function would make the caller wait forever.
     """
     if getattr(loop, GUARDED_ATTRIBUTE, False):
         return

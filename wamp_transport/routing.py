@@ -28,9 +28,9 @@ logger = logging.getLogger(__name__)
 class WampApplication:
     """An ASGI application that serves the configured paths and passes all other requests to ``application``.
 
-    If ``application`` is plain Django, its static files are served as well, and WebSockets on other paths are refused.
-    Any other application receives these requests itself. ``use_finders`` sets whether to look for static files in the
-    apps' directories; None means the value of ``DEBUG``.
+    If ``application`` is Django's own ASGI handler, Django's static files are served as well, and WebSockets on other
+    paths are refused. Any other application receives these requests itself. ``use_finders`` sets whether to look for
+    static files in the apps' directories; None means the value of ``DEBUG``.
     """
 
     def __init__(self, application: Any, *, serve_static: bool = True, use_finders: bool | None = None) -> None:
@@ -73,10 +73,10 @@ class WampApplication:
         await run_guarded((await self._fallback())(scope, receive, send))
 
     async def _start(self, runtime: Runtime, *, waits: bool = False) -> None:
-        """Start the node if another ASGI server is used. This product's own server has already started it.
+        """Start the node under an ASGI server other than this product's own, which starts the node itself.
 
-        ``waits``: whether the server waits for clients that read slowly before it accepts more data for them. Raises
-        IncompatibleLibraryError and ConfigError.
+        ``waits`` tells whether the server makes the application wait while a client reads slowly. If not, some options
+        have no effect, which is logged. Raises IncompatibleLibraryError and ConfigError.
         """
         require_compatible(with_server=False)
         await runtime.start()
@@ -89,9 +89,9 @@ class WampApplication:
                 )
 
     async def _fallback(self) -> Any:
-        """Return the project's application, with Django's static files if they are served.
+        """Return the project's application, combined with Django's static files if they are served.
 
-        The static files are prepared in a thread, because this reads directories.
+        The static files are prepared in a thread, because their directories must be read.
         """
         if not self._serve_static or not apps.is_installed("django.contrib.staticfiles"):
             return self._application

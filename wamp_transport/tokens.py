@@ -62,7 +62,7 @@ def make_token(
 
     - ``realm``: the only realm in which the token is valid, None for all realms (for users only)
     - ``role``: the role in the realm, None for the role that the user has at the time of the login (for users only)
-    - ``lifetime``: seconds until the token expires; sessions that have joined before continue
+    - ``lifetime``: seconds until the token expires; sessions that have already joined with the token continue
     - ``once``: whether to allow only one login, which requires a cache that all processes share
     - ``extra``: the ``authextra`` of WELCOME, which must consist of JSON values
 
@@ -112,13 +112,13 @@ def read_token(token: str) -> Claims:
 
 
 def fits(claims: Claims, user: AbstractBaseUser) -> bool:
-    """Return whether the user's password is unchanged since the token was created."""
+    """Return whether the user's password is the same as when the token was created."""
     given = claims.user_hash or ""
     return any([constant_time_compare(_user_hash(one), given) for one in _hashes(user)])
 
 
 def _hashes(user: AbstractBaseUser) -> Iterator[str]:
-    """Yield the user's session auth hashes for SECRET_KEY and SECRET_KEY_FALLBACKS, as Django does for sessions."""
+    """Yield the user's session auth hashes, computed with SECRET_KEY and each of SECRET_KEY_FALLBACKS."""
     yield user.get_session_auth_hash()
     yield from user.get_session_auth_fallback_hash()
 

@@ -1,8 +1,9 @@
 """Named pools of threads for work that must not block the event loop: hashes, handlers, hooks, database, files.
 
 Each kind of work has a separate pool so that, for example, slow hashes never block handlers. The queue of a pool is
-limited. A pool calls ``around`` with each job, for example to manage database connections. It converts exceptions of
-project code to ordinary exceptions (see :mod:`.project_code`), and provides gauges for metrics.
+limited. A pool converts exceptions of project code to ordinary exceptions (see :mod:`.project_code`), and provides
+gauges for metrics. The function ``around`` calls each job of a pool, and can, for example, manage database connections
+before and after the job.
 """
 
 import asyncio
@@ -57,9 +58,9 @@ class PoolStats:
 
 
 class _Job:
-    """A job of a pool: queued, running, finished, or dropped before it started.
+    """A job of a pool. It is queued, running, finished, or dropped before it started.
 
-    Access to the attributes is protected by the pool's mutex.
+    The pool's mutex protects access to the attributes.
     """
 
     __slots__ = ("begun_at", "context", "is_late", "is_queued", "work")
@@ -75,7 +76,8 @@ class _Job:
 class WorkerThreads:
     """A pool of up to ``size`` threads, which are started on demand.
 
-    Up to ``max_queued`` jobs may wait for a thread, each for up to ``max_wait_seconds``; None means no limit.
+    Up to ``max_queued`` jobs can wait for a thread. A job of :meth:`run` waits for up to ``max_wait_seconds``; None
+    means no limit. This limit does not apply to :meth:`submit`.
     """
 
     def __init__(
@@ -160,7 +162,8 @@ class WorkerThreads:
     def close(self, last: Callable[[], Any] | None = None) -> None:
         """Stop accepting jobs. Running jobs continue, and queued jobs are dropped.
 
-        If ``last`` is given, queued jobs are not dropped but run, and then ``last`` runs, even if the queue is full.
+        If ``last`` is given, queued jobs are not dropped. Instead, they run, and then the function ``last`` runs as the
+        last job, even if the queue is full.
         """
         if last is not None:
             with suppress(RuntimeError):  # the interpreter is shutting down, or the pool is already closed
@@ -219,7 +222,10 @@ def all_stats() -> list[PoolStats]:
 
 
 def _reset_after_fork() -> None:
-    """Reset all pools in a forked process, which has none of the parent's threads and may have copies of held locks."""
+    """Reset all pools in a forked process.
+
+    A forked process has none of the parent's threads, and its copies of the parent's locks can be locked.
+    """
     for pool in list(_pools):
         pool._start()
 

@@ -19,9 +19,10 @@ OnUndeliverable = Callable[[int, Message, Exception], None]
 class Outbound:
     """The sender of a node's messages. It carries out the core's :class:`~wamp_transport.router.effects.Send` effects.
 
-    Consecutive events for the same receivers are queued until a different effect follows. They are then written to each
-    receiver with one call, because each write has a cost. Each session gets its messages in order. ``on_refused`` is
-    called with the session's id and the ERROR when the router itself refuses a request.
+    Consecutive events for the same receivers are queued, and written to each receiver with one call, because each write
+    has a cost. Any other message for one of these receivers is written after the queued events. Each session therefore
+    gets its messages in order. ``on_refused`` is called with the session's id and the ERROR when the router itself
+    refuses a request.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Outbound:
     # End of the hot path.
 
     def encode_for(self, connection: Connection, effect: Send) -> bytes | None:
-        """Return the bytes of a message for one connection. If encoding fails, report this and return None."""
+        """Return an effect's message as bytes for one connection. If encoding fails, report this and return None."""
         session_id, message = connection.session_id, effect.message
         if effect.payload_format is PYTHON and type(message) is Error:
             self._on_refused(session_id, message)

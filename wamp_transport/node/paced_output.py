@@ -1,4 +1,7 @@
-"""Produce answers that can be much larger than their requests, in slices, and only when the peer's buffer has room.
+"""Produce answers that can be much larger than their requests, and only when the peer's buffer has room.
+
+The messages for a peer are produced in slices. A slice consists of up to :data:`STEPS_PER_SLICE` steps, each of which
+produces at most one message. Between slices, the event loop serves other peers.
 
 Invariants:
 
@@ -11,8 +14,8 @@ Invariants:
   only its parameters are stored.
 - At most :data:`MAX_HELD_BYTES` are held back for a peer. A peer that exceeds this limit is disconnected as a slow
   consumer.
-- In each turn of the event loop, no slice begins after :data:`SLICE_SECONDS`, for all peers together. In addition, each
-  request that is handled in this turn can produce one slice.
+- In one turn of the event loop, slices for any number of peers are produced until :data:`SLICE_SECONDS` have passed.
+  In addition, each request that is handled in this turn can produce one slice.
 """
 
 import logging
@@ -61,7 +64,7 @@ class PacedTransport:
         self.delay = FIRST_DELAY
 
     def write(self, data: bytes) -> None:
-        """Hold bytes back until all messages queued before them have been produced."""
+        """Hold bytes back until all messages that were queued before them have been produced."""
         self._queue.append(data)
         self._held_bytes += len(data)
         if self._held_bytes > MAX_HELD_BYTES:
@@ -87,7 +90,7 @@ class PacedTransport:
 
     @property
     def outgoing_limit(self) -> int:
-        """The limit of the connection's own transport."""
+        """The number of bytes that can stay queued in the connection's own transport indefinitely."""
         return self._transport.outgoing_limit
 
     def add(self, messages: Messages) -> None:
@@ -134,7 +137,7 @@ class PacedTransport:
                 self._transport.resume()
 
     def _next(self) -> bytes | None:
-        """Run one step. Return the bytes to write, or None if the step produced none."""
+        """Run one step of the first item in the queue. Return the bytes to write, or None if there are none."""
         item = self._queue[0]
         if isinstance(item, bytes):
             self._queue.popleft()
@@ -152,7 +155,8 @@ class PacedTransport:
 class PacedOutput:
     """The scheduler that produces messages for the connections of a node, slice by slice.
 
-    ``after_slice`` is called after slices were produced, because this can put new effects into the router's outbox.
+    ``after_slice`` is called after slices were produced, because producing messages can put new effects into the
+    router's outbox.
     """
 
     def __init__(
@@ -172,7 +176,7 @@ class PacedOutput:
     def start(self, effect: Produce) -> None:
         """Produce the messages of an effect: a first slice immediately, and the others when the buffer has room.
 
-        If messages are already being produced for the session, these are queued after them.
+        If earlier messages are still being produced for the session, queue the new ones after them.
         """
         connection = self._connections.get(effect.session_id)
         if connection is None:
@@ -195,7 +199,7 @@ class PacedOutput:
             connection.transport.end(discard=discard)
 
     def _send_all(self, connection: Connection, messages: Messages) -> None:
-        """Send messages to a session inside the process, which has no buffer of bytes."""
+        """Send all messages immediately to a session inside the process, which has no buffer that could overflow."""
         for send in messages:
             data = None if send is None else self._encode(connection, send)
             if data is not None:
@@ -211,7 +215,7 @@ class PacedOutput:
             self._loop.call_soon(self._run_next_turn)
 
     def _run_next_turn(self) -> None:
-        """Produce the next slices in the next turn, so that the loop first sends bytes and serves other sessions."""
+        """Schedule the next slices for the next turn, so that the loop first sends bytes and serves other sessions."""
         self._loop.call_soon(self._run)
 
     def _run(self) -> None:

@@ -1,8 +1,8 @@
 """Conversion between Python values and payload. Values are copied in both directions and never shared.
 
-Values from project code are checked once, when they are sent. They are converted to values that JSON can represent. If
-this is impossible, the sender gets an error with the position of the invalid value. Otherwise, clients that use JSON,
-such as browsers, would miss messages that other clients receive.
+Values from project code are converted to values that JSON can represent when they are sent. Otherwise, clients that use
+JSON, such as browsers, would miss messages that other clients receive. If the conversion is impossible, the sender gets
+an error with the position of the invalid value.
 """
 
 import io
@@ -40,8 +40,8 @@ It returns the value to send instead, or NotImplemented to use the default conve
 class Unsendable(Exception):
     """Raised if a value cannot be sent.
 
-    ``steps`` are the indexes, keys and attributes that lead to the value, innermost first. The error
-    message for the sender joins this position and the text of the exception, as in ``args[0] is nan, which ...``.
+    ``steps`` are the indexes, keys and attributes that lead to the value, innermost first. The error message for the
+    sender consists of this position and the text of the exception, for example ``args[0] is nan, which ...``.
     """
 
     def __init__(self, message: str) -> None:
@@ -57,8 +57,8 @@ def to_payload(value: Any, place: str = "args") -> Any:
     - Times, UUIDs, decimals, enumerations, paths and IP addresses become text; dataclasses become dictionaries.
 
     Raises PayloadError for other types, for numbers that are not finite, for text with half a surrogate pair or with
-    U+0000 at its start, and for values that are nested too deeply. The message gives the position of the value,
-    starting with ``place``. Integers of more than 64 bits are sent, although MessagePack cannot represent them.
+    U+0000 at its start, and for values that are nested too deeply. The error message gives the position of the value,
+    which begins with ``place``. Integers of more than 64 bits are accepted, although MessagePack cannot represent them.
     """
     try:
         is_empty = not value
@@ -68,7 +68,10 @@ def to_payload(value: Any, place: str = "args") -> Any:
 
 
 def copy_sendable(value: Any, place: str, replace: Replace | None = None) -> Any:
-    """Return a copy of ``value``, converted as by :func:`to_payload`. ``replace`` can override the conversion."""
+    """Return a copy of ``value``, converted as :func:`to_payload` does it. ``replace`` can override the conversion.
+
+    ``place`` is the name of ``value`` in error messages, such as ``args``. Raises PayloadError.
+    """
     try:
         return _copy(value, MAX_DEPTH, replace)
     except Unsendable as fault:
@@ -92,7 +95,7 @@ def copy_payload(value: Any) -> Any:
 
 
 def to_key(key: Any) -> str:
-    """Convert the key of a dictionary to text, in the way that is usual for JSON. Raises Unsendable."""
+    """Convert the key of a dictionary to text, as ``json.dumps`` does. Raises Unsendable."""
     if isinstance(key, str):
         return _checked_text(str.__str__(key))
     if key is None or isinstance(key, bool):

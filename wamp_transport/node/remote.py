@@ -62,7 +62,7 @@ class Socket(Protocol):
 
 
 class WebSocketClientTransport:
-    """The transport of a session over a WebSocket. One task reads and another task writes."""
+    """A session's transport over a WebSocket. One task reads messages, and another task writes them."""
 
     def __init__(self, socket: Socket, serializer: Serializer, credential: Credential, inbox: Inbox) -> None:
         self._loop = asyncio.get_running_loop()

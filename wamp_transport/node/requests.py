@@ -19,8 +19,9 @@ REQUESTS_PER_TURN: Final = 64
 
 
 class Request:
-    """A pending request. ``to_outcome`` converts the router's answer to the result of the request.
+    """A pending request, such as a call or a subscription.
 
+    ``answer`` is a future for the result of the request. ``to_outcome`` converts the router's message to this result.
     ``parts`` is the queue of progressive results, or None if no progressive results were requested.
     """
 
@@ -65,7 +66,7 @@ class Requests:
         return len(self._open)
 
     async def turn(self) -> None:
-        """Wait until the session can send a message. Raises SessionClosed."""
+        """Wait until the session can send a message, and let other tasks run now and then. Raises SessionClosed."""
         self._request_count += 1
         if self._request_count % REQUESTS_PER_TURN == 0:
             await asyncio.sleep(0)
@@ -77,7 +78,7 @@ class Requests:
     async def begin(self, make: Callable[[int], messages.Message], request: Request | None = None) -> None:
         """Call ``make`` with the next request id, and send the message that it returns.
 
-        Raises SessionClosed and PayloadError.
+        If ``request`` is given, the answer to the message will complete it. Raises SessionClosed and PayloadError.
         """
         await self.turn()
         request_id = self._last_id + 1
@@ -90,13 +91,20 @@ class Requests:
     async def ask(
         self, make: Callable[[int], messages.Message], to_outcome: Callable[[Any], Any] = lambda answer: answer
     ) -> Any:
-        """Send a request and wait for its answer. Raises SessionClosed and ApplicationError."""
+        """Send a request, wait for its answer, and return the answer converted with ``to_outcome``.
+
+        ``make`` is called with the request id and returns the message to send. Raises SessionClosed, PayloadError, and
+        ApplicationError if the answer is an ERROR.
+        """
         request = Request(self._loop.create_future(), to_outcome)
         await self.begin(make, request)
         return await request.answer
 
     async def call(self, make: Callable[[int], messages.Message], *, is_progressive: bool = False) -> Request:
-        """Start a call and return its request. When done, pass the request to :meth:`abandon`, even after success."""
+        """Start a call and return its request. ``make`` is called with the request id and returns the CALL message.
+
+        When the request is no longer needed, pass it to :meth:`abandon`, even if the call succeeded.
+        """
         request = Request(self._loop.create_future(), lambda answer: answer)
         if is_progressive:
             parts = request.parts = asyncio.Queue()
@@ -106,7 +114,10 @@ class Requests:
 
     @contextmanager
     def within(self, seconds: float | None, request: Request) -> Iterator[None]:
-        """Make a call fail with CallTimeout after ``seconds``. None means no limit."""
+        """Context manager: make a call fail with CallTimeout after ``seconds``. None means no limit.
+
+        The timeout is canceled when the block ends.
+        """
         timer = None
         if seconds is not None:
             fault = CallTimeout(errors.TIMEOUT, f"no result within {seconds:g} seconds")
@@ -118,7 +129,10 @@ class Requests:
                 timer.cancel()
 
     def abandon(self, request: Request, fault: Exception | None = None) -> None:
-        """Cancel a call that has no result yet. ``fault`` is raised in the task that waits for the call."""
+        """Cancel a call that has no result yet. Do nothing if the call has ended.
+
+        The task that waits for the call gets the exception ``fault``, or is canceled if ``fault`` is None.
+        """
         if self._open.pop(request.id, None) is None:
             return
         if fault is not None and not request.answer.done():
@@ -128,7 +142,7 @@ class Requests:
         self._send(messages.Cancel(request.id, messages.CancelOptions("killnowait")))
 
     def end(self, end: SessionClosed) -> None:
-        """Fail all pending requests with ``end``, because the session is closed."""
+        """Let all pending requests fail with the exception ``end``, because the session is closed."""
         self._end = end
         for request in self._open.values():
             if not request.answer.done():
@@ -174,5 +188,5 @@ class Requests:
 
 
 def copy_exception(end: SessionClosed) -> SessionClosed:
-    """Return a copy of an exception. Use a copy in each task, because tasks must not raise the same object."""
+    """Return a copy of an exception. If several tasks must raise it, each of them needs its own copy."""
     return SessionClosed(end.reason, str(end))

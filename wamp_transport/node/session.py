@@ -1,4 +1,4 @@
-"""A WAMP client session, independent of its transport, to call, publish, register and subscribe.
+"""A WAMP client session that can call, publish, register and subscribe. It is independent of the transport.
 
 :mod:`.local` opens sessions with the router of this process, :mod:`.remote` with any other router. A session belongs to
 the event loop in which it was opened. Other threads must not use it. All values are copied when they are sent or
@@ -48,7 +48,7 @@ class ClientTransport(Protocol):
         ...
 
     def answer_challenge(self, challenge: messages.Challenge, session_id: int) -> None:
-        """Answer a CHALLENGE of the router."""
+        """Answer a CHALLENGE from the router."""
         ...
 
     def set_congested(self, is_congested: bool) -> None:
@@ -104,8 +104,8 @@ class Session:
     """A client session.
 
     All coroutines raise SessionClosed if the session is closed, ApplicationError if the router or a callee answers with
-    an ERROR, and PayloadError if a value cannot be sent. ``connect`` creates the transport. It is called with the inbox
-    to which the transport must write received messages.
+    an ERROR, and PayloadError if a value cannot be sent. ``connect`` is a function that creates the transport. Its
+    argument is the inbox to which the transport must write received messages.
     """
 
     def __init__(
@@ -288,7 +288,8 @@ class Session:
     async def forget_subscription(self, subscription: Subscription) -> None:
         """Remove a subscription.
 
-        The handlers of a topic share one subscription of the router, so UNSUBSCRIBE is sent only for the last handler.
+        If several handlers subscribe to the same topic, the router has only one subscription for them. Therefore,
+        UNSUBSCRIBE is sent only when the last of them is removed.
         """
         async with self._change_lock:
             holders = self._subscriptions.get(subscription.id, [])
@@ -358,12 +359,15 @@ class Session:
             self._handler_runner.start(self._undo(outcome))
 
     async def _undo(self, holder: Subscription | Registration) -> None:
-        """Undo a subscription or registration that was confirmed after the task waiting for it had been canceled."""
+        """Cancel a subscription or registration whose confirmation arrived after the waiting task was canceled."""
         with suppress(WampError):
             await (holder.unsubscribe() if isinstance(holder, Subscription) else holder.unregister())
 
     def _on_revoked(self, delivery: DecodedMessage, message: Any) -> None:
-        """Handle UNSUBSCRIBED or UNREGISTERED: an answer or, with request id 0, a revocation by the router."""
+        """Handle UNSUBSCRIBED or UNREGISTERED.
+
+        It is an answer to a request of this session or, if its request id is 0, a revocation by the router.
+        """
         if message.request_id:
             self._on_answer(delivery, message)
         elif isinstance(message, messages.Unsubscribed):
@@ -420,9 +424,9 @@ class Session:
         self._inbox.resume()
 
     def _update_congestion(self) -> None:
-        """Report to the transport when the queue becomes too long, and when it is short enough again.
+        """Notify the transport when the queue of received messages becomes too long, and when it is short enough again.
 
-        Congestion ends at half the limit, so that it does not begin and end with each message.
+        The queue must shrink to half of the limit, so that the state does not change with each message.
         """
         waiting = len(self._inbox) + len(self._handler_runner)
         is_congested = waiting > self._max_queued // 2 if self._is_congested else waiting >= self._max_queued

@@ -8,7 +8,7 @@ from ..router.records import RealmStats
 
 @dataclass(frozen=True, slots=True)
 class NodeStats:
-    """The statistics of a node at one moment. They are computed on request, so they do not slow down routing.
+    """The statistics of a node at one moment. They are computed only when requested, so they do not slow down routing.
 
     ``realms``
         The statistics of each realm, by name.

@@ -235,8 +235,8 @@ class Broker:
     def may_see(self, peer: Peer, publication: Publication) -> bool:
         """Return whether a peer may receive a stored publication.
 
-        The publication's black and white lists must accept the peer, and its role must be allowed to subscribe to the
-        topic.
+        The publication's black and white lists must accept the peer, and the peer's role must be allowed to subscribe
+        to the topic.
         """
         accepts = stored_filter(publication)
         if accepts is not None and not accepts(peer):
@@ -277,9 +277,9 @@ class Broker:
         """Yield an EVENT for each retained event that the session may see.
 
         A step that finds no event yields None, so that a long search does not block other sessions. Events that the
-        session published itself are included only if their ``exclude_me`` is False. Events retained after the one with
-        ``last_number`` are skipped, because the session receives them like all other subscribers. The replay ends early
-        if the session unsubscribes.
+        session published itself are included only if their ``exclude_me`` is False. Events that were retained after the
+        event number ``last_number`` are skipped, because the session has received them like all other subscribers. The
+        iterator ends early if the session unsubscribes.
         """
 
         def is_visible(publication: Publication) -> bool:

@@ -1,4 +1,4 @@
-"""Track calls in flight: from the invocation to the result, with progress, canceling and timeouts.
+"""Handle calls in flight, from the invocation to the result, including progressive results, canceling and timeouts.
 
 Sections of the specification: Basic Profile, "Remote Procedure Calls"; Advanced Profile, "Progressive Call Results",
 "Call Canceling", "Call Timeouts", "Payload Passthru Mode".
@@ -106,8 +106,8 @@ class Calls:
     def take_error(self, session: Session, message: Error) -> CallRecord | None:
         """End the call that a callee has answered with ERROR, and return its record.
 
-        Return None if there is no ERROR to forward to the caller. Either the call had already ended, or the callee's
-        ERROR exceeds a limit and the caller got another ERROR instead.
+        Return None if there is nothing to forward to the caller, because the call had already ended, or because the
+        callee's ERROR exceeds a limit and the caller was sent another ERROR instead. Raises ProtocolViolation.
         """
         if message.request_type != INVOCATION:
             raise ProtocolViolation(f"ERROR.request_type must be {INVOCATION}, not {message.request_type}")
@@ -201,9 +201,9 @@ class Calls:
         self.fail(record, errors.TIMEOUT, f"no answer within {record.timeout:g} seconds")
 
     def detach(self, session: Session) -> None:
-        """End all calls of a leaving session, those that it made and those that it received.
+        """End all calls of a leaving session, as a caller and as a callee.
 
-        Interrupt its callees, and send an ERROR to its callers.
+        Interrupt the callees of the calls that it made, and send an ERROR to the callers of those that it received.
         """
         # First end the calls that the session made: a session that called itself must not get an ERROR after its end.
         for record in list(session.calls.values()):
@@ -214,7 +214,7 @@ class Calls:
             self.fail(record, errors.CANCELED, "the callee has left")
 
     def on_undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
-        """Send an ERROR to the caller, and end the call, because a message for ``session`` could not be encoded."""
+        """End a call with an ERROR to the caller, because its ``message`` could not be encoded for ``session``."""
         if isinstance(message, Invocation):
             record = session.invocations.get(message.request_id)
             if record is not None:
@@ -228,10 +228,11 @@ class Calls:
         self.refuse(session, message.request_id, fault.uri, str(fault))
 
     def _can_forward(self, session: Session, record: CallRecord, message: Yield) -> bool:
-        """Return whether to send a YIELD with options to the caller. A progressive result restarts the timeout.
+        """Return whether to forward a YIELD that has options to the caller.
 
-        Progressive results that the caller did not request are dropped. If the caller does not support the passthru
-        mode of the payload, send an ERROR to both sides and end the call.
+        If the YIELD is a progressive result, drop it if the caller did not request progress, otherwise restart the
+        timeout of the call. If its payload is in passthru mode, which the caller does not support, send an ERROR to
+        caller and callee and end the call.
         """
         options = message.options
         check_announced(session, "callee", options, "YIELD")
@@ -253,7 +254,7 @@ class Calls:
         return True
 
     def _is_oversized(self, callee: Session, record: CallRecord, message: Yield | Error, uri: str = "") -> bool:
-        """Return whether a callee's YIELD or ERROR exceeds its limits. If so, end the call with an ERROR."""
+        """Return whether a YIELD or ERROR exceeds the limits of the callee. If it does, end the call with an ERROR."""
         try:
             check_sizes(callee, uri, message, self._is_deeper)
         except RequestRefused as refused:
@@ -271,9 +272,9 @@ class Calls:
         self._outbox.append(Send((record.callee.peer.id,), Interrupt(record.invocation_id, options), PYTHON))
 
     def _check_invoked(self, session: Session, invocation_id: int, name: str) -> None:
-        """Raise ProtocolViolation if an INVOCATION with this id was never sent.
+        """Check that an INVOCATION with this id was sent to the session. Raises ProtocolViolation.
 
-        YIELD and ERROR are valid even after the call has ended.
+        ``name`` is the type of the callee's message, YIELD or ERROR. Both are valid even after the call has ended.
         """
         if invocation_id > session.last_invocation:
             raise ProtocolViolation(f"{name}.request {invocation_id} was never sent as an INVOCATION to this session")

@@ -25,7 +25,7 @@ class Deadline:
 
     @property
     def is_due(self) -> bool:
-        """Whether the deadline has not been canceled."""
+        """Whether the action must still be performed, because the deadline was not canceled."""
         return self._owner is not None
 
 
@@ -47,14 +47,14 @@ class Deadlines:
         return self.at(self._clock() + seconds, kind, subject)
 
     def at(self, time: float, kind: str, subject: Any) -> Deadline:
-        """Add a deadline at ``time``."""
+        """Add a deadline that is due at ``time``. ``kind`` names the action, ``subject`` is its argument."""
         deadline = Deadline(self, time, kind, subject)
         self.is_changed = True
         heappush(self._heap, (time, next(self._order), deadline))
         return deadline
 
     def forget(self, deadline: Deadline) -> None:
-        """Record that a deadline was canceled. Rebuild the heap when more than half of its deadlines are canceled."""
+        """Count a canceled deadline. Rebuild the heap without these if they are many, and more than half of it."""
         self._canceled += 1
         if self._canceled > 64 and self._canceled * 2 > len(self._heap):
             self._heap = [entry for entry in self._heap if entry[2] is not deadline and entry[2].is_due]
@@ -70,9 +70,9 @@ class Deadlines:
         return heap[0][0] if heap else None
 
     def due(self, now: float) -> Iterator[Deadline]:
-        """Remove and yield the deadlines up to ``now``, in order.
+        """Remove and yield the deadlines whose time is not after ``now``, in order.
 
-        Include deadlines that are added during the iteration.
+        Deadlines that are added during the iteration are included.
         """
         while (time := self.next()) is not None and time <= now:
             yield heappop(self._heap)[2]

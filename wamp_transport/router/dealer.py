@@ -151,7 +151,7 @@ class Dealer:
         return record
 
     def _answer(self, session: Session, message: Call) -> None:
-        """Call a procedure of the router. Raises MessageSuspended if the procedure must ask an authorizer first."""
+        """Call one of the router's own procedures. Raises MessageSuspended if an authorizer must decide first."""
         try:
             self._router_procedures[message.procedure](session, message)
         except MessageSuspended:  # This CALL is handled again, and must not be ignored as a part of an ended stream.
@@ -168,9 +168,10 @@ class Dealer:
     # End of the hot path.
 
     def on_error(self, session: Session, message: Error) -> None:
-        """Handle ERROR from a callee: send it to the caller, or try the next callee if this one is unavailable.
+        """Handle ERROR from a callee: forward it to the caller, or try the next callee if this one is unavailable.
 
-        An invalid error URI would make the caller close its session, so the caller gets another ERROR instead.
+        If the error URI is invalid, send the caller an ERROR of the router instead, because an invalid URI could make
+        the caller close its session.
         """
         record = self.calls.take_error(session, message)
         if record is None:
@@ -283,9 +284,9 @@ class Dealer:
     def _forward_part(self, session: Session, message: Call, record: CallRecord | None) -> bool:
         """Forward a further CALL of a progressive call to its callee. Return False if the CALL starts a new call.
 
-        ``record`` is the open call with this request id, if there is one. A CALL for a call that has ended is ignored.
-        The options of the first CALL apply to the whole call, except ``enc_*``, which describe the payload of each
-        CALL, and ``progress``, which is absent from the last CALL.
+        ``record`` is the open call with this request id, or None. If the call has already ended, ignore the CALL. The
+        options of the first CALL apply to the whole call, with two exceptions: ``enc_*`` describe the payload of each
+        CALL, and ``progress`` is absent from the last CALL.
         """
         is_last = message.options.progress is not True
         if record is None:

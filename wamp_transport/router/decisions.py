@@ -45,8 +45,8 @@ class Skip(Struct, gc=False):
 class Permit(Struct, gc=False):
     """The decision of an authorizer to allow an action or, if ``allow`` is False, to deny it.
 
-    ``disclose``: whether the receiver learns the identity of the caller or publisher. ``cache``: whether the decision
-    may be cached.
+    ``disclose`` tells whether the receiver of the call or event learns the identity of the caller or publisher.
+    ``cache`` tells whether the decision may be cached.
     """
 
     allow: bool
@@ -55,7 +55,7 @@ class Permit(Struct, gc=False):
 
 
 class Deny(Struct, gc=False):
-    """The decision to refuse a login or an action. ``reason`` is a URI for programs, ``message`` is for people."""
+    """The decision to refuse a login or an action. ``reason`` is an error URI, ``message`` a human-readable message."""
 
     reason: str = errors.AUTHENTICATION_DENIED
     message: str = GENERIC_DENIAL

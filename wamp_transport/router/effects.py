@@ -23,10 +23,10 @@ class Send(Struct, gc=False):
 class Produce(Struct):
     """Send a series of messages to a session. Produce each message only when the peer's buffer has room for it.
 
-    Every answer that can be much larger than its request is sent this way. ``messages`` yields a :class:`Send` to this
-    session, or None after a step of work that produces no message. Messages that are sent to the session later must not
-    overtake the series, and nothing more is read from the peer until the series is complete. If the session ends, the
-    rest of the series may be dropped.
+    This effect is used for every answer that can be much larger than its request. The iterator ``messages`` yields a
+    :class:`Send` to this session, or None after a step of work that produces no message. Messages that are sent to the
+    session later must not overtake the series, and nothing more is read from the peer until the series is complete. If
+    the session ends, the rest of the series may be dropped.
     """
 
     session_id: int
@@ -34,7 +34,7 @@ class Produce(Struct):
 
 
 class AwaitNextHello(Struct, gc=False):
-    """The session has ended with the client's GOODBYE; keep its transport open for another HELLO.
+    """Keep the transport of a session open for another HELLO, because the client has ended the session with GOODBYE.
 
     ``reason`` is the URI that the client gave.
     """
@@ -44,9 +44,9 @@ class AwaitNextHello(Struct, gc=False):
 
 
 class Close(Struct, gc=False):
-    """The session has ended; close its transport after sending all earlier messages.
+    """Close the transport of a session that has ended, after sending all earlier messages.
 
-    ``reason`` is a URI for programs, ``message`` a sentence for people.
+    ``reason`` is a URI, ``message`` is a human-readable message.
     """
 
     session_id: int
@@ -55,19 +55,19 @@ class Close(Struct, gc=False):
 
 
 class StopSending(Struct, gc=False):
-    """The router has ended the session; send no more messages to it. Keep its transport open until :class:`Close`."""
+    """Send no more messages to a session that the router has ended. Keep its transport open until :class:`Close`."""
 
     session_id: int
 
 
 class SessionJoined(Struct, gc=False):
-    """A session has joined its realm."""
+    """Report that a session has joined its realm."""
 
     session: Session
 
 
 class SessionLeft(Struct, gc=False):
-    """A session that had joined has left its realm. ``reason`` is a URI."""
+    """Report that a session has left the realm that it had joined. ``reason`` is a URI."""
 
     session: Session
     reason: str
@@ -82,7 +82,10 @@ class SessionKilled(Struct, gc=False):
 
 
 class SilentRefusal(Struct, gc=False):
-    """A PUBLISH that asked for no acknowledgment was refused. Report ``error``, but do not send it to the session."""
+    """Report that a PUBLISH was refused with ``error``.
+
+    The ERROR is not sent to the session, because the PUBLISH did not request an acknowledgment.
+    """
 
     session_id: int
     error: Error
@@ -152,8 +155,8 @@ class AuthorizationRequest(Struct, gc=False):
     The answer is Permit or Deny. The node passes it to :meth:`.Router.decide` together with ``ticket``, which
     identifies this request.
 
-    ``session`` has the session's details as in the meta API, and its ``authextra``. If ``uri`` is a pattern, the answer
-    applies to all URIs that match. ``options`` are the options of the session's message.
+    ``session`` contains the session's details as in the meta API, and its ``authextra``. If ``uri`` is a pattern, the
+    answer applies to all URIs that match it. ``options`` are the options of the session's message.
     """
 
     ticket: int
@@ -168,7 +171,10 @@ class AuthorizationRequest(Struct, gc=False):
 
 
 class Withdraw(Struct, gc=False):
-    """Cancel the authentication or authorization request with this ticket. ``is_late``: the request timed out."""
+    """Cancel the authentication or authorization request with this ticket.
+
+    ``is_late`` tells whether the request is canceled because no answer has arrived in time.
+    """
 
     ticket: int
     is_late: bool = False

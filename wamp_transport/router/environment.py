@@ -20,9 +20,9 @@ that it is about (empty for sessions), and the arguments. Events about URIs that
 class Environment:
     """The functions that the core calls for time, ids, random numbers and payload.
 
-    - ``clock`` returns the monotonic time in seconds.
+    - ``clock`` returns the time of a monotonic clock in seconds.
     - ``utc_now`` returns the current date and time in UTC.
-    - ``time_from`` parses RFC 3339 text. Raises ValueError.
+    - ``time_from`` parses a time in the format of RFC 3339. It raises ValueError.
     - ``new_session_id`` returns an unpredictable id, uniform in [1, 2^53].
     - ``new_publication_id`` returns an id from the same range. It may be predictable, but must be cheap to generate.
     - ``random_below(n)`` returns a random number from 0 to n - 1.

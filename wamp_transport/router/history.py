@@ -135,11 +135,11 @@ class RetainedEvents:
     def find_latest(
         self, subscription: Subscription, may_see: Callable[[Publication], bool], last_number: int
     ) -> Iterator[Publication | None]:
-        """For each topic, yield the latest retained publication, or None if the subscription gets none for this topic.
+        """For each topic, yield the latest retained publication for the subscription, or None if there is none.
 
-        Publications that ``may_see`` does not accept, and those retained after the one with ``last_number``, are
-        skipped. Any amount of time can pass between two steps. A publication that is replaced in the meantime is not
-        yielded.
+        Skip publications that ``may_see`` does not accept, and those that were retained after the publication number
+        ``last_number``. The caller may wait for any time before it asks for the next item. If a publication is replaced
+        in the meantime, it is not yielded.
         """
         covers = _covers(subscription)
         topics = [subscription.topic] if subscription.match == "exact" else list(self._by_topic)
@@ -224,7 +224,10 @@ class History:
             self.remove_oldest()
 
     def restore(self, publications: Iterable[Publication]) -> None:
-        """Insert stored publications, oldest first, before those added since the start. Skip duplicates."""
+        """Insert stored publications before those that were added since the start. Skip duplicates.
+
+        ``publications`` must begin with the oldest.
+        """
         known = {each.id for each in self._events}
         newer = list(self._events)
         self.clear()
@@ -267,7 +270,7 @@ class History:
     def events(self, query: Query, now: Any, may_see: Callable[[Publication], bool]) -> list[Publication]:
         """Return the publications that match ``query`` and that ``may_see`` accepts.
 
-        The oldest comes first, unless the query reverses the order.
+        The oldest publication comes first, unless the query reverses the order.
         """
         self.remove_expired(now)
         found = [each for each in self._window(query) if query.admits(each) and may_see(each)]
@@ -276,9 +279,9 @@ class History:
         return found if query.limit is None else found[: query.limit]
 
     def _window(self, query: Query) -> Iterator[Publication]:
-        """Yield the publications in the range that the query sets with publication ids, oldest first.
+        """Yield the publications in the range of publication ids that the query contains, oldest first.
 
-        If the history does not contain one of the publications with these ids, yield nothing.
+        Yield nothing if a publication at which the range begins or ends is not in the history.
         """
         events = list(self._events)
         places = {publication.id: place for place, publication in enumerate(events)}

@@ -30,8 +30,9 @@ UNLIMITED: Final = maxsize - 1
 class SessionLimits:
     """The limits of a session: for each limit, the strictest value that its realm, role or service sets.
 
-    A limit that none of them sets is :data:`UNLIMITED`. ``unchecked_size`` allows the hot path to make only one
-    comparison: a message whose URI and payload together are no longer than this exceeds no limit.
+    A limit that none of them sets is :data:`UNLIMITED`. If the URI and the payload of a message together are not longer
+    than ``unchecked_size``, the message exceeds no limit. For most messages, the hot path therefore needs only one
+    comparison.
     """
 
     __slots__ = (
@@ -58,7 +59,7 @@ class SessionLimits:
         self.unchecked_size = min(self.uri_length, self.depth, self.payload_size)
 
     def refusal(self, name: str) -> RequestRefused:
-        """Return the error for exceeding the limit ``name``. Its text names the realm, role or service that sets it."""
+        """Return the error for exceeding the limit ``name``. Its text says which realm, role or service sets it."""
         limit = getattr(self, name)
         whose = next((owner for owner, limits in self._owners if getattr(limits, name) == limit), "the serializer")
         return limit_error(name, whose, limit)
@@ -71,7 +72,10 @@ NO_LIMITS: Final = SessionLimits()
 
 
 def limit_error(name: str, whose: str, limit: int) -> RequestRefused:
-    """Return the error for exceeding the limit ``name``. ``whose`` is the realm, role or service that sets it."""
+    """Return the error for exceeding a limit.
+
+    ``name`` is the name of the limit, ``limit`` is its value, and ``whose`` is the realm, role or service that sets it.
+    """
     uri, text = LIMIT_ERRORS[name]
     if limit == UNLIMITED:  # Only possible for ``depth``, which the serializer limits as well.
         return RequestRefused(uri, f"payload is nested deeper than {whose} can read")
@@ -85,18 +89,18 @@ class SessionCounts:
         self._counts: Counter[str] = Counter()
 
     def check(self, *owners: Owner) -> None:
-        """Check that the limits of these realms, roles and services allow one more session. Raises RequestRefused."""
+        """Check that a realm, a role and a service (``owners``) allow one more session. Raises RequestRefused."""
         for owner, limits in owners:
             if 0 < limits.sessions <= self._counts[owner]:
                 raise limit_error("sessions", owner, limits.sessions)
 
     def enter(self, owners: Iterable[Owner]) -> None:
-        """Add one session to the counts of its realm, role and service."""
+        """Count a new session for its realm, role and service (``owners``)."""
         for owner, _ in owners:
             self._counts[owner] += 1
 
     def leave(self, owners: Iterable[Owner]) -> None:
-        """Subtract one session from the counts of its realm, role and service. To save memory, delete counts of 0."""
+        """Stop counting a session for its realm, role and service (``owners``). Delete counts of 0 to save memory."""
         for owner, _ in owners:
             self._counts[owner] -= 1
             if not self._counts[owner]:

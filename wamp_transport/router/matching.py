@@ -1,4 +1,4 @@
-"""Index URI patterns: exact, prefix and wildcard. Broker, dealer and permissions share this index.
+"""An index of URI patterns (exact, prefix and wildcard), which broker, dealer and permissions use.
 
 Finding the patterns that match a URI takes only a few dictionary look-ups, however many patterns are stored:
 
@@ -63,9 +63,9 @@ def _nothing(components: Sequence[str]) -> tuple[()]:
 class PatternIndex(Generic[T]):
     """An index with one value for each pattern. A pattern consists of a match policy and a URI.
 
-    Wildcard patterns are grouped in shapes; see :class:`_Shape`. ``_shapes`` maps each number of components to a list
-    of masks and shapes, in the order of precedence. ``_shapes_by_mask`` contains the same shapes by mask. A shape
-    without values is removed from both.
+    Wildcard patterns are grouped in shapes; see :class:`_Shape`. The mask of a shape is a text that shows which of the
+    components are wildcards. ``_shapes`` maps each number of components to a list of pairs of mask and shape, in the
+    order of precedence. ``_shapes_by_mask`` maps each mask to its shape. A shape without values is removed from both.
     """
 
     __slots__ = ("_lengths", "_prefixes", "_shapes", "_shapes_by_mask", "_wildcard_count", "exact")
@@ -148,7 +148,8 @@ class PatternIndex(Generic[T]):
     def find_covering(self, match: Match, pattern: str) -> list[T]:
         """Return the values of the prefixes and wildcards that match all URIs that ``pattern`` matches.
 
-        The values are in order of precedence.
+        For example, the prefix ``com.shop.`` covers the wildcard ``com.shop..price``. The values are in order of
+        precedence.
         """
         if match == "prefix":
             return self._matching_prefixes(pattern)
@@ -187,8 +188,9 @@ class PatternIndex(Generic[T]):
     def _matching_wildcards(self, uri: str, *, is_pattern: bool = False) -> Iterator[T]:
         """Yield the values of the wildcard patterns that match ``uri``, in order of precedence.
 
-        If ``is_pattern``, ``uri`` is itself a pattern, and only patterns that match all its URIs are found. Otherwise,
-        no pattern matches a URI with an empty component, because a wildcard stands for one non-empty component.
+        If ``is_pattern`` is true, ``uri`` is itself a wildcard pattern. In this case, yield the values of the patterns
+        that match all URIs which ``uri`` matches. Otherwise, no pattern matches a URI with an empty component, because
+        a wildcard stands for one component that is not empty.
         """
         # Do this before splitting the URI, because a client can send a URI of any length.
         shapes = self._shapes.get(uri.count(".") + 1)

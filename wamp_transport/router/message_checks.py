@@ -1,4 +1,4 @@
-"""Check a message against the limits of its sender and the features that it announced."""
+"""Check a message against the limits of its sender and the features that the sender announced."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -56,7 +56,10 @@ def check_node_key(options: SubscribeOptions | RegisterOptions) -> None:
 
 
 def check_announced(session: Peer, role: str, options: Any, name: str) -> None:
-    """Check that a peer that uses payload passthru mode announced it for ``role``. Raises ProtocolViolation."""
+    """If a message uses payload passthru mode, check that its sender has announced this feature for ``role``.
+
+    ``options`` are the options or details of the message, and ``name`` is its type. Raises ProtocolViolation.
+    """
     if options.ppt_scheme is not None and not session.has(role, PASSTHRU):
         raise ProtocolViolation(f"{name} uses ppt_scheme without the feature {PASSTHRU} announced for {role}")
 
@@ -71,10 +74,10 @@ def check_progress_supported(callee: Peer, *, is_strict: bool) -> None:
     """Check that a callee supports progressive calls. Raises RequestRefused.
 
     If the realm is strict, the callee must have announced both progressive calls and call canceling. Otherwise, a
-    callee is also accepted if it announced only progressive calls, or neither of the two, because it can still support
-    both, like wampy.js.
+    callee that announced only progressive calls is also accepted, and so is a callee that announced neither, because it
+    can support both without announcing them, like wampy.js.
 
-    A callee that announced only call canceling is always refused. An example is Autobahn|Python. It closes its
+    A callee that announced only call canceling, such as Autobahn|Python, is always refused. Autobahn|Python closes its
     connection when it receives a second INVOCATION with the same id, so any caller could disconnect it.
     """
     supports, can_cancel = callee.has("callee", PROGRESSIVE_CALLS), callee.has("callee", *CANCELING)
@@ -85,7 +88,8 @@ def check_progress_supported(callee: Peer, *, is_strict: bool) -> None:
 def passes_progress(caller: Peer, callee: Peer, *, is_strict: bool) -> bool:
     """Return whether to pass on the caller's request for progressive results to the callee.
 
-    If the realm is strict, both must have announced progressive results, and the callee also call canceling.
+    If the realm is not strict, always return True. If it is strict, caller and callee must have announced progressive
+    results, and the callee must also have announced call canceling.
     """
     if not is_strict:
         return True

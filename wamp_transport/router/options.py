@@ -64,11 +64,13 @@ class Permission:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizerOptions:
-    """The dynamic authorizer of a role. ``name`` is a procedure URI, or another key that identifies it.
+    """The dynamic authorizer of a role.
 
-    ``timeout``: seconds after which a request without an answer is refused. ``remember_for``: seconds for which a
-    cacheable answer is cached, 0 to cache it until the realm's configuration changes. ``is_per_authid``: a cached
-    answer is valid for one authid, not for the whole role.
+    - ``name``: a procedure URI, or another key that identifies the authorizer
+    - ``timeout``: seconds after which a request is refused if the authorizer has not answered
+    - ``remember_for``: seconds for which a cacheable answer is cached, 0 to cache it until the realm's configuration
+      changes
+    - ``is_per_authid``: whether a cached answer is valid only for sessions with the same authid, not for the whole role
     """
 
     name: str
@@ -116,10 +118,10 @@ class RealmOptions:
     - ``loose_uris``: URI components may contain all characters but white space, ``#`` and ``.``
     - ``strict_request_ids``: the request ids of a session must be 1, 2, 3, ...
     - ``timeouts_in_seconds``: the timeout of a CALL is in seconds, as with Crossbar, not in milliseconds
-    - ``strict_progress``: progressive results and progressive calls are only for clients that announced these features
-    - ``dialect``: ``crossbar`` to send what Crossbar sends where it deviates from the specification: the answer to
-      GOODBYE repeats the client's reason, ``wamp.session.on_leave`` has one argument, and ``get_events`` returns events
-      in Crossbar's format
+    - ``strict_progress``: only clients that announced progressive results and progressive calls may use them
+    - ``dialect``: with ``crossbar``, the router deviates from the specification in the same way as Crossbar: the answer
+      to GOODBYE repeats the client's reason, ``wamp.session.on_leave`` has one argument, and ``get_events`` returns
+      events in Crossbar's format
     - ``max_call_timeout``: seconds after which any call ends, 0 for no limit
     - ``max_retained``: number of topics with retained events, 0 for no limit
     - ``max_retained_size``: bytes of all retained events, 0 for no limit
@@ -210,10 +212,10 @@ LOCAL_SERVICE = ServiceOptions("local", hello_timeout=0)
 
 
 def is_narrowed(before: ServiceOptions, after: ServiceOptions) -> bool:
-    """Return whether the sessions of a service must end, because some could not join with its new options.
+    """Return whether the sessions of a service must end, because its new options could refuse some of them.
 
-    Sessions stay open if authentication methods, realms or an anonymous login were added, or if the limits or the HELLO
-    timeout changed. They must end after any other change.
+    The sessions stay open if authentication methods, realms or an anonymous login were added, or if the limits or the
+    HELLO timeout changed. They must end after any other change.
     """
     widened = replace(
         before,
@@ -228,7 +230,10 @@ def is_narrowed(before: ServiceOptions, after: ServiceOptions) -> bool:
 
 
 def for_same_client(before: ServiceOptions, after: ServiceOptions) -> ServiceOptions:
-    """Return the options ``after`` for a client that joined with ``before``: its client id, if any, is kept."""
+    """Return the new options ``after`` of a service, adapted to a client that has the options ``before``.
+
+    If the client was recognized by its cookie, the result contains its client id.
+    """
     if before.anonymous is None or before.anonymous.client_id is None or after.anonymous is None:
         return after
     return replace(after, anonymous=replace(after.anonymous, client_id=before.anonymous.client_id))

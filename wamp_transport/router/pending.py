@@ -16,8 +16,8 @@ MAX_QUEUED_BYTES: Final = 1 << 20
 class PendingLogin:
     """A login in progress: a HELLO that has not been answered with WELCOME or ABORT.
 
-    ``method`` is the first authentication method of the client that is available and not in ``skipped``. ``pending`` is
-    the authenticator's state between its challenge and the client's answer.
+    ``method`` is the authentication method in use: the first that the client offers, that is available, and that is not
+    in ``skipped``. ``pending`` is the value that the authenticator needs to check the client's answer to its challenge.
     """
 
     __slots__ = ("hello", "is_challenged", "method", "pending", "skipped")
@@ -33,8 +33,8 @@ class PendingLogin:
 class PendingMessages:
     """The suspended message of a session, and the queue of messages that its client sent afterwards.
 
-    A message can be suspended several times, once for each decision that it needs. ``answers`` holds the decisions made
-    so far for ``message``, by the key of the suspension.
+    A message can be suspended several times, once for each decision that it needs. ``answers`` contains the decisions
+    that were made so far for ``message``, by :attr:`.Suspension.key`.
     """
 
     __slots__ = ("_queued_bytes", "answers", "is_reading_paused", "message", "queue")

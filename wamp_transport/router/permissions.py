@@ -31,9 +31,10 @@ DENY_ALL = Permission(uri="", match="prefix")
 class Decision:
     """The decision whether a role may perform an action with a URI.
 
-    ``disclose``: whether the receiver learns the identity of the caller or publisher. ``is_valid``: whether the URI is
-    valid. ``failure``: the error URI and text to send if the URI is invalid, or if an authorizer failed or answered
-    with Deny; otherwise None.
+    - ``disclose``: whether the receiver of the call or event learns the identity of the caller or publisher
+    - ``is_valid``: whether the URI is valid
+    - ``failure``: the error URI and text to send if the URI is invalid, or if an authorizer failed or answered with
+      Deny; otherwise None
     """
 
     __slots__ = ("allowed", "disclose", "failure", "is_valid")
@@ -91,7 +92,10 @@ class Rules:
 
 
 def _rank(permission: Permission) -> int:
-    """Return the sort key of a pattern. All prefixes have the same key, so that a stable sort keeps their order."""
+    """Return the sort key of a permission for a prefix or wildcard; lower keys take precedence.
+
+    All prefixes have the same key, because they are already sorted by length, and a stable sort keeps this order.
+    """
     if permission.match == "prefix":
         return PREFIX_RANK
     return -sum(1 for component in permission.uri.split(".") if component)
@@ -102,10 +106,10 @@ PREFIX_RANK = -(1 << 30)
 
 
 class Question(NamedTuple):
-    """A question to an authorizer: may a session perform this action? It is also the cache key of the answer.
+    """A question to an authorizer: may a session perform this action? The answer is cached with the question as key.
 
-    ``options`` are the encoded options of the session's message; the answer is not used for other options. ``authid``
-    is empty if the answer is valid for all sessions of the role.
+    ``options`` are the encoded options of the session's message. The answer is not reused for messages with other
+    options. ``authid`` is empty if the answer is valid for all sessions of the role.
     """
 
     action: Action
@@ -137,7 +141,10 @@ class AuthorizerSuspension:
         return self._authorizer.timeout
 
     def request(self, ticket: int) -> AuthorizationRequest:
-        """Return the effect with which the node asks the authorizer. ``ticket`` identifies the request."""
+        """Return the effect that makes the node ask the authorizer whether to allow the action.
+
+        ``ticket`` identifies the request.
+        """
         session = self._session
         return AuthorizationRequest(
             ticket,
@@ -152,9 +159,9 @@ class AuthorizerSuspension:
         )
 
     def resolve(self, answer: Answer) -> Decision:
-        """Return the decision for an answer, and cache it if the authorizer allows that.
+        """Convert the authorizer's answer to a decision, and cache the decision if the answer permits caching.
 
-        Any answer but Permit refuses the action, so that a failing authorizer never allows anything.
+        Any answer other than Permit refuses the action, so that a failing authorizer never allows anything.
         """
         if isinstance(answer, Permit):
             decision = Decision(answer.allow, answer.disclose, is_valid=True)
@@ -195,10 +202,10 @@ class Role:
         }
 
     def check(self, session: Session, action: Action, uri: str, options: Any, match: Match = "exact") -> Decision:
-        """Return the decision on a session's request. ``options`` are the options of its message.
+        """Return the decision whether a session may perform an action. ``options`` are the options of its message.
 
-        Raises MessageSuspended if the role's authorizer must be asked first. Call this before changing any state,
-        because the message will be handled again.
+        Raises MessageSuspended if the role's authorizer must decide first. Call this method before changing any state,
+        because the same message is handled again after the authorizer's decision.
         """
         authorizer = self.authorizer
         if authorizer is None:
@@ -232,9 +239,10 @@ class Role:
         self._authorizer_cache[question] = (decision, self._clock() + seconds if seconds else NEVER)
 
     def decide(self, action: Action, uri: str, match: Match = "exact") -> Decision:
-        """Return what the permissions allow for a URI or a pattern. :class:`Rules` describes which permission decides.
+        """Return the decision that follows from the role's permissions for a URI or a pattern; see :class:`Rules`.
 
-        An allowed pattern can match URIs that other permissions deny, so each of its events and calls is checked again.
+        A pattern that is allowed can match URIs that other permissions deny. Therefore, events and calls that reach a
+        session through a pattern must be checked again, each with its own URI.
         """
         if match != "exact":
             return self._decide(action, uri, match)

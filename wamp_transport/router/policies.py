@@ -29,10 +29,11 @@ def choose(
 
 
 def choose_by_key(registration: Registration, key: str, excluded: Collection[int] = ()) -> Callee | None:
-    """Return the callee that a resource key is assigned to, by rendezvous hashing over node keys.
+    """Return the callee to which a resource key is assigned. Return None if no callee is available.
 
-    Adding or removing a callee reassigns only the keys of this callee. Callees that are busy, leaving, or without a
-    node key are skipped.
+    Resource keys are assigned to the node keys of the callees by rendezvous hashing. If a callee is added or removed,
+    only the keys that belong to this callee are reassigned. Callees that are busy, leaving, in ``excluded`` or without
+    a node key are skipped.
     """
     shards = [
         callee
@@ -43,7 +44,10 @@ def choose_by_key(registration: Registration, key: str, excluded: Collection[int
 
 
 def weight(key: str, node_key: str) -> bytes:
-    """Return the weight of a node key for a resource key. Every router of a cluster computes the same weight."""
+    """Return the weight of a node key for a resource key, which is assigned to the node key with the highest weight.
+
+    Every router of a cluster computes the same weights.
+    """
     return blake2b(f"{node_key}\0{key}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 

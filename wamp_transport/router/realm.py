@@ -58,8 +58,8 @@ SEQUENCED_REQUESTS = frozenset({Publish, Subscribe, Unsubscribe, Call, Register,
 class Realm:
     """A realm: sessions that can communicate with each other, and the roles that they can have.
 
-    ``leave`` is the router's function that ends a session. Messages are handled one at a time: the methods put their
-    effects, such as messages to send, into the outbox. None of them calls :meth:`receive`.
+    ``leave`` is the router's function that ends a session. The methods put their effects, such as messages to send,
+    into ``outbox``. Messages are handled one at a time: no method calls :meth:`receive` while it handles a message.
     """
 
     def __init__(self, options: RealmOptions, outbox: list[Effect], environment: Environment, leave: Leave) -> None:
@@ -183,11 +183,11 @@ class Realm:
         session.trustlevel = self.roles[session.authrole].trustlevel
 
     def detach(self, session: Session, *, is_quiet: bool = False) -> bool:
-        """Remove a session. Return False if the session was already removed.
+        """Remove a session from the realm. Return False if the session was already removed.
 
-        Its calls end immediately. :meth:`run_cleanup` removes its subscriptions and registrations later. If
-        ``is_quiet``, its testaments and the meta event are not published. Change the session's state before calling
-        this method, because a removed session must not be in an active state.
+        The session's calls end immediately. :meth:`run_cleanup` removes its subscriptions and registrations later. If
+        ``is_quiet`` is true, its testaments and the meta event are not published. Change the session's state before
+        calling this method, because a removed session must not be in an active state.
         """
         if self.sessions.pop(session.id, None) is None:
             return False
@@ -268,10 +268,9 @@ class Realm:
             self.broker.publish_own(topic, *args)
 
     def _review(self, session: Session) -> Iterator[bool]:
-        """Revoke the subscriptions and registrations that a session's role no longer allows after a change of options.
-
-        If the role's authorizer was added or replaced, revoke all of them, and delete the session's testaments. If the
-        authorizer is unchanged, revoke none. Yield False after reviewing each subscription or registration.
+        """After a change of options, revoke subscriptions and registrations that a session's role no longer allows.
+        If the role has a new authorizer, revoke all of them, and delete the session's testaments. If it has the same
+        authorizer as before, revoke none. Yield False after reviewing each subscription or registration.
         """
         for registration in list(session.registrations.values()):
             if registration.id in session.registrations:
@@ -295,10 +294,10 @@ class Realm:
         return role.decide(action, uri, match).allowed
 
     def _publish_testament(self, session: Session, publish: Publish) -> None:
-        """Publish a testament with the identity of its session, unless its role may no longer publish to the topic.
+        """Publish a testament on behalf of its session, unless the session's role may no longer do this.
 
-        If the role has an authorizer, the publication is allowed without asking it again: it was asked when the
-        testament was added, and a session that has ended cannot wait for a decision.
+        If the role has an authorizer, the publication is allowed without asking again. The authorizer was asked when
+        the testament was added, and a session that has ended cannot wait for another decision.
         """
         payload_format, session.payload_format = session.payload_format, PYTHON
         session.pending = PendingMessages()
@@ -317,8 +316,8 @@ class Realm:
     def _count(self, session: Session, message: Any) -> None:
         """Check that a session's request ids are 1, 2, 3, ... (Basic Profile, "IDs"). Raises ProtocolViolation.
 
-        All CALL messages of a progressive call have the same id. If the realm became strict after a session joined, the
-        first id after that can be any number.
+        All CALL messages of a progressive call have the same id. If ``strict_request_ids`` was enabled after the
+        session joined, the sequence begins with the id of the session's next request.
         """
         request_id = message.request_id
         if session.pending is not None and session.pending.message is message:

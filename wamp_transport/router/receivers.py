@@ -21,7 +21,7 @@ quadratic time.
 
 
 def receivers(subscription: Subscription, publication: Publication, accepts: ReceiverFilter | None) -> Sequence[int]:
-    """Return the ids of the subscribers that receive the event.
+    """Return the ids of the subscribers that receive a publication through ``subscription``.
 
     ``accepts`` is the result of :func:`receiver_filter` for the publication.
     """
@@ -78,9 +78,9 @@ def stored_filter(publication: Publication) -> ReceiverFilter | None:
 
 
 def _select_shard(subscription: Subscription, to: Sequence[int], resource: str) -> list[int]:
-    """Return all receivers without a node key, and the one with a node key to which this resource is assigned.
+    """Return the receivers in ``to`` without a node key, and the one whose node key the ``resource`` is assigned to.
 
-    No resource is assigned to a subscriber that is leaving, because the event would be lost.
+    Nothing is assigned to a subscriber that is leaving, because the event would be lost.
     """
     keys, subscribers = subscription.node_keys, subscription.subscribers
     shards = [each for each in to if each in keys and subscribers[each].state in ACTIVE_STATES]

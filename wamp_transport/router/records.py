@@ -34,7 +34,7 @@ class Peer(Protocol):
     """The interface of a client in subscriptions, registrations and calls.
 
     A :class:`Session` is a peer on this node. Any other object with these attributes can represent a client of another
-    node. Therefore the broker, the dealer and the calls must use only the attributes of :class:`Peer` and
+    node. Therefore, the classes Broker, Dealer and Calls must use only the attributes of :class:`Peer` and
     :class:`CallPeer`. ``trustlevel`` is None if the peer's role has no trust level.
     """
 
@@ -45,9 +45,9 @@ class Peer(Protocol):
     state: State
 
     def has(self, role: str, *features: str) -> bool:
-        """Return whether the client announced a feature for a role.
+        """Return whether the client announced a feature for ``role``.
 
-        ``features`` are the possible spellings of the feature's name.
+        ``features`` are the possible names of this feature, one of which must have been announced.
         """
 
 
@@ -74,10 +74,13 @@ class CallPeer(Peer, Protocol):
 class Session:
     """A session of a client, from the opening of its transport until the session ends.
 
-    If the client sends another HELLO after GOODBYE, the same transport has a new session. Only ``session.move``
-    assigns ``state``. ``login`` is set while the authenticator checks credentials, ``pending`` while a message is
-    suspended. ``deadline`` is the session's current deadline. ``ticket`` is the number of its open request to an
-    authenticator or authorizer, or 0.
+    If the client sends another HELLO after GOODBYE, the same transport has a new session.
+
+    - ``state``: the state of the session, which only ``session.move`` may assign
+    - ``login``: the login in progress; None unless an authenticator is checking the client's credentials
+    - ``pending``: the suspended message and the messages after it; None unless a message is suspended
+    - ``deadline``: the session's current deadline, such as the time limit for its login
+    - ``ticket``: the number that identifies the session's open request to an authenticator or authorizer; 0 for none
     """
 
     __slots__ = (
@@ -117,9 +120,9 @@ class Session:
         self.testaments: dict[str, list[Publish]] = {"detached": [], "destroyed": []}
 
     def has(self, role: str, *features: str) -> bool:
-        """Return whether the client announced a feature for a role.
+        """Return whether the client announced a feature for ``role``.
 
-        ``features`` are the possible spellings of the feature's name.
+        ``features`` are the possible names of this feature, one of which must have been announced.
         """
         announced = self.roles.get(role)
         if announced is None or announced.features is None:
@@ -147,8 +150,8 @@ def session_details(session: Session) -> dict[str, Any]:
 class Subscription:
     """A topic or pattern and its subscribers, in the order in which they subscribed.
 
-    ``node_keys`` holds the node keys of the subscribers that have one. If ``is_persistent``, the subscription has an
-    event history and is kept even without subscribers.
+    ``node_keys`` maps session ids to node keys, for those subscribers that have a node key. If ``is_persistent`` is
+    true, the subscription has an event history and is kept even without subscribers.
     """
 
     __slots__ = ("_receivers", "created", "id", "is_persistent", "match", "node_keys", "subscribers", "topic")
@@ -205,8 +208,8 @@ class RealmStats(NamedTuple):
 class Publication(Struct, gc=False):
     """A PUBLISH that was accepted, with its publisher's identity and the publication id.
 
-    ``is_plain``: it has no options except, possibly, ``acknowledge``. ``is_disclosed``: its receivers learn who
-    published it.
+    - ``is_plain``: whether it has no options other than ``acknowledge``
+    - ``is_disclosed``: whether its receivers learn who published it
 
     These fields are set only if the publication is stored: ``time`` is the time of publication. ``receiver_filter``
     checks a peer against the black and white lists, and is False if there are none. ``retained_number`` is the number
@@ -231,8 +234,8 @@ class Publication(Struct, gc=False):
 class Callee:
     """A peer that registered a procedure, and its options.
 
-    ``concurrency`` is the maximum number of calls in flight, 0 for no limit. ``number`` increases with each callee
-    that registers in the realm.
+    ``concurrency`` is the maximum number of calls in flight, 0 for no limit. ``number`` is the position in the order in
+    which the callees of the realm have registered.
     """
 
     __slots__ = ("concurrency", "disclose_caller", "forward_timeout", "in_flight", "node_key", "number", "peer")

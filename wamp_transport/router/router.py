@@ -1,11 +1,12 @@
 """Provide the router core, which handles sessions and messages.
 
-It does not act itself. It puts effects, such as "send this message", into an outbox, and its owner carries them out.
+The core is synchronous and does no I/O. It only puts effects, such as "send this message", into an outbox. The owner of
+the router, which is the node, carries out these effects.
 
-The core is synchronous and does no I/O. Its owner must call it from one thread only. The owner calls
+The owner must call the router from one thread only. After each call, the owner carries out the effects in order. The
+methods are not reentrant, so no effect may be carried out during a call. The owner must also call
 :meth:`Router.advance` when a deadline is due, and :meth:`Router.run_cleanup` as long as :attr:`Router.has_cleanup` is
-True. After each call it carries out the effects in order. Methods are not reentrant, so no effect may be carried out
-during a call.
+True.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -42,7 +43,7 @@ class Router:
         self._environment = environment
         self._deadlines = environment.deadlines
         self.outbox: list[Effect] = []
-        """The effects that are still to be run, in order. The owner runs and removes them."""
+        """The effects that were not carried out yet, in order. The owner carries them out and removes them."""
         self.sessions: dict[int, Session] = {}
         self.realms: dict[str, Realm] = {}
         self._unfinished: set[str] = set()
@@ -76,7 +77,7 @@ class Router:
     ) -> int:
         """Open a session for a new transport, in the state ``closed``, and return its id.
 
-        ``transport`` has the details of the transport for the meta API.
+        ``transport`` contains the details of the transport for the meta API.
         """
         session_id = self._environment.new_session_id()
         while session_id in self.sessions:
@@ -215,7 +216,7 @@ class Router:
         self._open_realms(options)
 
     def advance(self, now: float) -> None:
-        """Handle all deadlines up to ``now``."""
+        """Handle all deadlines that are due at the time ``now``."""
         for deadline in self._deadlines.due(now):
             self._on_deadline[deadline.kind](deadline.subject)
 

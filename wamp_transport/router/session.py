@@ -8,12 +8,15 @@
       ├── HELLO with credentials ──► authenticating ── it challenges ──► challenging ── AUTHENTICATE ──► authenticating
       └── ABORT, a violation, the transport is lost: from every state ──► gone
 
-In ``authenticating`` the client must wait for the router, and can only send ABORT. In ``challenging`` it must send
-AUTHENTICATE or ABORT. A session that is ``suspended`` remains a member of its realm. Its messages are queued and
-handled in order, except ABORT and violations, which end the session immediately. A failed login ends in ``gone``: there
-is no second attempt.
-A message that a state does not list is a protocol violation. Only the states ``closing`` and ``gone`` ignore other
-messages; for ``closing``, the specification requires this. Only ``move`` assigns a state.
+In the state ``authenticating``, the client must wait for the router, and may send nothing but ABORT. In the state
+``challenging``, it must send AUTHENTICATE or ABORT. A session that is ``suspended`` remains a member of its realm. Its
+messages are queued and handled in order, except ABORT and violations, which end the session immediately. A failed login
+ends in the state ``gone``, because there is no second attempt.
+
+A message that the table does not list for the current state is a protocol violation, except in the states ``closing``
+and ``gone``. In these states, such messages are ignored; for ``closing``, the specification requires this. Only
+:func:`move` assigns a state.
+
 Section of the specification: Basic Profile, "Sessions"; "Protocol Errors".
 """
 

@@ -39,7 +39,7 @@ Abort = Callable[[Session, str, str], None]
 
 
 class LoginRefused(Exception):
-    """Raised if a login fails. It holds the reason and the message for ABORT."""
+    """Raised if a login fails. The exception contains the reason and the message for ABORT."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -91,7 +91,7 @@ class SessionEstablishment:
     def admit(self, session: Session, hello: Hello, principal: Admit) -> None:
         """Add a peer inside the process to its realm as ``principal``, without a login.
 
-        Its role can be ``trusted``.
+        Unlike a peer that logs in, it can have the role ``trusted``.
         """
         session.roles = hello.details.roles or {}
         try:
@@ -176,9 +176,9 @@ class SessionEstablishment:
     def _echoed(self, authextra: dict[str, Any] | None) -> dict[str, Any] | None:
         """Return a copy of an anonymous client's authextra, or None if it is unsuitable for other clients.
 
-        The router sends it to other clients in ``wamp.session.on_join``. If their serializers could not represent it,
-        they would miss this event, and the client could join unnoticed. If it were large, the client could make the
-        router send much more than it has received.
+        The router sends the authextra to other clients in ``wamp.session.on_join``. If their serializers could not
+        represent it, they would miss this event, and the anonymous client could join unnoticed. If it were large, a
+        single HELLO could make the router send very many bytes.
         """
         if authextra is None or self._environment.is_deeper(PYTHON, authextra, MAX_ECHOED_DEPTH):
             return None

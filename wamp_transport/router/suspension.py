@@ -20,15 +20,15 @@ from .tickets import Tickets
 
 
 class Suspension(Protocol):
-    """A question, such as whether an authorizer allows the action, that suspends a message until it is answered.
+    """The reason why a message is suspended: a question that must be answered before the message can be handled.
 
-    ``key`` identifies the question among all questions about one message. After ``timeout`` seconds,
-    ``timeout_answer`` is used as the answer. :meth:`resolve` interprets the answer.
+    For example, the question whether an authorizer allows the action. If there is no answer after ``timeout`` seconds,
+    ``timeout_answer`` is used instead. A message can be suspended several times, each time with a different ``key``.
     """
 
     @property
     def key(self) -> Hashable:
-        """The key of the answer in ``session.pending.answers``."""
+        """The key under which the result of :meth:`resolve` is stored in ``session.pending.answers``."""
 
     @property
     def timeout(self) -> float:
@@ -39,15 +39,16 @@ class Suspension(Protocol):
         """The answer to use if none arrives in time."""
 
     def request(self, ticket: int) -> Effect:
-        """Return the effect with which the node asks the question.
+        """Return the effect that makes the node ask the question, for example of an authorizer.
 
         The node passes the answer to :meth:`.Router.decide` together with ``ticket``.
         """
 
     def resolve(self, answer: Answer) -> Any:
-        """Return the value that the handler finds under ``key`` when the message is handled again.
+        """Convert the answer to the value that the handler of the message needs.
 
-        Treat an answer of an unexpected type as a failure; do not raise.
+        The value is stored under ``key`` in ``session.pending.answers``. If the answer has an unexpected type, treat it
+        as a failure instead of raising an exception.
         """
 
 
@@ -63,10 +64,12 @@ class MessageSuspended(Exception):
 
 
 class SuspendedMessages:
-    """The suspended messages of a router, at most one per session. ``receive(session_id, message)`` handles a message.
+    """The suspended messages of a router, at most one per session.
 
-    Invariant: a session is in ``_suspended`` exactly while its state is ``suspended``. Messages are handled in the
-    order of arrival: all queued messages are handled before more are read from the client.
+    ``receive(session_id, message)`` is the router's function that handles a message.
+
+    Invariants: a session is in ``_suspended`` exactly while its state is ``suspended``. The messages of a session are
+    handled in the order of arrival: all queued messages are handled before more are read from the client.
     """
 
     def __init__(
@@ -133,7 +136,7 @@ class SuspendedMessages:
             self._resume_reading(session, pending)
 
     def on_deadline(self, session: Session) -> None:
-        """Resume a suspended message with a failure as the answer, because no answer arrived in time."""
+        """Resume a suspended message with its ``timeout_answer``, because no answer arrived in time."""
         self._tickets.withdraw(session, is_late=True)
         _, suspension = self._suspended[session.id]
         self.resume(session, suspension.timeout_answer)

@@ -1,7 +1,7 @@
-"""``wamp.2.cbor``: RFC 8949, with the ``cbor2`` package if it is installed.
+"""The serializer for ``wamp.2.cbor`` (RFC 8949). It requires the package ``cbor2``.
 
-The elements before the payload are validated with the same types as in the other serializers. The payload is decoded to
-check it, and encoded as CBOR again.
+The elements before the payload are validated with the same types as in the other serializers. The payload is decoded in
+order to check it, and then encoded as CBOR again.
 """
 
 import re
@@ -48,7 +48,7 @@ MANY_KEYS: Final = re.compile(rb"\xb8[\x65-\xff]|[\xb9-\xbb\xbf]|[\xd9\xda\xdb](
 
 
 def _refuse_sharing(value: Any, immutable: bool) -> Any:
-    """Refuse a shared value. Raises PayloadError, because a small message could expand to any size."""
+    """Raise PayloadError, because with shared values a small message could expand to any size."""
     raise PayloadError("CBOR tags for shared values are not accepted")
 
 
@@ -72,7 +72,10 @@ FRACTION: Final = 30
 
 
 def _number(tag: int) -> Callable[[Any, bool], cbor2.CBORTag]:
-    """Return a decoder for ``tag`` that checks that the value is a pair of integers, but does not compute a number."""
+    """Return a decoder for ``tag``, which stands for a number that consists of two integers.
+
+    The decoder checks the two integers, but does not compute the number, which could take very long.
+    """
 
     def number(value: Any, immutable: bool) -> cbor2.CBORTag:
         first, second = value if isinstance(value, list | tuple) and len(value) == 2 else (None, None)
@@ -108,11 +111,13 @@ except TypeError as too_old:
 
 
 class CborSerializer:
-    """The CBOR serializer. cbor2 interprets semantic tags in payload, with these exceptions:
+    """The CBOR serializer.
+
+    The package cbor2 interprets semantic tags in payload, with these exceptions:
 
     - Shared values, very long decimals and very long fractions are refused.
-    - Typed arrays of bytes become bytes for receivers with another serialization.
-    - Regular expressions and mail remain tags around text. Only receivers that use CBOR get them, because other
+    - Typed arrays of bytes are converted to bytes for receivers with another serialization.
+    - Regular expressions and mail stay tagged text. They can be sent only to receivers that use CBOR, because other
       serializations cannot represent them.
 
     ``undefined`` in options is treated as absent.
@@ -200,9 +205,10 @@ class CborSerializer:
 
 
 def _loads(data: bytes) -> Any:
-    """Decode a message. Raises PayloadError if a map or set has, or could have, too many keys.
+    """Decode a message. Raises PayloadError if a map or set has too many keys that are neither text nor binary.
 
-    Keys that are text or binary do not count; see :data:`MAX_OTHER_KEYS`.
+    In a large message, the error is also raised if the keys cannot be counted in a short time. See
+    :data:`MAX_OTHER_KEYS`.
     """
     if len(data) <= MAX_UNCHECKED_BYTES:
         return _load(data)

@@ -1,4 +1,4 @@
-"""``wamp.2.json``: RFC 8259, UTF-8. A binary value is a string that starts with U+0000, followed by base64."""
+"""The serializer for ``wamp.2.json`` (RFC 8259). A binary value is a string of U+0000 followed by base64."""
 
 import json
 import re
@@ -73,10 +73,11 @@ class JsonSerializer(StructSerializer):
     # End of the hot path.
 
     def decode_leniently(self, data: bytes, fault: Exception) -> Message:
-        """Accept whole numbers that are written as floats, and half a surrogate pair or NaN in the payload.
+        """Decode a message again, and accept ids that are written as floats and some kinds of invalid payload.
 
-        Some JavaScript libraries for large numbers write whole numbers as floats. Half a surrogate pair results from
-        cutting a text in the middle of an emoji. If the payload itself is not valid, only the request fails.
+        Some JavaScript libraries for large numbers write whole numbers as floats. The payload can contain NaN, or half
+        a surrogate pair, which results from cutting a text in the middle of an emoji. If the payload is invalid, only
+        the request fails.
         """
         try:
             values = LENIENT.decode(bytes(data).decode())

@@ -1,4 +1,4 @@
-"""``wamp.2.msgpack``: MessagePack, which distinguishes text from binary."""
+"""The serializer for ``wamp.2.msgpack``: MessagePack, in a version that distinguishes text from binary."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -200,7 +200,7 @@ class MsgPackSerializer(StructSerializer):
 
 
 def lists(data: bytes) -> Any:
-    """Decode valid data, but replace each dictionary with the list of its values. No keys are hashed."""
+    """Decode valid data, but replace each dictionary with the list of its values, so that no keys are hashed."""
     return msgpack.unpackb(data, strict_map_key=False, object_pairs_hook=lambda pairs: [value for _, value in pairs])
 
 
@@ -225,7 +225,10 @@ def check_large(data: bytes) -> None:
 
 
 def check_key_counts(data: bytes) -> None:
-    """Raise PayloadError if a map has too many keys that are neither text nor binary. Other faults are not reported."""
+    """Check the number of keys that are neither text nor binary in each map. Raises PayloadError if there are too many.
+
+    Other errors in the data are ignored.
+    """
     with suppress(*UNPACK_FAULTS):
         msgpack.unpackb(data, strict_map_key=False, object_pairs_hook=_check_key_count)
 
@@ -233,7 +236,8 @@ def check_key_counts(data: bytes) -> None:
 def _check_keys(pairs: list[tuple[Any, Any]]) -> list[Any]:
     """Check the keys of one map, as :func:`check_large` describes. Raises PayloadError.
 
-    Return an empty list as a placeholder for the map. Like a map, a list is refused as a key of another map.
+    Return an empty list, which takes the place of the map in the decoded data. If the map is itself a key of another
+    map, this list is refused as a key.
     """
     others = _check_key_count(pairs)
     if not SIMPLE_KEYS.issuperset(others):
@@ -242,7 +246,7 @@ def _check_keys(pairs: list[tuple[Any, Any]]) -> list[Any]:
 
 
 def _check_key_count(pairs: list[tuple[Any, Any]]) -> list[type[Any]]:
-    """Return the types of the keys that are neither text nor binary. Raises PayloadError if there are too many."""
+    """Return the types of a map's keys that are neither text nor binary. Raises PayloadError if there are too many."""
     others = [kind for key, _ in pairs if (kind := type(key)) not in RANDOM_HASHES]
     if len(others) > MAX_OTHER_KEYS:
         raise PayloadError(TOO_MANY_KEYS)

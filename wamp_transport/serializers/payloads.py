@@ -18,7 +18,7 @@ CONTAINERS: Final = frozenset({list, tuple, dict})
 
 
 def is_nested_deeper(value: Any, depth: int) -> bool:
-    """Return whether lists and dictionaries are nested deeper than ``depth``, ``value`` itself included.
+    """Return whether ``value`` consists of more than ``depth`` levels of lists and dictionaries.
 
     The check is iterative and takes linear time.
     """
@@ -34,8 +34,8 @@ def is_nested_deeper(value: Any, depth: int) -> bool:
 def has_deep_brackets(brackets: bytes, depth: int) -> bool:
     """Return whether balanced brackets ``[`` and ``]`` are nested deeper than ``depth``.
 
-    First remove the innermost pairs up to eight times, which is fast. Usually, too few brackets then remain for a
-    deeper nesting. If not, count the remaining brackets one by one.
+    First remove the innermost pairs up to eight times, which is fast. Usually, the brackets that remain are then too
+    few to be nested so deeply. If they are not, count them one by one.
     """
     for level in range(8):
         if len(brackets) <= 2 * (depth - level):

@@ -1,4 +1,4 @@
-"""The installed serializers, by name and by subprotocol, and functions for payload in any format."""
+"""The installed serializers, by name and by WebSocket subprotocol, and functions for payload in any format."""
 
 from typing import Any, Final
 

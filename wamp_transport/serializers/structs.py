@@ -77,8 +77,8 @@ class StructSerializer:
     def decode_leniently(self, data: bytes, fault: Exception) -> Message:
         """Decode a message that the strict decoder rejected because of ``fault``.
 
-        If only the payload is faulty, make it an InvalidPayload, so that the request fails but the session continues.
-        Raises ProtocolViolation for any other fault that cannot be corrected.
+        If only the payload is invalid, replace it with an InvalidPayload, so that the request fails but the session
+        continues. Raises ProtocolViolation for any other error that cannot be corrected.
         """
         raise violation(fault) from fault
 
@@ -87,10 +87,10 @@ class StructSerializer:
         raise NotImplementedError
 
     def check_payload(self, message: Any, data: bytes) -> None:
-        """Raise ProtocolViolation unless args are a list and kwargs a dictionary. Null counts as absent.
+        """Check that args are a list and kwargs are a dictionary, or absent or null. Raises ProtocolViolation.
 
-        If there is a fault inside args or kwargs, make the payload an InvalidPayload. ``data`` is the whole message as
-        received.
+        If there is an error inside args or kwargs, replace the payload with an InvalidPayload. ``data`` is the whole
+        message as received.
         """
         raise NotImplementedError
 
@@ -108,13 +108,16 @@ class StructSerializer:
 
 
 def is_opaque(message: Any) -> bool:
-    """Return whether args may be a string instead of a list: an encrypted payload, as with Autobahn's ``enc_algo``."""
+    """Return whether the args of a message may be a string instead of a list.
+
+    This is the case if the payload is encrypted, as with Autobahn's option ``enc_algo``.
+    """
     carrier = getattr(message, "options", None) or getattr(message, "details", None)
     return getattr(carrier, "enc_algo", None) is not None
 
 
 def unsayable(name: str, fault: Exception) -> PayloadError:
-    """Return the PayloadError for a payload that could not be encoded, or decoded for another serialization."""
+    """Return the PayloadError for a payload that ``name``, a serializer or the router, cannot represent."""
     because = "nested too deeply" if isinstance(fault, RecursionError) else str(fault)
     return PayloadError(f"{name} cannot represent this payload: {because}")
 
@@ -124,11 +127,11 @@ def without_payload(
     faults: tuple[type[Exception], ...] = DECODE_FAULTS,
     payload: InvalidPayload = TOO_DEEP,
 ) -> Message:
-    """Return a message whose payload cannot be read. Only the elements before the payload are read.
+    """Return a message whose payload cannot be read, with ``payload`` in its place.
 
-    ``payload`` replaces the payload and states the reason. ``faults`` are the exceptions that reading the elements can
-    raise. Raises ProtocolViolation if an element before the payload is invalid, or if messages of this type have no
-    payload.
+    Only the elements before the payload are read. ``payload`` contains the reason. ``faults`` are the exceptions that
+    reading an element can raise. Raises ProtocolViolation if an element before the payload is invalid, or if messages
+    of this type have no payload.
     """
     try:
         code: Any = next(elements, None)
@@ -141,9 +144,9 @@ def without_payload(
 
 
 def split_elements(elements: list[Any], code: Any) -> tuple[list[Any], list[Any]]:
-    """Split the elements of a message before its payload: return the first elements, and args and kwargs if present.
+    """Split a message into the elements before the payload, and the payload: args and kwargs, if present.
 
-    Raises ProtocolViolation if there are too many elements.
+    ``code`` is the message code. Raises ProtocolViolation if there are too many elements.
     """
     split = PAYLOAD_POSITION.get(code, len(elements)) if type(code) is int else len(elements)
     payload = elements[split:]
@@ -190,7 +193,10 @@ def violation(fault: Exception) -> ProtocolViolation:
 
 
 def wrong_payload(message: Any, part: str, fault: Exception | None = None) -> ProtocolViolation:
-    """Return the ProtocolViolation for args that are not a valid list, or kwargs that are not a valid dictionary."""
+    """Return the ProtocolViolation for args that are not a valid list, or kwargs that are not a valid dictionary.
+
+    ``part`` is ``args`` or ``kwargs``. ``fault`` is the exception that decoding it has raised, if any.
+    """
     expected = "a list" if part == "args" else "a dictionary with text keys"
     because = "nested too deeply" if isinstance(fault, RecursionError) else str(fault or "")
     text = f"{NAMES[type(message)]}.{part} must be {expected}"

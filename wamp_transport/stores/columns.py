@@ -1,8 +1,8 @@
-"""Conversion between a mapping from the configuration and a database row.
+"""Conversion between a section of the configuration and a database row.
 
-Some keys are stored in separate columns, the rest in one JSON column. The conversion is lossless. In most separate
-columns, null or an empty text means that the key is not given. If a key is given with such a value, it is stored in the
-JSON column instead.
+Some keys are stored in columns of their own, the rest in one JSON column. The conversion is lossless. In most columns,
+null or an empty text means that the configuration does not contain the key. If it contains the key with such a value,
+the key is stored in the JSON column instead.
 """
 
 import copy
@@ -20,9 +20,10 @@ def _same(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column, and the keys that lead to its value in the mapping.
+    """A column, and the keys that lead to its value in the configuration.
 
-    An empty text in the column means that no value is given, unless ``is_always_given`` is true.
+    An empty text in the column means that the configuration does not contain the key, unless ``is_always_given`` is
+    true. ``to_column`` and ``to_mapping`` convert the value in the two directions.
     """
 
     name: str
@@ -83,7 +84,7 @@ def split_columns(mapping: Mapping[str, Any], row: Row) -> None:
 
 
 def join_columns(row: Row) -> dict[str, Any]:
-    """Return the part of the configuration that a row stores, without that of its child rows."""
+    """Return the section of the configuration that a row stores, without the sections of its child rows."""
     mapping: dict[str, Any] = {}
     rest = copy.deepcopy(row.settings)
     for column in columns_of(row):

@@ -54,7 +54,10 @@ class Rows:
         )
 
     def edited(self, changed: Iterable[ConfigurationRow] = (), removed: Iterable[ConfigurationRow] = ()) -> "Rows":
-        """Return a copy with rows replaced, added (if they have no primary key) or removed. Nothing is stored."""
+        """Return a copy in which some rows are replaced or removed. Nothing is stored.
+
+        Rows in ``changed`` that have no primary key are added.
+        """
         changed, removed = list(changed), list(removed)
         return replace(
             self,
@@ -68,7 +71,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class ConfigDocument:
-    """The configuration as a config.json mapping. ``places`` contains the row for each JSON path where a row begins."""
+    """The configuration as a config.json mapping. ``places`` maps the JSON path of each section to its row."""
 
     mapping: dict[str, Any]
     places: dict[str, ConfigurationRow] = field(default_factory=dict)
@@ -142,9 +145,10 @@ def _document(rows: Rows) -> dict[str, Any]:
 def _add(
     document: dict[str, Any], kind: str, row: Realm | Transport, mapping: dict[str, Any], owners: dict[int, Any]
 ) -> None:
-    """Add the mapping of a row to the realms or transports (``kind``) of its router worker.
+    """Add the mapping of a row to its router worker, in the list ``kind``, which is "realms" or "transports".
 
-    The row contains the index of the worker. If there is no such router worker, the mapping is added to the first one.
+    The row contains the index of the worker. If there is no router worker with this index, use the first one.
+    ``owners`` maps the ``id()`` of each mapping to its row.
     """
     workers = document.setdefault("workers", [])
     routers = {index: worker for index, worker in enumerate(workers) if worker.get("type") == "router"}
@@ -190,9 +194,9 @@ def _paths(services: Sequence[WebPath], owners: dict[int, ConfigurationRow]) -> 
 
 
 def _branch(paths: dict[str, Any], key: str) -> dict[str, Any]:
-    """Return the service of type ``path`` at ``key``, which contains nested paths. Create it if it is missing.
+    """Return the service of type *path* at ``key``, which contains nested paths. Create it if it is missing.
 
-    A service of another type that is already at ``key`` is moved to the root path of the new one.
+    If there is already a service of another type at ``key``, move that service to the root path of the new one.
     """
     there: dict[str, Any] | None = paths.get(key)
     if there is None or there["type"] != BRANCH:
@@ -202,9 +206,9 @@ def _branch(paths: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _hang(paths: dict[str, Any], key: str, mapping: dict[str, Any], owners: dict[int, ConfigurationRow]) -> bool:
-    """Add a service at a key, or merge it with a service of type *path* that is already there.
+    """Add a service at ``key``. If there is already a service of type *path* at this key, merge the two.
 
-    Return False if another service is already there.
+    Return False if the two cannot be merged, because they have the same path.
     """
     there = paths.get(key)
     if there is None:

@@ -42,14 +42,14 @@ READ_ATTEMPTS = 5
 
 
 class ConfigurationChanging(DatabaseError):
-    """The rows changed during each attempt to read them. Try again later."""
+    """Raised if the rows have changed during each attempt to read them. Try again later."""
 
     def __init__(self) -> None:
         super().__init__(f"the configuration was changed during each of {READ_ATTEMPTS} attempts to read it")
 
 
 class NotMigrated(DatabaseError):
-    """The tables do not exist yet."""
+    """Raised if the tables do not exist yet."""
 
     def __init__(self) -> None:
         super().__init__("the tables of wamp_transport do not exist yet; run `manage.py migrate`")
@@ -86,7 +86,7 @@ def is_empty() -> bool:
 def to_mapping() -> dict[str, Any]:
     """Return all enabled rows as the mapping of a config.json.
 
-    Raises NotMigrated. Raises ConfigError if two services have the same path.
+    Raises NotMigrated, ConfigurationChanging, and ConfigError if two services have the same path.
     """
     return to_document(_read(Rows.stored)).mapping
 
@@ -94,9 +94,9 @@ def to_mapping() -> dict[str, Any]:
 def load(base_dir: str | os.PathLike[str]) -> Configuration:
     """Load the configuration from the database.
 
-    Relative paths are relative to the directory of the imported file or, if there was no such file, to ``base_dir``.
-    Raises ConfigError with all faults, NotMigrated if there are no tables, and ConfigurationChanging if the rows keep
-    changing.
+    Relative paths are relative to the directory of the imported file or, if no file was imported, to ``base_dir``.
+    Raises ConfigError with all errors in the configuration, NotMigrated if there are no tables, and
+    ConfigurationChanging if the rows keep changing.
     """
     rows = _read(Rows.stored)
     return read_mapping(to_document(rows).mapping, rows.base_dir or base_dir, source=SOURCE)
@@ -107,10 +107,11 @@ def replace(
 ) -> Configuration:
     """Replace the whole stored configuration, including disabled transports, with ``mapping`` in one transaction.
 
-    The mapping is validated first. ``source`` is its name in reports. Relative paths in it are relative to ``base_dir``
-    or, if that is None, to the directory that is passed to :func:`load`. Return the resulting configuration.
+    The mapping is validated first. ``source`` is the name of the mapping in reports. Relative paths in the mapping are
+    relative to ``base_dir`` or, if ``base_dir`` is None, to the directory that is passed to :func:`load`. Return the
+    new configuration.
 
-    Raises NotMigrated. Raises ConfigError, without changing anything, if the mapping has faults.
+    Raises NotMigrated. Raises ConfigError, without changing anything, if the mapping is invalid.
     """
     configuration = read_mapping(mapping, base_dir or ".", source=source)
     rows = list(_rows_of(mapping))
@@ -133,11 +134,11 @@ def replace(
 
 
 def _read(read: Callable[[], Result]) -> Result:
-    """Call ``read``, which can use several queries, and return its result for a consistent state of the configuration.
+    """Call ``read``, which can use several queries, and return its result. Ensure that all rows belong together.
 
-    Every change increments the revision in the same transaction. If the revision is the same before and after the
-    queries, all rows belong to the same state. Without this check, a node could read a realm from before an import and
-    its roles from after it. Raises ConfigurationChanging.
+    Every change of the configuration increments the revision in the same transaction. If the revision is the same
+    before and after the queries, all rows belong to this revision. Otherwise, call ``read`` again. Without this check,
+    a node could read a realm from before an import and its roles from after the import. Raises ConfigurationChanging.
     """
     for _ in range(READ_ATTEMPTS):
         before = revision()
@@ -233,9 +234,9 @@ def _service_rows(
 
 
 def _emptied(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Return a copy of the mapping in which the list at ``key`` is empty, because its items are stored as rows.
+    """Return a copy of the mapping in which the list at ``key`` is empty, because the items are stored as rows.
 
-    If the value is null, it stays null.
+    If the value is null instead of a list, it stays null.
     """
     return {name: [] if name == key and value is not None else value for name, value in mapping.items()}
 

@@ -50,11 +50,11 @@ def require_database() -> None:
 
 @contextmanager
 def clean_connections() -> Iterator[None]:
-    """Close old and broken connections before and after the block, as Django does around a request.
+    """Context manager: close old and broken connections before and after the block, as Django does around a request.
 
     A restart of the database breaks the connections of all threads. When one thread has detected a broken connection,
-    the other threads open new ones, so only one call fails instead of one call in each thread. A connection with an
-    open transaction is not closed.
+    the other threads also close their connections and open new ones. Therefore, only one call fails instead of one call
+    in each thread. A connection with an open transaction is not closed.
     """
     reset_queries()
     _clean()
@@ -73,7 +73,8 @@ def with_clean_connections(work: Callable[[], Outcome]) -> Outcome:
 def with_kept_connections(work: Callable[[], Outcome]) -> Outcome:
     """Call ``work`` with connections that stay open until they break, regardless of ``CONN_MAX_AGE``.
 
-    If a connection breaks, ``work`` is called a second time with a new connection, so it must be safe to repeat.
+    If a connection breaks, ``work`` is called a second time with a new connection. Therefore, calling ``work`` twice
+    must be safe.
     """
     reset_queries()
     closings = _take()
@@ -91,9 +92,10 @@ def with_kept_connections(work: Callable[[], Outcome]) -> Outcome:
 
 
 def close_kept() -> None:
-    """Close the persistent connections of all threads: idle ones immediately, others when they become idle.
+    """Close the connections that :func:`with_kept_connections` keeps open, in all threads.
 
-    With SQLite, closing a connection in use would crash the process.
+    Idle connections are closed immediately, the others when they become idle. With SQLite, closing a connection that is
+    in use would crash the process.
     """
     global _closings  # noqa: PLW0603 - guarded by the lock
     with _lock:
@@ -108,14 +110,17 @@ def close_kept() -> None:
 
 
 def _take() -> int:
-    """Mark this thread's connections as in use."""
+    """Mark this thread's connections as in use. Return how often :func:`close_kept` has been called so far."""
     with _lock:
         _idle.difference_update(connections.all(initialized_only=True))
         return _closings
 
 
 def _give_back(closings: int) -> None:
-    """Mark this thread's connections as idle. Close them if :func:`close_kept` was called since :func:`_take`."""
+    """Mark this thread's connections as idle, or close them if :func:`close_kept` was called in the meantime.
+
+    ``closings`` is the result of :func:`_take`.
+    """
     initialized = connections.all(initialized_only=True)
     own = [each for each in initialized if not each.in_atomic_block and each.connection is not None]
     with _lock:
@@ -127,7 +132,10 @@ def _give_back(closings: int) -> None:
 
 
 def _clean(keep: bool = False) -> bool:
-    """Close the old and broken connections of this thread. Return whether one was broken."""
+    """Close the old and broken connections of this thread. Return whether one was broken.
+
+    If ``keep`` is true, connections do not become old, regardless of ``CONN_MAX_AGE``.
+    """
     found_broken = False
     with _lock:
         now = dict(_breakdowns)
@@ -153,7 +161,7 @@ def _clean(keep: bool = False) -> bool:
 
 
 def _is_broken(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether the connection had errors and no longer works."""
+    """Return whether errors have occurred on the connection and it no longer works."""
     if not connection.errors_occurred:
         return False
     connection.errors_occurred = False

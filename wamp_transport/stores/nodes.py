@@ -67,7 +67,7 @@ def report(
     """Report that the node ``name`` is running in this process, and the state of its configuration.
 
     ``apply_count`` is the number of configurations that the process has applied. ``revision`` identifies the applied
-    configuration. It is an integer if the configuration is from the database; other sources use other types.
+    configuration. It is stored only if it is an integer, that is, if the configuration is from the database.
     ``problem`` is the reason why a newer configuration was refused. ``services`` and ``operator_salt`` are stored for
     :mod:`.operators`. ``sessions`` are the numbers of sessions from :func:`.session_groups.to_json`. Nodes that have
     not reported for a day are deleted.

@@ -1,7 +1,8 @@
 """Access for operators to the nodes of this project: the addresses of a node, and the key for controlling it.
 
-A node stores its addresses and a random salt. Its operator key is derived from the salt and ``SECRET_KEY``, so it
-cannot be computed from the database or the settings alone. A node has a different key each time it is started.
+A node stores its addresses and a random salt in the database. The operator key of the node is derived from the salt and
+``SECRET_KEY``, so the key cannot be computed from the database or the settings alone. A node has a different key each
+time it is started.
 """
 
 import socket
@@ -22,8 +23,10 @@ SALT: Final = "wamp_transport.operator"
 class WampService:
     """An address at which a node offers WAMP.
 
-    ``url`` is for clients on the same host. ``socket`` is the path of a Unix socket. ``realms`` are the realms that can
-    be joined at this address. ``origin`` is the Origin header to send; None means no header.
+    - ``url``: the URL for clients on the same host
+    - ``socket``: the path of a Unix socket, None for a TCP port
+    - ``realms``: the realms that can be joined at this address
+    - ``origin``: the Origin header to send, None for no header
     """
 
     url: str

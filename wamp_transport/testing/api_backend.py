@@ -134,7 +134,7 @@ class RecordedSession(Session):
 class InMemoryBackend(InProcessBackend):
     """A backend that opens the sessions of ``wamp_transport.api`` on a test's router.
 
-    ``prepare`` is awaited with the realm and the role before a session opens.
+    ``prepare(realm, role)`` is awaited before each session is opened.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class InMemoryBackend(InProcessBackend):
 def _sent(args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> tuple[list[Any], dict[str, Any]]:
     """Return copies of the arguments in the form in which receivers get them. Raises PayloadError.
 
-    Send and record these copies, because an iterator in the original arguments can be read only once.
+    Callers must both send and record these copies, because an iterator in the original arguments can be read only once.
     """
     sent_args, sent_kwargs = to_payload(args), to_payload(kwargs, "kwargs")
     return [] if sent_args is ABSENT else sent_args, {} if sent_kwargs is ABSENT else sent_kwargs

@@ -47,7 +47,7 @@ class BackgroundServer(WampServer):
             self._is_ready.set_exception(self.failure or RuntimeError("the server has stopped"))
 
     def kill_all_applications(self) -> Any:
-        """Stop the applications when the process ends, unless :meth:`halt` has stopped them."""
+        """Stop the applications at the end of the process, unless :meth:`halt` has already stopped them."""
         return None if self._is_over else super().kill_all_applications()
 
     def timeout_checker(self) -> None:

@@ -39,13 +39,13 @@ class NoEventReceived(AssertionError):
 class WampClient:
     """A client of the test's router. It joins on first use, without authentication.
 
-    ``user`` is a Django user in the database; ``AnonymousUser`` is the same as None. The user has the role of a login
-    with Django's session (from the table in the admin or the setting ``USER_ROLE``), unless ``role`` is given. Without
-    a user, the client has the given ``authid`` and ``role``, or is ``anonymous``. ``realm`` defaults to the only realm,
-    or to the setting ``REALM``.
+    ``user`` is a Django user in the database; ``AnonymousUser`` is the same as None. Unless ``role`` is given, the
+    client has the role that the user would have after a login with Django's session (from the table in the admin or the
+    setting ``USER_ROLE``). Without a user, the client has the given ``authid`` and ``role``, or is ``anonymous``.
+    ``realm`` defaults to the setting ``REALM`` or, without this setting, to the only realm.
 
-    Each method has an async variant with the prefix ``a``. Timeouts use the test's clock. When a method returns, the
-    router is idle. If a handler of the project fails in the meantime, :meth:`call` raises the error with its cause, and
+    Each method has an async variant with the prefix ``a``. Timeouts use the test's clock. Each method returns only when
+    the router is idle. If a handler of the project has failed, :meth:`call` raises the error with its cause, and
     :meth:`publish` raises the exception of the handler. To disable this, set ``raises_failures`` to False.
     """
 

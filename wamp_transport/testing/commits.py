@@ -14,10 +14,10 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def run_on_commit() -> Iterator[None]:
-    """When the block ends, run the on-commit callbacks that were added inside it, in all databases.
+    """Context manager: when the block ends, run the on-commit callbacks that were added inside it, in all databases.
 
-    A ``TestCase`` rolls its transaction back, so events of ``api.publish`` would wait for a commit forever. This
-    context manager is like Django's ``captureOnCommitCallbacks(execute=True)``, but for all databases.
+    A ``TestCase`` rolls its transaction back, so events that ``api.publish`` sends after the commit would never be
+    sent. This context manager is like Django's ``captureOnCommitCallbacks(execute=True)``, but for all databases.
     """
     with ExitStack() as stack:
         for alias in connections:
@@ -27,10 +27,11 @@ def run_on_commit() -> Iterator[None]:
 
 @contextmanager
 def run_on_handler_commit() -> Iterator[None]:
-    """When the block ends, run the on-commit callbacks that a handler added inside it, and remove them.
+    """Context manager: when the block ends, run and remove the on-commit callbacks that a handler added inside it.
 
-    Outside of tests, a handler has its own transactions, which are committed when it ends. In a test it shares the
-    transaction of the test. The callbacks are removed so that :func:`run_on_commit` does not run them again.
+    Outside of tests, a handler has its own transactions, and their callbacks run when they are committed. In a test,
+    the handler shares the transaction of the test. The callbacks are removed so that :func:`run_on_commit` does not run
+    them again.
     """
     before = {one: len(one.run_on_commit) for one in connections.all(initialized_only=True) if one.in_atomic_block}
     try:
@@ -51,7 +52,7 @@ def run_on_handler_commit() -> Iterator[None]:
 def waiting_for_commit() -> tuple[list[PendingPublication], int]:
     """Return the publications that wait for a commit, and the number of other on-commit callbacks.
 
-    The other callbacks can publish as well.
+    The other callbacks can also publish events when they run.
     """
     callbacks = [entry[1] for one in connections.all(initialized_only=True) for entry in one.run_on_commit]
     owners = [getattr(callback, "__self__", None) for callback in callbacks]

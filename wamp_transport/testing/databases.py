@@ -15,10 +15,11 @@ from django.db.backends.signals import connection_created
 
 @contextmanager
 def databases_for_threads() -> Iterator[None]:
-    """Make the data that tests commit visible to all threads. Close the other threads' connections when the block ends.
+    """Context manager: make the data that tests commit visible to all threads.
 
-    An in-memory SQLite database can be used by one connection only. It is copied to a file, which replaces it inside
-    the block. The original does not change. Use this context manager outside of transactions.
+    When the block ends, the connections that other threads have opened are closed. An in-memory SQLite database can be
+    used by one connection only. Therefore, it is copied to a file, which is used instead of it inside the block. The
+    original database does not change. Use this context manager outside of transactions.
     """
     opened: list[BaseDatabaseWrapper] = []
     here = threading.get_ident()

@@ -1,6 +1,6 @@
-"""A replacement for handler threads. It runs synchronous handlers in the thread that waits for them.
+"""A replacement for handler threads, which runs synchronous handlers in the thread that waits for them.
 
-Handlers then use the database connections of the test.
+The handlers can therefore use the database connections of the test.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ Outcome = TypeVar("Outcome")
 
 
 class InlineThreads(HandlerThreads):
-    """A replacement for the thread pool of handlers.
+    """A replacement for the thread pool of handlers, which runs them in the current thread.
 
-    Database connections stay open, because they belong to the test.
+    The database connections of the handlers stay open, because they belong to the test.
     """
 
     async def run(self, work: Callable[[], Outcome], turns: asyncio.Semaphore | None = None) -> Outcome:

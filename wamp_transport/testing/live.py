@@ -52,9 +52,9 @@ class LiveServer:
     database has a path, ``/ws`` is served as in development: with the realms in the database or, if there are none,
     with realm ``realm1``, which is open to anonymous clients.
 
-    Start the server outside of transactions. It sees only committed data, so use it with ``TransactionTestCase``. An
-    in-memory SQLite database is copied to a file while the server runs. ``wamp_transport.api`` in the test's process
-    uses the router of the server.
+    Start the server outside of transactions. The server sees only committed data, so use it with
+    ``TransactionTestCase``. While the server runs, an in-memory SQLite database is replaced with a copy in a file, and
+    ``wamp_transport.api`` in the test's process uses the router of the server.
     """
 
     def __init__(self, config: Config = None) -> None:
@@ -125,14 +125,14 @@ class LiveServer:
 
 
 def listeners(configuration: Configuration) -> dict[str, Listener]:
-    """Return a listener for the first transport, on the test's port. Other transports are not opened."""
+    """Return a listener for the first transport, on a free port of 127.0.0.1. Other transports are not opened."""
     first = configuration.transports[:1]
     return {MAIN_LISTENER: Listener.of(configuration, first[0], ENDPOINT) if first else Listener(ENDPOINT)}
 
 
 @contextmanager
 def installed(runtime: Runtime) -> Iterator[None]:
-    """Make ``runtime`` the runtime of this process inside the block."""
+    """Context manager: make ``runtime`` the runtime of this process inside the block."""
     previous = uninstall()
     install(runtime)
     try:

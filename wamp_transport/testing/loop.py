@@ -40,7 +40,7 @@ class StalledError(AssertionError):
 
 
 class _NoSockets:
-    """The selector of the loop. A selector usually waits for sockets; this one stops the loop if nothing can run."""
+    """The selector of the loop. Instead of waiting for sockets, this selector stops the loop if nothing can run."""
 
     def __init__(self, loop: "MemoryLoop") -> None:
         self._loop = loop
@@ -135,7 +135,7 @@ class MemoryLoop(LoopWithoutSockets):
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[*Arguments], Outcome], *args: *Arguments
     ) -> asyncio.Future[Outcome]:
-        """Run ``func`` between two iterations, in the thread that runs the loop. ``executor`` is ignored."""
+        """Run ``func`` between two iterations of the loop, in the same thread. ``executor`` is ignored."""
         return asyncio.wrap_future(self._executor.submit(func, *args), loop=self)
 
     def wake_up(self) -> None:
@@ -159,8 +159,9 @@ class MemoryLoop(LoopWithoutSockets):
     async def await_on_loop(self, work: Coroutine[Any, Any, Outcome]) -> Outcome:
         """Return the result of ``work``. Call this from a coroutine on another loop.
 
-        The loop runs in the thread in which Django runs synchronous code for this coroutine. The clock advances
-        automatically only if the coroutine's loop has no other task, because that task might act first.
+        This in-memory loop runs in the thread in which Django runs synchronous code for the calling coroutine. The
+        clock advances automatically only if the caller's loop has no other tasks, because another task could still do
+        something before the next timer.
         """
         future = self._begin(work)
         changed = asyncio.Event()
@@ -180,7 +181,7 @@ class MemoryLoop(LoopWithoutSockets):
         return Future.result(future, 0)
 
     async def _wait(self, changed: asyncio.Event) -> None:
-        """Wait until another task has run the loop."""
+        """Wait until another task has run the loop and ``changed`` is set. Raises StalledError."""
         try:
             async with asyncio.timeout(MAX_WAIT_SECONDS):
                 await changed.wait()
@@ -205,7 +206,7 @@ class MemoryLoop(LoopWithoutSockets):
         return future
 
     def add_inline_work(self, future: Future[Any], work: Callable[[], Any]) -> None:
-        """Queue ``work`` to run between two iterations."""
+        """Queue ``work`` to run between two iterations of the loop. ``future`` gets its result."""
         context = copy_context()
         self._inline_work.append((future, lambda: context.run(work)))
         self.stop()  # returns control to _drive(), which runs the work
@@ -348,7 +349,7 @@ class MemoryLoop(LoopWithoutSockets):
 
 
 class MemoryLoopBridge(LoopBridge):
-    """A bridge to an in-memory loop. Such a loop has no thread, and runs only while a caller waits."""
+    """A bridge to an in-memory loop, which has no thread of its own and runs only while a caller waits."""
 
     def __init__(self, loop: MemoryLoop) -> None:
         super().__init__(loop)

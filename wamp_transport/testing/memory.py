@@ -1,4 +1,4 @@
-"""A router and its peers in memory, for wampnode's own tests. They exchange bytes without any delay.
+"""A router and its peers in memory, for wampnode's own tests. They exchange bytes without network and delay.
 
     node = MemoryNode(anonymous_options("realm1"))
     alice = node.connect("json")
@@ -261,7 +261,7 @@ class MemoryPeer:
         self.unread: deque[bytes] = deque()
 
     def send(self, message: list[Any]) -> None:
-        """Send a message, given as plain values."""
+        """Encode and send a message, given as a list of Python values."""
         self.send_bytes(wire_codecs.dump(self.serializer, message))
 
     def send_bytes(self, data: bytes) -> None:
@@ -289,13 +289,13 @@ class MemoryPeer:
         return self.inbox.popleft()
 
     def receive(self) -> list[Any]:
-        """Return the oldest unread message as plain values."""
+        """Return the oldest unread message as a list of Python values. Raises AssertionError if there is none."""
         message = wire_codecs.load(self.serializer, self.receive_bytes())
         assert isinstance(message, list)  # noqa: S101 - fails the test
         return message
 
     def receive_all(self) -> list[list[Any]]:
-        """Return all unread messages as plain values."""
+        """Return all unread messages as lists of Python values."""
         return [self.receive() for _ in range(len(self.inbox))]
 
     def request(self, message: list[Any]) -> list[Any]:
@@ -310,7 +310,7 @@ class MemoryPeer:
         return welcome
 
     def lose(self) -> None:
-        """Lose the transport without a closing handshake."""
+        """Disconnect the transport without a closing handshake."""
         if not self.is_closed:
             self.is_closed = True
             self._node.lost(self)

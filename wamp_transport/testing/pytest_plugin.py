@@ -41,7 +41,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # run before pytest-django, which also inspects the fixtures
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Request a router for each test if the option is set, and real commits for tests with a live server."""
+    """Add fixtures to tests.
+
+    If the option ``wamp_in_memory`` is set, each test gets a router. With pytest-django, tests with a live server get a
+    database with real commits.
+    """
     is_everywhere = config.getini(IN_MEMORY_OPTION)
     has_databases = any(config.pluginmanager.hasplugin(name) for name in ("django", "pytest_django.plugin"))
     for item in items:

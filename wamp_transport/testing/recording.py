@@ -20,9 +20,8 @@ from .records import (
 class Recording:
     """The publications and calls of the code under test, and the failures of handlers.
 
-    As a sequence, the recording contains the publications.
-
-    ``run_until_idle`` is called before the records are read.
+    Used as a sequence, the recording contains the publications. ``run_until_idle`` is called before publications or
+    calls are read.
     """
 
     def __init__(self, run_until_idle: Callable[[], None]) -> None:

@@ -145,7 +145,7 @@ def times(count: int) -> str:
 
 
 def in_one_line(uri: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> str:
-    """Return a message as one line of text."""
+    """Return a publication or call as one line of text."""
     return f"{uri} args {list(args)!r} kwargs {dict(kwargs or {})!r}"
 
 

@@ -55,10 +55,11 @@ class InMemoryRouter:
     ``config`` contains realms, roles and permissions. It is a mapping in the format of Crossbar's ``config.json``, the
     path of such a file, or ``"database"`` for the rows in the test's database. The default is the setting
     ``WAMP_TRANSPORT["CONFIG"]``. If that is not set either, there is one realm (the setting ``REALM``, or ``realm1``),
-    in which every role may do everything except use URIs that begin with ``wamp.``.
+    and other realms are created on first use. In these realms, every role may do everything except use URIs that begin
+    with ``wamp.``.
 
-    ``handlers`` sets whether the handlers in the ``wamp.py`` modules of the apps are registered. Raises ConfigError if
-    ``config`` is not valid, and ImproperlyConfigured on first use if a handler is faulty.
+    ``handlers`` sets whether the handlers in the ``wamp.py`` modules of the apps are registered. :meth:`start` raises
+    ConfigError if ``config`` is not valid. The first session raises ImproperlyConfigured if a handler is invalid.
     """
 
     def __init__(self, config: Config = None, *, handlers: bool = True) -> None:
@@ -171,7 +172,10 @@ class InMemoryRouter:
         return app_settings().api.realm or only_realm(list(self.node.router.realms))
 
     async def _prepare(self, realm: str, role: str) -> None:
-        """Start the handlers on first use. If there is no configuration, create the realm and the role."""
+        """Prepare the router for a session: on first use, start the handlers.
+
+        If there is no configuration, create the realm and the role.
+        """
         if self._starting is None:
             self._starting = self.loop.create_task(self._start(), context=Context())
         await asyncio.shield(self._starting)

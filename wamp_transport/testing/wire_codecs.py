@@ -1,4 +1,4 @@
-"""Encode and decode values for test peers, where possible with libraries that the serializers do not use.
+"""Encode and decode values for test peers. If possible, use other libraries than the serializers do.
 
 A test peer may send values that are not WAMP messages, so this module does not depend on messages.
 """

@@ -24,8 +24,9 @@ class Bounds:
     """The limits on the number of bytes that are queued for one peer.
 
     Up to ``limit`` bytes can stay queued indefinitely, and up to ``hard_limit`` bytes for ``grace`` seconds. With the
-    policy ``close``, a peer that exceeds these limits is disconnected. With the policy ``drop``, it misses events until
-    it has caught up, and is disconnected only if more than twice ``hard_limit`` bytes are queued.
+    policy ``close``, a peer that exceeds these limits is disconnected. With the policy ``drop``, events for such a peer
+    are dropped until it has caught up, and the peer is disconnected only if more than twice ``hard_limit`` bytes are
+    queued.
     """
 
     limit: int = 1024 * 1024
@@ -44,7 +45,8 @@ class Bounds:
 class SlowConsumerMonitor:
     """A monitor that compares the number of bytes queued for one peer with its bounds.
 
-    ``on_congestion(True)`` is called when the peer must miss events, ``on_congestion(False)`` when it has caught up.
+    ``on_congestion(True)`` is called when events for the peer must be dropped, and ``on_congestion(False)`` when the
+    peer has caught up.
     ``on_overflow`` is called with the number of queued bytes when the peer must be disconnected.
     """
 
@@ -84,7 +86,7 @@ class SlowConsumerMonitor:
             self._on_congestion(False)
 
     def _on_grace_expired(self) -> None:
-        """Apply the policy to a peer that is too slow: after the grace period, or immediately above the hard limit."""
+        """Apply the policy to a slow peer, because the grace period is over or the hard limit is exceeded."""
         self._cancel_timer()
         bounds = self._bounds
         if bounds.policy == "close" or self._queued_bytes > 2 * bounds.hard_limit:

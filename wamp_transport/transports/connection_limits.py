@@ -36,7 +36,7 @@ class ConnectionLimiter:
     def client_refusal(self, address: str | None) -> str:
         """Return the reason to refuse another connection for the client at ``address``; empty if it is accepted.
 
-        The client can be behind a proxy. Only the limit per address is checked.
+        Unlike :meth:`refusal`, this method checks only the limit per address. The client can be behind a proxy.
         """
         limit = self.max_per_address
         if limit is None or address is None:
@@ -59,7 +59,10 @@ class ConnectionLimiter:
             self.release_client(address)
 
     def acquire_client(self, address: str) -> None:
-        """Count an open connection from a proxy toward the limit of ``address``, the client that the proxy serves."""
+        """Count an open connection toward the limit per address for the client at ``address``.
+
+        The client can be behind a proxy. In this case, the connection itself comes from the proxy.
+        """
         key = counting_key(address)
         self.by_address[key] = self.by_address.get(key, 0) + 1
 

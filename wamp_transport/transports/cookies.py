@@ -110,14 +110,14 @@ class CookieTracker:
 
 
 def connections_of(id: str, connections: Iterable[Connection]) -> list[Connection]:
-    """Return the connections of a client: those with its cookie."""
+    """Return the connections of the client whose cookie has the public ID ``id``."""
     return [one for one in connections if client_of(one) == id]
 
 
 async def log_out(store: AsyncCookieStore, id: str, connections: Iterable[Connection]) -> None:
-    """Delete the cookie of a client that is logged out, and close its other ``connections``.
+    """Delete the cookie record of a client that has logged out, and close the client's other ``connections``.
 
-    The connections are closed even if the store raises CookieStoreError.
+    ``id`` is the public ID of the cookie. The connections are closed even if the store raises CookieStoreError.
     """
     try:
         await store.forget(id)
@@ -128,12 +128,15 @@ async def log_out(store: AsyncCookieStore, id: str, connections: Iterable[Connec
 
 
 def client_of(connection: Connection) -> str | None:
-    """Return the id of the client's cookie, or None if it has none."""
+    """Return the public ID of the client's cookie, or None if the client has no cookie."""
     return (connection.transport_details or {}).get("http_cbtid")
 
 
 def cookies_named(name: str, scope: Mapping[str, Any]) -> list[str]:
-    """Return the values of the first cookies called ``name``. Values that no service can have set are left out."""
+    """Return the values of the cookies called ``name``, up to MAX_COOKIES_CHECKED of them.
+
+    Values that no service can have set are left out.
+    """
     return list(dict.fromkeys(_values(name, scope)))[:MAX_COOKIES_CHECKED]
 
 

@@ -27,7 +27,8 @@ PLAIN_ENCODERS: dict[str, MessageEncoder] = {
 def compressed_encoder(name: str, window: int, memory_level: int) -> MessageEncoder:
     """Return the encoder that compresses messages without context takeover and returns complete frames.
 
-    ``window`` is in bits. ``memory_level`` is the parameter of zlib.
+    ``name`` is the name of the serializer. ``window`` is the size of the window in bits. ``memory_level`` is the
+    parameter ``memLevel`` of zlib.
     """
     serializer = SERIALIZERS[name]
     first = (BINARY if serializer.is_binary else TEXT) | COMPRESSED
@@ -39,6 +40,6 @@ def compressed_encoder(name: str, window: int, memory_level: int) -> MessageEnco
 
 
 def deflated(compressor: "zlib._Compress", payload: bytes) -> bytes:
-    """Return the compressed payload of a message, as RFC 7692, section 7.2.1, defines it."""
+    """Return the payload of a message, compressed as RFC 7692, section 7.2.1, requires."""
     data = compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH)
     return data[:-4] or b"\x00"

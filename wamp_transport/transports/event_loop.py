@@ -36,8 +36,8 @@ def shorten_turns(loop: Any) -> bool:
 def call_at_end_of_turns(loop: Any, callback: Callable[[], bool]) -> bool:
     """Call ``callback`` at the end of each turn of ``loop``, before the loop waits for I/O.
 
-    ``callback`` must not raise an exception. It returns true if the loop can have new work and must not wait. If
-    ``loop`` has no selector, do nothing and return False.
+    ``callback`` must not raise an exception. It must return true if the loop can have new work and must not wait.
+    Return whether this is supported: if ``loop`` has no selector, do nothing and return False.
     """
     selector = selector_of(loop)
     if selector is None:
@@ -69,8 +69,8 @@ class BusyPoll:
     Sleeping and waking up takes longer than the router needs for a whole call. If peers respond within ``seconds``, as
     services on the same host do, polling saves a third of the latency for about the same CPU time.
 
-    The loop does not poll after a turn that took more than half of ``seconds``. While the process sleeps, more messages
-    arrive for the next turn, and messages that are handled together take less time each.
+    After a turn that took more than half of ``seconds``, the loop sleeps instead of polling. While it sleeps, several
+    messages can arrive for the next turn, and messages that are handled together take less time each.
     """
 
     __slots__ = ("_clock", "_seconds", "_select", "_short_waits", "_woke")

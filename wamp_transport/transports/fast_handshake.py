@@ -92,7 +92,10 @@ def _is_simple(fields: dict[bytes, bytes], subprotocols: list[str]) -> bool:
 
 
 def switching_protocols(key: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Return the HTTP response that accepts a request with ``key``. ``headers`` are added to the required headers."""
+    """Return the HTTP response that accepts a WebSocket handshake.
+
+    ``key`` is the value of the request's ``Sec-WebSocket-Key`` header. ``headers`` are added to the required headers.
+    """
     accept = b64encode(sha1(key + MAGIC, usedforsecurity=False).digest())
     answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
     return answer + accept + b"\r\n" + b"".join(b"%s: %s\r\n" % header for header in headers) + b"\r\n"

@@ -1,7 +1,7 @@
 """Flush write buffers at the end of each turn of the event loop.
 
-If there are many buffers, they are flushed in slices, and the loop serves other peers between the slices. For example,
-an event for ten thousand subscribers causes ten thousand writes to sockets.
+If there are many buffers, for example because of an event for ten thousand subscribers, they are flushed in several
+turns. The work in one of these turns is called a slice. Between the slices, the loop serves other peers.
 """
 
 import logging
@@ -37,17 +37,17 @@ class Flushable(Protocol):
     def flush(self) -> bool:
         """Send the collected bytes.
 
-        Return True if this can have given the event loop new work, so that it must not wait for I/O yet. Return False
-        if it has not, for example because all bytes were passed directly to the operating system.
+        Return True if sending can have given the event loop new work, so that the loop must not wait for I/O yet.
+        Return False otherwise, for example if all bytes were passed directly to the operating system.
         """
         ...
 
 
 class FlushScheduler:
-    """A scheduler that flushes each peer at most once per turn of the loop.
+    """A scheduler that flushes the write buffer of each peer at most once per turn of the loop.
 
-    The bytes stay in the peers' own buffers, so their order is kept for each peer. Peers that could not be flushed in
-    one turn form a backlog. If only a few peers are scheduled in a later turn, they are flushed before the backlog.
+    Each peer has its own buffer, so the bytes for a peer stay in order. Peers that could not be flushed in one turn
+    form a backlog. If only a few peers are scheduled in a later turn, they are flushed before the backlog.
 
     :meth:`end_turn` runs at the end of each turn if the loop supports this (``_has_turn_hook``). Otherwise, it runs in
     the next turn.

@@ -49,9 +49,11 @@ WAIT, FALLBACK, YIELD, STOP = NextStep  # looking up a member of an enum takes l
 class FrameReader:
     """A reader that calls ``deliver`` with each message of one peer.
 
-    ``inflate`` is None if compression was not agreed. It returns the message for a compressed payload, or None if it
-    has closed the connection. Both functions may call :meth:`interrupt`, but not :meth:`read`: the bytes after the
-    current message are in a local variable of the running call, so a second call would read later bytes first.
+    ``inflate`` is a function that returns the message for a compressed payload, or None if the function has closed the
+    connection. If compression was not agreed, ``inflate`` is None.
+
+    ``deliver`` and ``inflate`` may call :meth:`interrupt`, but not :meth:`read`: the bytes after the current message
+    are in a local variable of the running call, so a second call would read later bytes first.
     """
 
     __slots__ = (
@@ -137,10 +139,10 @@ class FrameReader:
         self._is_interrupted = True
 
     def collect(self, data: bytes) -> bool:
-        """Collect a piece of a large frame. Return whether there are enough bytes to read the frame.
+        """Collect a piece of a large frame. Return whether to call :meth:`read` again.
 
-        The frame is read when it is complete, or when the number of collected bytes has doubled, so that invalid text
-        is detected early. Reading again with each piece would take quadratic time.
+        This is the case when the frame is complete, and also whenever the number of collected bytes has doubled, so
+        that invalid text is detected early. Reading again with each piece would take quadratic time.
         """
         self._pieces.append(data)
         # -1 instead of 0, because 0 means that no frame is being collected.
@@ -148,22 +150,28 @@ class FrameReader:
         return self.awaited_bytes < 0
 
     def take_collected(self, begun: bytes) -> bytes:
-        """Stop collecting, and return the frame so far: its first bytes ``begun``, and then the collected pieces."""
+        """Stop collecting, and return the bytes of the frame so far: first ``begun``, then the collected pieces."""
         data = b"".join((begun, *self._pieces))
         self._pieces.clear()
         self.awaited_bytes = 0
         return data
 
     def _await_rest(self, missing: int, size: int) -> None:
-        """Collect pieces of an incomplete frame if it is large. ``size`` bytes have arrived, ``missing`` have not."""
+        """Begin to collect the pieces of an incomplete frame, if it is large.
+
+        ``size`` bytes of the frame have arrived, and ``missing`` bytes have not.
+        """
         self.awaited_bytes = min(missing, size) if size >= LARGE_FRAME_BYTES else 0
 
     def _can_be_text(self, masked: bytes, mask: bytes) -> bool:
-        """Return whether an incomplete frame can still be valid. If it cannot, the fallback closes the connection."""
+        """Return whether the bytes of an incomplete frame can be the beginning of valid text.
+
+        If they cannot, the fallback closes the connection. For a binary message, return True.
+        """
         return self._first_byte != TEXT or is_utf8(apply_mask(masked, mask), is_all=False)
 
     def _deliver_inflated(self, payload: bytes) -> int:
-        """Deliver a compressed message.
+        """Decompress and deliver a message.
 
         Return the maximum number of frames, including this one, that may still be read in this turn.
         """
@@ -178,7 +186,7 @@ class FrameReader:
 def is_utf8(payload: bytes, *, is_all: bool = True) -> bool:
     """Return whether ``payload`` is valid UTF-8.
 
-    With ``is_all=False``, more bytes follow, so the payload is allowed to end in the middle of a character.
+    If ``is_all`` is False, more bytes follow. In this case, the payload may end in the middle of a character.
     """
     if payload.isascii():
         return True

@@ -44,8 +44,8 @@ def binary_frame(payload: bytes) -> bytes:
 def message_frames(first: int, payload: bytes, *, size: int = 0, make_mask: Callable[[], bytes] | None = None) -> bytes:
     """Return a message as frames with at most ``size`` octets of payload each; as one frame if ``size`` is 0.
 
-    ``first`` is the first octet that a single frame with the whole message would have. ``make_mask`` is called for each
-    frame. If it is None, frames are not masked.
+    ``first`` is the first octet of a frame that contains the whole message. ``make_mask`` is called for each frame and
+    returns the mask. If ``make_mask`` is None, frames are not masked.
     """
     size = size or len(payload) or 1
     frames: list[bytes] = []
@@ -62,9 +62,11 @@ def message_frames(first: int, payload: bytes, *, size: int = 0, make_mask: Call
 class MessageFramer:
     """A framer for the messages of a connection that cannot share its frames with other connections.
 
-    ``write`` is called with the frames of each message. ``compress`` is called with each payload if compression was
-    agreed, and ``make_mask`` for each frame if frames are masked. ``max_payload`` is the maximum payload of a frame in
-    octets; 0 for no limit.
+    - ``write``: a function that is called with the frames of each message
+    - ``first``: the first octet of a frame that contains a whole uncompressed message
+    - ``compress``: a function that compresses a payload; None if compression was not agreed
+    - ``make_mask``: a function that returns the mask of a frame; None if frames are not masked
+    - ``max_payload``: the maximum payload of a frame in octets; 0 for no limit
     """
 
     __slots__ = ("_compress", "_first", "_make_mask", "_max_payload", "_write")
@@ -116,9 +118,12 @@ BINARY_HEADS: Final = [_head(BINARY, size) for size in range(LENGTH_16)]
 def whole_masked_frame(data: bytes, start: int) -> tuple[int, int] | None:
     """Return the positions at which the payload of the frame at ``start`` begins and ends.
 
-    Return None if there is no common frame. A common frame is a complete, masked text or binary message with a
-    minimally encoded length. It has no extension bits except the compression bit. If the frame is incomplete, the end
-    lies beyond ``data``. The mask is in the four bytes before the payload.
+    Return None if the frame is not a common one, or if too few bytes have arrived to decide. A common frame is masked
+    and contains a whole text or binary message. Its length is encoded minimally, and its only extension bit is the
+    compression bit.
+
+    If not all bytes of the frame have arrived, the end lies beyond ``data``. The mask is in the four bytes before the
+    payload.
     """
     available = len(data) - start
     if available < 6 or data[start] not in WHOLE:

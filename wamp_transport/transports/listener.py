@@ -32,7 +32,8 @@ class Listener:
     ) -> "Listener":
         """Return the listener for a configured transport.
 
-        ``endpoint`` replaces the endpoint of the transport. TLS is used only if the endpoint in use configures it.
+        If ``endpoint`` is given, use it instead of the endpoint of the transport. TLS is used only if the endpoint in
+        use configures TLS.
         """
         endpoint = endpoint or transport.listening
         has_tls = isinstance(endpoint, TcpEndpoint) and endpoint.tls is not None

@@ -24,7 +24,7 @@ def log_access(client: Any, method: bytes, target: bytes, status: int, size: int
     """Log a request or a WebSocket handshake on one line.
 
     ``client`` is the value from the ASGI scope, ``size`` is the size of the response's body in octets, and ``seconds``
-    is the time until the response. The query of ``target`` is left out, because it can contain secrets.
+    is the time until the response. The query of the request ``target`` is left out, because it can contain secrets.
     """
     host = client[0] if client else "unix"
     path = ascii(target.partition(b"?")[0].decode("latin-1"))[1:-1]

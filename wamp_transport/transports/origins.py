@@ -47,8 +47,8 @@ class OriginPolicy:
     def allows(self, origin: str | None, host: str | None, *, is_secure: bool) -> bool:
         """Return whether a page from ``origin`` may connect. ``origin`` is None if the request has no Origin header.
 
-        ``host`` is the Host header, and ``is_secure`` is true if the connection is known to use TLS. Both are used for
-        ``same-origin`` only.
+        ``host`` is the Host header, and ``is_secure`` is true if the connection is known to use TLS. These two are
+        needed only for ``same-origin``.
         """
         if origin is None:
             return self._allow_missing

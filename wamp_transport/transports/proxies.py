@@ -105,7 +105,8 @@ def parsed(text: str) -> IPv4Address | IPv6Address | None:
 def _outermost(hops: Sequence[Hop], proxies: TrustedProxies) -> Forwarded:
     """Return the request as the outermost trusted proxy received it.
 
-    The nearest proxy wrote the last hop. An earlier hop is used only if the hop after it names a trusted proxy.
+    Each hop was added by one proxy, the last hop by the proxy that is nearest to the server. An earlier hop is used
+    only if the hop after it names a trusted proxy as the sender.
     """
     client: tuple[str, int] | None = None
     outermost: Hop = {}
@@ -157,7 +158,7 @@ def _x_hops(texts: Mapping[bytes, str]) -> list[Hop]:
 
 
 def _hops(text: str) -> list[Hop]:
-    """Return the hops in a ``Forwarded`` header. Each of its elements is one hop, with pairs of names and values."""
+    """Return the hops in a ``Forwarded`` header. Each element of the header is one hop: pairs of names and values."""
     hops: list[Hop] = []
     for element in _split(text, ","):
         pairs = (pair.partition("=") for pair in _split(element, ";"))

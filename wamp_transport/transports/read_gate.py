@@ -51,7 +51,7 @@ class ReadGate:
         self.read_on()
 
     def withdraw(self, reason: PauseReason) -> None:
-        """Withdraw a reason, but do not resume the transport until :meth:`read_on`."""
+        """Withdraw a reason, but do not resume the transport until :meth:`read_on` is called."""
         self._set(self.reasons - {reason})
 
     def read_on(self) -> None:

@@ -82,10 +82,10 @@ class WampService:
 
 
 def for_client(options: ServiceOptions, scope: Mapping[str, Any]) -> ServiceOptions:
-    """Return the options of a service for the client of a handshake.
+    """Return the options of a service, adapted to the client of a handshake.
 
-    If the client is known by its cookie, the public ID of the cookie is the authid of its anonymous sessions, unless an
-    authid is configured.
+    If the client was recognized by its cookie, its anonymous sessions use the public ID of the cookie as their authid,
+    unless an authid is configured.
     """
     if VISITOR not in scope or options.anonymous is None:
         return options

@@ -1,7 +1,8 @@
 """Log the traffic of services with the option ``debug``: handshakes, frames without their payload, and closes.
 
 Each service has a logger below ``wamp_transport.traffic``. For a handshake, only selected headers are logged. For a
-frame, only its kind, length and flags are logged. Payloads, cookies, query strings and credentials are never logged.
+frame, only its kind, length and flags are logged, and for a close frame also its code and reason. The content of
+messages, cookies, query strings and credentials are never logged.
 """
 
 import logging
@@ -50,7 +51,7 @@ def traffic_logger(service: PathService) -> logging.Logger:
 class Trace:
     """The log of one connection's traffic.
 
-    Its methods accept bytes in the pieces in which they are received or sent, so a frame can be split anywhere.
+    The methods accept bytes in the pieces in which they are received or sent, so a frame can be split anywhere.
     """
 
     def __init__(self, logger: logging.Logger, peer: str) -> None:
@@ -62,7 +63,7 @@ class Trace:
     def listen(self, protocol: Any) -> None:
         """Log the bytes that ``protocol`` receives from now on.
 
-        This replaces a method of this ``protocol`` only, so that tracing does not slow down other connections.
+        A method of this ``protocol`` object is replaced, so that tracing does not slow down other connections.
         """
         receive = protocol.dataReceived
 
@@ -136,7 +137,7 @@ class FrameHeads:
 def head_and_size(data: bytes) -> tuple[int, int]:
     """Return the sizes of the head and the payload of the frame at the start of ``data``.
 
-    The size of the head is 0 if it is incomplete.
+    If the head is incomplete, its size is returned as 0.
     """
     if len(data) < 2:
         return 0, 0

@@ -1,4 +1,4 @@
-"""Find the options of a WAMP service that only ``runserver`` and ``runnode`` fully support."""
+"""Find the options of WAMP services that have no effect under ASGI servers other than this product's own."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -32,9 +32,9 @@ IGNORED_OPTIONS: Final = frozenset({"enable_flash_policy", "flash_policy"})
 
 
 def unsupported_options(section: WebSocketSection, *, waits: bool = False) -> tuple[str, ...]:
-    """Return the names of the options of a service that differ from their default and would have no effect.
+    """Return the names of a service's options that differ from their defaults and would have no effect.
 
-    ``waits`` is true if the server applies back-pressure, that is, waits for peers that read slowly.
+    ``waits`` is true if the ASGI server applies back-pressure, that is, waits for peers that read slowly.
     """
     supported = CONSUMER_OPTIONS | IGNORED_OPTIONS | (WAITING_SERVER_OPTIONS if waits else frozenset())
     names = [

@@ -17,8 +17,8 @@ WRITE_CHUNK_BYTES: Final = 256 * 1024
 class WriteBuffer:
     """A queue of bytes for one peer.
 
-    While the buffer of the transport is full, this one is *blocked*: it collects bytes but sends none. It also pauses
-    reading with ``gate``, because a peer that does not read its output must not request more.
+    While the transport's own buffer is full, this buffer is *blocked*: it collects bytes but sends none. It also pauses
+    reading from the peer with ``gate``, because a peer that does not read its output must not request more.
 
     ``flush_soon`` schedules :meth:`flush` for the end of this turn of the loop. ``make_monitor`` is called when the
     peer becomes slow; other peers have no monitor. ``writes_through`` is true if the transport is a socket without TLS,
@@ -90,7 +90,7 @@ class WriteBuffer:
     def send(self, data: bytes) -> bool:
         """Send bytes immediately, ahead of the collected bytes and even if the buffer is stopped.
 
-        Return the same as :meth:`flush`.
+        Return the same value as :meth:`flush`.
         """
         transport = self._transport
         if self._writes_through and transport.connected and not transport.is_writing:

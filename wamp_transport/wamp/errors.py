@@ -4,7 +4,7 @@
      +- ProtocolViolation   the peer broke the protocol: ABORT, then the transport is closed
      +- RequestRefused      only this request fails: the router answers with ERROR, and the session continues
      +- PayloadError        a payload cannot be converted for its receiver, or is too large
-     +- ApplicationError    an ERROR that a procedure returns to its caller, or that answers a request
+     +- ApplicationError    a request was answered with ERROR, or a procedure answers its caller with ERROR
          +- NoSuchProcedure, NotAuthorized, InvalidArgument, CallCanceled, CallTimeout, CalleeUnavailable
      +- TransportError      the connection is gone
          +- SessionClosed    the session was closed, or could not be opened
@@ -59,15 +59,18 @@ CLOSE_TRANSPORT_LOST = "wamp.close.transport_lost"
 
 
 class WampError(Exception):
-    """The base class of the core's exceptions. ``str()`` returns the message for people."""
+    """The base class of the core's exceptions. ``str()`` returns a human-readable message."""
 
 
 class ProtocolViolation(WampError):
-    """Raised if a peer violates the protocol. The message describes the violation and, if possible, where it is."""
+    """Raised if a peer violates the protocol.
+
+    The message describes the violation and, if possible, its position in the WAMP message.
+    """
 
 
 class RequestRefused(WampError):
-    """Raised if the router refuses a request. ``uri`` is the reason for programs, the message is for people."""
+    """Raised if the router refuses a request. ``uri`` is the error URI, ``message`` is a human-readable message."""
 
     def __init__(self, uri: str, message: str) -> None:
         super().__init__(message)
@@ -75,7 +78,7 @@ class RequestRefused(WampError):
 
 
 class PayloadError(WampError):
-    """Raised if a payload cannot be delivered to a receiver. ``uri`` is the error that the sender receives."""
+    """Raised if a payload cannot be converted or delivered. ``uri`` is the error URI that the sender receives."""
 
     def __init__(self, message: str, uri: str = INVALID_PAYLOAD) -> None:
         super().__init__(message)
@@ -83,9 +86,10 @@ class PayloadError(WampError):
 
 
 class ApplicationError(WampError):
-    """An ERROR that answers a request: ``uri`` is the reason, ``args`` and ``kwargs`` are the payload.
+    """Raised if a request is answered with an ERROR.
 
-    A procedure can raise this exception to send such an ERROR to its caller.
+    ``uri`` is the error URI, ``args`` and ``kwargs`` are the payload of the ERROR. A procedure can raise this exception
+    to send such an ERROR to its caller.
     """
 
     def __init__(self, uri: str, /, *args: Any, **kwargs: Any) -> None:
@@ -141,7 +145,7 @@ KINDS: Final[dict[str, type[ApplicationError]]] = {
 
 
 def application_error(uri: str, /, *args: Any, **kwargs: Any) -> ApplicationError:
-    """Return the exception for an ERROR message. Its class depends on the URI."""
+    """Return the exception for an ERROR message. The class of the exception depends on the URI."""
     return KINDS.get(uri, ApplicationError)(uri, *args, **kwargs)
 
 
@@ -150,7 +154,10 @@ class TransportError(WampError):
 
 
 class SessionClosed(TransportError):
-    """A session was closed, or the router refused it. ``reason`` is a URI; the message is for people."""
+    """Raised if a session was closed, or if the router refused to open it.
+
+    ``reason`` is a URI, ``message`` is a human-readable message.
+    """
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message or reason)

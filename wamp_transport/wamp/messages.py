@@ -1,8 +1,9 @@
-"""The types of all WAMP messages, with which messages are parsed, validated and built.
+"""The types of all WAMP messages. They are used to parse, validate and build messages.
 
-On the wire, a message is an array, ``[code, field, field, ...]``, with the fields in the order given here. Options and
-details contain the keys that this router reads or sends. Other keys are ignored, and ``null`` is treated as absent. If
-a value has the wrong type, the error message gives its position. ``args`` and ``kwargs`` stay raw (see ``payload``).
+On the wire, a message is an array, ``[code, field, field, ...]``, with the fields in the order given here. The classes
+for options and details have only the keys that this router reads or sends. Other keys are ignored, and ``null`` is
+treated as absent. If a value has the wrong type, the error message gives its position. ``args`` and ``kwargs`` are
+still serialized; see the module ``payload``.
 
 Sections of the specification: Basic Profile, "Messages"; Advanced Profile, "Additional Messages".
 """
@@ -20,7 +21,7 @@ EncAlgo = Annotated[str, Meta(pattern=r"^(cryptobox|mqtt|xbr|x_[a-z0-9_]+)\Z")]
 
 
 class Details(Struct, omit_defaults=True):
-    """Options or details from which the router reads no keys."""
+    """Options or details in which the router uses no keys."""
 
 
 # --- opening and closing a session -------------------------------------------------------------------------------
@@ -67,13 +68,16 @@ class Welcome(Struct, array_like=True, tag=2, forbid_unknown_fields=True):
 
 
 class ReasonDetails(Struct, omit_defaults=True):
-    """Details of ABORT and GOODBYE: ``message`` is a sentence for people."""
+    """The details of ABORT and GOODBYE. ``message`` is a human-readable message."""
 
     message: str | None = None
 
 
 class Abort(Struct, array_like=True, tag=3, forbid_unknown_fields=True):
-    """``[ABORT, details, reason, args?, kwargs?]``, in both directions. Refuse or end a session without GOODBYE."""
+    """``[ABORT, details, reason, args?, kwargs?]``, in both directions. ABORT ends a session without GOODBYE.
+
+    It is also the answer to a HELLO that is refused.
+    """
 
     details: ReasonDetails
     reason: str
@@ -130,7 +134,7 @@ class ErrorDetails(Struct, omit_defaults=True):
 class Error(Struct, array_like=True, tag=8, forbid_unknown_fields=True):
     """``[ERROR, request type, request, details, error, args?, kwargs?]``, in both directions.
 
-    Clients can send it only as the answer to an INVOCATION.
+    Clients may send ERROR only as the answer to an INVOCATION.
     """
 
     request_type: int
@@ -220,7 +224,7 @@ class UnsubscribedDetails(Struct, omit_defaults=True):
 
 
 class Unsubscribed(Struct, array_like=True, tag=35, forbid_unknown_fields=True):
-    """``[UNSUBSCRIBED, request, details?]``, router to client. With request id 0 and details, it is a revocation."""
+    """``[UNSUBSCRIBED, request, details?]``, router to client. A revocation has the request id 0, and details."""
 
     request_id: IdOrZero
     details: UnsubscribedDetails | None = None
@@ -256,7 +260,7 @@ class Event(Struct, array_like=True, tag=36, forbid_unknown_fields=True):
 
 
 class EventReceived(Struct, array_like=True, tag=337, forbid_unknown_fields=True):
-    """``[EVENT_RECEIVED, publication]``, client to router: a provisional extension."""
+    """``[EVENT_RECEIVED, publication]``, client to router. This message is a provisional extension of the protocol."""
 
     publication_id: Id
 
@@ -366,7 +370,7 @@ class UnregisteredDetails(Struct, omit_defaults=True):
 
 
 class Unregistered(Struct, array_like=True, tag=67, forbid_unknown_fields=True):
-    """``[UNREGISTERED, request, details?]``, router to client. With request id 0 and details, it is a revocation."""
+    """``[UNREGISTERED, request, details?]``, router to client. A revocation has the request id 0, and details."""
 
     request_id: IdOrZero
     details: UnregisteredDetails | None = None

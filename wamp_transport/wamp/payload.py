@@ -1,7 +1,7 @@
-"""Application payload: ``args`` and ``kwargs`` as received, in the format of their sender.
+"""Application payload: ``args`` and ``kwargs`` as received, in the sender's serialization format.
 
-The router forwards payload unchanged, and converts it only for receivers with another serialization.
-Therefore the name of the payload's format is passed along with each message.
+The router forwards payload unchanged, and converts it only for receivers with another serialization. Therefore, the
+name of the payload's format is passed along with each message.
 """
 
 from sys import maxsize
@@ -25,8 +25,8 @@ ABSENT: Final = Raw(b"")
 class InvalidPayload:
     """A substitute for the args of a message whose payload is invalid. The request fails, but the session continues.
 
-    ``reason`` is a description for people. The length is greater than any limit, so that every comparison with a limit
-    leads to the check that refuses the request.
+    ``reason`` is a human-readable description. ``len()`` returns a number that is greater than any limit. Therefore,
+    the message always gets the full check against the limits, which refuses the request.
     """
 
     __slots__ = ("reason",)
@@ -58,7 +58,7 @@ def uses_passthru(options: Any) -> bool:
 
 
 def copy_passthru_attributes(options: Any, details: D) -> D:
-    """Copy the attributes that describe the payload from ``options`` to ``details``, and return ``details``."""
+    """Copy the attributes for passthru mode from ``options`` to ``details``, and return ``details``."""
     for name in PASSTHRU_ATTRIBUTES:
         value = getattr(options, name)
         if value is not None:

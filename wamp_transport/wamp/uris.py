@@ -29,14 +29,15 @@ MAX_NAMED_CHARACTERS = 3
 def is_uri(uri: str, match: str = "exact", *, loose: bool = False) -> bool:
     """Return whether ``uri`` is valid for ``match`` (exact, prefix or wildcard).
 
-    Strict: components consist of ``[0-9a-z_]``. Loose: components contain no white space, ``#`` or ``.``. An exact URI
-    has no empty component. A prefix may end with an empty component. A wildcard may have empty components anywhere.
+    The components of a strict URI consist of the characters ``[0-9a-z_]``. If ``loose`` is true, all characters except
+    white space, ``#`` and ``.`` are allowed. An exact URI has no empty component. A prefix may end with an empty
+    component. A wildcard may have empty components anywhere.
     """
     return (LOOSE if loose else STRICT)[match].fullmatch(uri) is not None
 
 
 def component_excess(uri: str, match: str) -> str:
-    """Return an error message if a pattern has too many components, or an empty text if it does not."""
+    """Return an error message if a pattern has too many components; otherwise an empty text."""
     count = uri.count(".") + 1
     if match == "exact" or count <= MAX_PATTERN_COMPONENTS:
         return ""
@@ -44,7 +45,10 @@ def component_excess(uri: str, match: str) -> str:
 
 
 def describe_fault(uri: str, match: str = "exact", *, loose: bool) -> str:
-    """Return the error message for an invalid URI. It mentions ``uri_check: loose`` if this would allow the URI."""
+    """Return the error message for an invalid URI.
+
+    The message mentions the option ``uri_check: loose`` if this option would allow the URI.
+    """
     text = f"invalid URI {uri!r}"
     if loose or not is_uri(uri, match, loose=True):
         return text
@@ -60,5 +64,5 @@ def describe_fault(uri: str, match: str = "exact", *, loose: bool) -> str:
 
 
 def is_reserved(uri: str) -> bool:
-    """Return whether the first component is ``wamp``, which is reserved for the router's own procedures and topics."""
+    """Return whether a URI is reserved for the router's own procedures and topics: its first component is ``wamp``."""
     return uri.startswith("wamp.") or uri == "wamp"

@@ -1,4 +1,4 @@
-"""Send small HTTP responses over ASGI. They have a Content-Length, and no body if the request method is HEAD.
+"""Send small HTTP responses over ASGI, with a Content-Length, and without a body if the request method is HEAD.
 
 The module `file_answer` sends files, which are too large for one ASGI message.
 """
@@ -25,8 +25,8 @@ _WITHOUT_BODY = (204, 304)
 class UnsupportedScope(Exception):
     """Raised if an HTTP service is called with a scope that is not HTTP.
 
-    Usually the code that mounted the service has a bug. ASGI also expects an exception from applications that do not
-    support the scope `lifespan`.
+    Usually, this means that the code that mounted the service has a bug. ASGI also expects an exception from
+    applications that do not support the scope `lifespan`.
     """
 
     def __init__(self, service: object, scope_type: str) -> None:

@@ -32,8 +32,9 @@ def is_public(segments: Sequence[str]) -> bool:
 
     Only the last segment may be empty; the path then names a directory.
 
-    Segments with a leading dot, such as `.` and `..`, are rejected. So are segments that contain a path separator of
-    any operating system, NUL or another control character. Such names never reach the file system.
+    Segments with a leading dot, such as `.` and `..`, are rejected, except `.well-known` as the first segment. Segments
+    that contain a path separator of any operating system, NUL or another control character are rejected as well. Such
+    names never reach the file system.
     """
     for position, segment in enumerate(segments):
         if not segment and position < len(segments) - 1:
@@ -46,7 +47,7 @@ def is_public(segments: Sequence[str]) -> bool:
 
 
 class _Identity(NamedTuple):
-    """The identity of a file. All spellings of the file's path lead to it, even on case-insensitive file systems."""
+    """The identity of a file. It is the same for all spellings of the path, even on case-insensitive file systems."""
 
     device: int
     inode: int
@@ -99,7 +100,7 @@ class Boundary:
     def allows(self, path: str) -> bool:
         """Return whether a path below `root` exists and may be served, after all links are resolved.
 
-        No link in the path may lead out of the directory, even if a later link leads back.
+        No link in the path may lead out of the directory, even if a later link leads back into it.
         """
         if path == self.root:
             return True
@@ -129,6 +130,7 @@ class Boundary:
 
     def scan(self) -> Iterator[tuple[tuple[str, ...], str, os.stat_result]]:
         """Yield the path segments, path and stat result of each file that may be served, in no particular order.
+
         Unreadable directories are logged and skipped.
         """
         excluded = self._identities()
@@ -166,9 +168,9 @@ class Boundary:
             return []
 
     def _identities(self) -> frozenset[_Identity]:
-        """Return the identities of the excluded paths that exist.
+        """Return the identities of those excluded paths that exist.
 
-        Do not cache the result, because the other excluded paths can be created while the node runs.
+        Do not cache the result, because excluded paths that do not exist yet can be created while the node runs.
         """
         found = set()
         for path in self._excluded:

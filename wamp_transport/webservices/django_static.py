@@ -76,9 +76,9 @@ class FinderFiles:
         return describe_on_disk(self._types, path, name) if path and self.allows(path) else None
 
     def allows(self, path: str) -> bool:
-        """Return whether a file is still in its finder's directory after all links are resolved.
+        """Return whether a file lies in the directory of its finder, even after all links are resolved.
 
-        A file that is not in the directory of any finder is allowed without this check.
+        If a finder has found the file outside of the finders' directories, return True without this check.
         """
         path = os.path.abspath(path)
         homes = [root for root in _finder_roots() if path.startswith(root.rstrip(os.sep) + os.sep)]
@@ -106,8 +106,9 @@ def _lies_in(root: str, relative: str) -> bool:
 class DjangoStaticFiles:
     """An ASGI application that serves files below STATIC_URL and calls `application` for all other requests.
 
-    `use_finders` defaults to `settings.DEBUG`. `cache_timeout` is in seconds; None sends no Cache-Control. With
-    finders, browsers must revalidate files each time. Files with a hash in their name may be cached for years.
+    `use_finders` sets whether to locate files with Django's finders, in which case browsers must revalidate the files
+    each time. The default is `settings.DEBUG`. Without finders, browsers may cache files for `cache_timeout` seconds;
+    None sends no Cache-Control. Files with a hash in their name may be cached for years.
 
     A request for a missing file is answered with 404, except if STATIC_URL is `/`. In that case, and if STATIC_ROOT is
     not set or cannot be read, `application` is called. A warning is logged if STATIC_ROOT cannot be used.

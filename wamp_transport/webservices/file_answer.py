@@ -1,7 +1,8 @@
 """Answer a request with a file: choose a variant (compressed or not) and the range, and send the file in chunks.
 
-A FileSource finds the file, and a thread reads it. The file stays open from the first stat to the last byte. Its length
-and entity tag therefore match the bytes that are sent, even if the file is replaced in the meantime.
+A FileSource finds the file, and a thread reads it. The file stays open from the first stat to the last byte. The length
+and the entity tag in the response therefore match the bytes that are sent, even if the file is replaced in the
+meantime.
 """
 
 import asyncio
@@ -158,7 +159,7 @@ def _open_non_blocking(path: str, flags: int) -> int:
 
 
 def _answer_with(variant: Variant, file: BinaryIO, scope: Scope) -> FileAnswer:
-    """Return the response for an open file. If no bytes remain to be read, its `file` is None."""
+    """Return the response for an open file. If no bytes remain to be read, the response has no `file`."""
     info = os.fstat(file.fileno())
     modified = int(info.st_mtime) if 0 < info.st_mtime < _YEAR_10000 else None
     # Each variant has a different tag, because clients must never combine parts of different variants.
@@ -194,8 +195,8 @@ def _answer_with(variant: Variant, file: BinaryIO, scope: Scope) -> FileAnswer:
 def _with_slash(scope: Scope) -> str:
     """Return the location of the requested directory with a trailing slash.
 
-    The location is relative to the last segment. It is therefore correct behind a proxy that changes the path, and
-    cannot redirect to another host.
+    The location is a relative reference, which contains only the last segment of the path. It is therefore correct
+    behind a proxy that changes the path, and cannot redirect to another host.
     """
     path = segments_of(raw_path(scope)) or ("",)
     query = quote(bytes(scope.get("query_string", b"")), safe=_QUERY_SAFE)
@@ -265,7 +266,7 @@ async def _send_remaining(answer: FileAnswer, file: BinaryIO, receive: Receive, 
 
 
 async def _read(file: BinaryIO, size: int) -> bytes:
-    """Return the next bytes of a file. If it ends early or cannot be read, log a warning and return an empty result."""
+    """Return the next bytes of a file. If the file ends early or cannot be read, log a warning and return no bytes."""
     try:
         chunk = await asyncio.to_thread(file.read, size)
     except OSError as error:

@@ -1,7 +1,7 @@
 """Map request paths to the files in a directory, with an index or with a lookup on disk for each request.
 
-WhiteNoise determines media types, compressed variants and caching. `boundary` decides which files may be served, and
-`file_answer` sends them.
+The package WhiteNoise determines media types, compressed variants and caching. The module `boundary` decides which
+files may be served, and the module `file_answer` sends them.
 """
 
 import os
@@ -46,7 +46,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class ServedFile:
-    """A file that a service serves, with its variants, the smallest first."""
+    """A file that a service serves, with its variants (compressed or not), the smallest first."""
 
     path: str
     variants: tuple[Variant, ...]
@@ -77,9 +77,12 @@ class FileSource(Protocol):
 class FileTypes:
     """The rules for the HTTP headers of a service's files.
 
-    `cache_timeout` is in seconds; None sends no Cache-Control. `mime_types` maps extensions (such as `.glb`) to
-    additional types. `is_immutable(path, name)` returns whether a file with this name never changes. Raises ValueError
-    for a negative timeout, and for an invalid extension or media type.
+    - `cache_timeout`: the time, in seconds, for which browsers may cache files; None sends no Cache-Control
+    - `mime_types`: additional media types by extension, such as `.glb`
+    - `allow_cross_origin`: whether pages of all origins may read the files
+    - `is_immutable(path, name)`: a function that returns whether the content of a file with this name never changes
+
+    Raises ValueError for a negative timeout, and for an invalid extension or media type.
     """
 
     def __init__(
@@ -139,9 +142,9 @@ class FileTypes:
 class DirectoryFiles:
     """A FileSource for the files in one directory.
 
-    With `autorefresh`, for development, each request looks for its file on disk. Without it, only files that existed at
-    construction or at the last `rescan` are found, and both read the whole directory: call them in a thread. Raises
-    StaticDirectoryError as `Boundary` does.
+    With `autorefresh`, for development, each request looks for its file on disk. Without it, only files are found that
+    existed when the object was created or when `rescan` was last called. Both operations read the whole directory, so
+    call them in a thread. Raises StaticDirectoryError as `Boundary` does.
     """
 
     def __init__(

@@ -27,8 +27,8 @@ _PAGE = """<!doctype html>
 class NodeInfo:
     """An ASGI application that answers GET and HEAD with the name and version of the product.
 
-    `details` maps the labels of additional rows to their texts. Everyone who can reach the path can read them, so do
-    not include host names or process ids unless they may be public.
+    `details` maps the labels of additional rows on the page to their texts. Everyone who can reach the path can read
+    these rows, so do not include host names or process ids unless they may be public.
     """
 
     def __init__(self, product: str, version: str, details: Mapping[str, str] | None = None) -> None:

@@ -82,7 +82,7 @@ def mounted(scope: Mapping[str, Any], rest: tuple[str, ...]) -> MutableMapping[s
 
 
 class _Node(Generic[T]):
-    """A node of the tree. `mounts` contains the service mounted at this segment, if any."""
+    """A node of the tree. `mounts` contains the service that is mounted at this node, if any."""
 
     __slots__ = ("children", "mounts")
 

@@ -24,7 +24,8 @@ def header(scope: Mapping[str, Any], name: bytes) -> str | None:
 def accepted(value: str | None) -> frozenset[str]:
     """Return the items of an Accept or Accept-Encoding header, in lower case.
 
-    Items with a weight of 0, which the client does not accept, are left out, and so are items with an invalid weight.
+    Items with a weight of 0 are left out, because the client does not accept them. Items with an invalid weight are
+    left out as well.
     """
     items = set()
     for item in (value or "").split(","):

@@ -1,7 +1,7 @@
 """The `static` service, which serves the files of one directory over HTTP.
 
-`boundary` decides which files may be served, `file_index` maps paths to files, and `file_answer` sends a file. This
-module applies the options of the service.
+This module applies the options of the service. The module `boundary` decides which files may be served, `file_index`
+maps paths to files, and `file_answer` sends a file.
 """
 
 import os

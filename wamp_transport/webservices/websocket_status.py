@@ -1,4 +1,4 @@
-"""Answer HTTP requests without an upgrade to WebSocket, on the path of a WAMP service, with a page that explains it."""
+"""Answer plain HTTP requests to the path of a WAMP service with a page that explains the service."""
 
 import json
 from collections.abc import Iterable
@@ -22,10 +22,10 @@ _JSON = "application/json"
 
 
 class WebSocketStatus:
-    """An ASGI application that answers HTTP requests to a WAMP path with a page that explains it.
+    """An ASGI application that answers HTTP requests to the path of a WAMP service with a page that explains it.
 
-    If ``is_shown`` is false, it answers with status 426 instead. ``url`` is the configured address of the service. The
-    page shows it, but nothing from the request and nothing about the machine.
+    If ``is_shown`` is false, the answer has the status 426 instead. ``url`` is the configured address of the service,
+    which the page shows. The page contains nothing from the request and nothing about the machine.
     """
 
     def __init__(self, serializers: Iterable[str], *, is_shown: bool, url: str | None = None) -> None:

@@ -43,7 +43,7 @@ class Arguments:
 
 
 def convert_argument(value: Any, name: str, kind: Any) -> Any:
-    """Return ``value`` converted to a type. Raises RequestRefused."""
+    """Return ``value`` converted to the type ``kind``. Raises RequestRefused with the argument's ``name``."""
     try:
         return convert(value, kind)
     except ValidationError as fault:

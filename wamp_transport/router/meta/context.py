@@ -28,9 +28,10 @@ class Context:
 
 
 class LargeResult(NamedTuple):
-    """A result that can be much larger than its CALL. It is not computed before the caller's buffer has room.
+    """A result that can be much larger than its CALL. It is computed only when the caller's buffer has room for it.
 
-    ``compute`` returns the result. It may raise RequestRefused, but must neither change any state nor suspend the call.
+    ``compute`` is a function that returns the result. It may raise RequestRefused. It must not change any state, and
+    must not raise MessageSuspended.
     """
 
     compute: Callable[[], Any]

@@ -1,4 +1,4 @@
-"""Collect the meta procedures, and adapt them for the dealer: decode the payload of the CALL and send the RESULT."""
+"""Adapt the meta procedures for the dealer: decode the payload of the CALL, call the procedure, and send the RESULT."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial

@@ -32,7 +32,8 @@ def utc_now() -> datetime:
 class AsyncCookieStore:
     """A cookie store for asyncio.
 
-    All coroutines raise CookieStoreError if the store fails or needs longer than ``patience``, in seconds.
+    All coroutines raise CookieStoreError if the store fails, or if it does not return a result within ``patience``
+    seconds.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class AsyncCookieStore:
         """Return the record of a client, and the cookie value to send to the client if the record is new.
 
         ``values`` are the cookie values that the client sent. If one of them is valid, return its record and None.
-        Otherwise, add a new record.
+        Otherwise, create a record for a cookie with this ``name``, ``length`` and ``max_age`` (in seconds).
         """
         return await self._ask(self._admit, name, length, max_age, values)
 

@@ -87,7 +87,10 @@ class DatabaseCookies:
 
 @contextmanager
 def _at_the_database() -> Iterator[None]:
-    """Run the block with a working database connection, and convert database errors to CookieStoreError."""
+    """Context manager: convert database errors in the block to CookieStoreError.
+
+    Old and broken connections are closed before and after the block.
+    """
     try:
         with clean_connections():
             yield

@@ -4,7 +4,7 @@ Lines are appended and synced to disk before a method returns. An incomplete las
 When the file is opened, and when most of its lines are obsolete, a new file is written next to it and then renamed.
 Only one process at a time can use the file. It locks ``<file>.lock``, and other processes get an error.
 
-A damaged file is renamed to ``<file>.damaged``, and a new one is begun.
+A damaged file is renamed to ``<file>.damaged``, and a new file is created.
 """
 
 import json
@@ -41,7 +41,7 @@ _PRIVATE: Final = 0o600
 class FileCookies:
     """A cookie store in a file.
 
-    ``name`` is the name of the cookie. It is needed for records in Crossbar's format, which do not contain the name.
+    ``name`` is the name of the cookie. Records in Crossbar's format do not contain this name.
     """
 
     threads = 1
@@ -120,7 +120,10 @@ class FileCookies:
 
     @contextmanager
     def _at_the_disk(self) -> Iterator[None]:
-        """Run the block. After an error, close the file, so that the next call reads its actual content from disk."""
+        """Context manager: convert an OSError in the block to CookieStoreError.
+
+        After an error, the file is closed, so that the next call reads its actual content from disk.
+        """
         try:
             yield
         except OSError as error:
@@ -163,7 +166,7 @@ class FileCookies:
         self._records = records
 
     def _set_aside(self, line_number: int) -> None:
-        """Rename a damaged file, so that it neither stops the service nor is lost."""
+        """Rename a damaged file, so that the service can start with a new file and the old one is not lost."""
         damaged = Path(f"{self._path}.damaged")
         os.replace(self._path, damaged)
         logger.error(
@@ -185,7 +188,8 @@ class FileCookies:
     def _from_crossbar(self, line: Mapping[str, Any]) -> CookieRecord:
         """Return the record for a line that Crossbar wrote.
 
-        Crossbar stores the value of the cookie in clear text. A login in the line is ignored.
+        Crossbar stores the value of the cookie in clear text, so the value must be hashed. A login in the line is
+        ignored.
         """
         created = datetime.fromisoformat(line.get("created") or line["deleted"])
         created = created if created.tzinfo is not None else created.replace(tzinfo=UTC)

@@ -60,11 +60,11 @@ class MemoryCookies:
         """Do nothing."""
 
     def records(self) -> list[CookieRecord]:
-        """Return all records: those with a login, then those without, each from old to new."""
+        """Return all records: those with a login, then those without. In each group, the oldest come first."""
         return [*self._logged_in.values(), *self._tracked.values()]
 
     def put(self, record: CookieRecord) -> None:
-        """Store a record, replacing a record with the same digest. This does not enforce ``max_cookies``."""
+        """Store a record, replacing a record with the same digest. The limit ``max_cookies`` is not enforced."""
         self._ids[record.id] = record.digest
         self._tracked.pop(record.digest, None)
         self._logged_in.pop(record.digest, None)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 
 class CookieStoreError(Exception):
-    """A store cannot be read or written. The message is for operators."""
+    """Raised if a store cannot be read or written. The message is for operators, not for clients."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The audit trail in the database. Entries are written in batches, and deleted if they are too old or too many.
+"""The audit trail in the database. Entries are written in batches. Entries that are too old or too many are deleted.
 
 All functions are synchronous: call them in a thread.
 """

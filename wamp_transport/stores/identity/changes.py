@@ -1,7 +1,7 @@
-"""Changes of users, groups, roles and principals that can make open sessions invalid.
+"""A record of changes to users, groups, roles and principals that can make open sessions invalid.
 
-Changes are stored when their transaction commits, and read by all nodes. All functions are synchronous: call them in a
-thread.
+A change is stored when the transaction in which it was made commits. All nodes read the changes. All functions are
+synchronous: call them in a thread.
 """
 
 from collections.abc import Iterable
@@ -49,7 +49,11 @@ def principal_key(realm: str, authid: str) -> str:
 
 
 def record(kind: str, key: str = "", using: str | None = None) -> None:
-    """Store a change when the transaction commits. A failure is logged and does not affect the caller."""
+    """Store a change when the current transaction commits. A failure is logged and does not affect the caller.
+
+    ``kind`` is the kind of change, such as "user", and ``key`` identifies what has changed. ``using`` is the alias of
+    the database in which the change was made.
+    """
     using = using or router.db_for_write(IdentityChange)
     transaction.on_commit(lambda: _write(kind, key), using=using, robust=True)
 
@@ -60,13 +64,13 @@ def latest() -> int:
 
 
 def since(number: int) -> list[tuple[int, str, str]]:
-    """Return the changes after the change ``number``, as tuples of number, kind and key."""
+    """Return the changes with a number above ``number``, as tuples of number, kind and key."""
     rows = IdentityChange.objects.filter(id__gt=number).order_by("id")
     return list(rows.values_list("id", "kind", "key"))
 
 
 def purge() -> int:
-    """Delete changes older than CHANGE_LIFETIME."""
+    """Delete changes that are older than CHANGE_LIFETIME. Return the number of deleted changes."""
     deleted: int = IdentityChange.objects.filter(changed_at__lt=timezone.now() - CHANGE_LIFETIME).delete()[0]
     return deleted
 

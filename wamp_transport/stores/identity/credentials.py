@@ -39,10 +39,10 @@ class Kept:
 
 
 def keep(method: str, secret: str, other: Mapping[str, Any] | None = None) -> Kept:
-    """Return the data to store for ``secret``. This is slow on purpose: do not call it on the event loop.
+    """Return the data to store for ``secret``. Hashing is slow on purpose: do not call this on the event loop.
 
     ``other`` is the data of another valid credential of the same principal and method, whose salt is reused. Raises
-    ValueError with a user-friendly message if the secret does not suit the method.
+    ValueError with a user-friendly message if the secret is not suitable for the method.
     """
     kind = CREDENTIAL_KINDS[method]
     if len(secret) < kind.min_length:
@@ -106,5 +106,5 @@ def derivation_of(data: Mapping[str, Any]) -> scram.Derivation:
 
 
 def _named(data: dict[str, Any]) -> Kept:
-    """Return the data with a random fingerprint, which reveals nothing about the secret."""
+    """Return the data to store, with a random fingerprint, which reveals nothing about the secret."""
     return Kept(data, secrets.token_hex(8))

@@ -13,7 +13,7 @@ _running: dict[int, tuple[str, float]] = {}
 
 
 def call_hook(name: str, hook: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a hook and return its result. ``name`` is its name in the settings."""
+    """Call a hook and return its result. ``name`` is the name of the setting that contains the hook."""
     number = next(_numbers)
     _running[number] = name, monotonic()
     try:

@@ -45,10 +45,10 @@ class StoredPrincipal:
 
 
 def find(realm: str | None, authid: str, methods: Iterable[str]) -> StoredPrincipal | None:
-    """Return the principal with this authid, with its credentials for these methods.
+    """Return the principal with this authid, including its credentials for these methods.
 
-    Return None if there is no such principal, or if it cannot log in. If ``realm`` is None, principals of all realms
-    are searched, and the result is None if several are found.
+    Return None if there is no such principal, or if the principal cannot log in. If ``realm`` is None, search all
+    realms, and return None if there are several such principals.
     """
     rows = _counting(Principal.objects.filter(authid=authid, is_active=True), "").select_related("user")
     if realm is not None:
@@ -64,9 +64,9 @@ def find(realm: str | None, authid: str, methods: Iterable[str]) -> StoredPrinci
 def find_by_fingerprint(
     realm: str | None, method: str, fingerprints: Iterable[str], authid: str | None = None
 ) -> StoredPrincipal | None:
-    """Return the principal that has a credential with one of these fingerprints.
+    """Return the principal that has a credential for this method with one of these fingerprints.
 
-    Return None if there is no such principal, or more than one.
+    Return None if there is no such principal, or if there are several. If ``realm`` is None, search all realms.
     """
     rows = _counting(Credential.objects.filter(method=method, fingerprint__in=list(fingerprints)), "")
     rows = _counting(rows.filter(principal__is_active=True), "principal__").select_related("principal__user")
@@ -86,10 +86,10 @@ def can_be_stored(*texts: str) -> bool:
 
 
 def used(realm: str, authid: str, methods: Iterable[str], fingerprints: Iterable[str] = ()) -> None:
-    """Record the time of a login in the rows of the principal and its credential.
+    """Record the current time as the time of the last login, in the rows of the principal and of its credential.
 
-    ``fingerprints`` identify the credential. Without them, the credential's row is updated only if the principal has a
-    single valid credential for these methods.
+    ``fingerprints`` identify the credential. Without fingerprints, the credential's row is updated only if the
+    principal has a single valid credential for these methods.
     """
     now = timezone.now()
     rows = Principal.objects.filter(realm=realm, authid=authid)
@@ -102,7 +102,7 @@ def used(realm: str, authid: str, methods: Iterable[str], fingerprints: Iterable
 
 
 def credential_used(id: int) -> None:
-    """Record the time of a login with the credential ``id``."""
+    """Record the current time as the time of the last login with the credential ``id``."""
     now = timezone.now()
     Credential.objects.filter(_is_due(now), pk=id).update(last_used_at=now)
 
@@ -110,7 +110,8 @@ def credential_used(id: int) -> None:
 def sample(methods: Iterable[str], realm: str | None, most: int = 50) -> list[tuple[str, StoredCredential]]:
     """Return up to ``most`` credentials, each with the role of its principal.
 
-    Decoy challenges for unknown authids imitate these credentials. If ``realm`` is None, they can be from any realm.
+    Decoy challenges, which are sent for unknown authids, imitate these credentials. If ``realm`` is None, return
+    credentials from all realms.
     """
     rows = _counting(Credential.objects.filter(method__in=list(methods)), "").select_related("principal")
     if realm is not None:
@@ -126,7 +127,7 @@ def _is_due(now: datetime) -> Q:
 
 
 def _counting(rows: Any, path: str) -> Any:
-    """Return the rows that have not expired. ``path`` is the prefix of the lookup for ``expires_at``."""
+    """Return the rows that have not expired. ``path`` is the prefix of the lookup for ``expires_at``, or empty."""
     return rows.filter(Q(**{f"{path}expires_at": None}) | Q(**{f"{path}expires_at__gt": timezone.now()}))
 
 

@@ -20,9 +20,9 @@ from wamp_transport.stores.identity.users import role_of
 
 @dataclass(frozen=True, slots=True)
 class NamedPrincipal:
-    """A principal that was found by its name: its role, and where it is defined.
+    """A principal that was found by its name: its role, and a description of where it is defined.
 
-    ``who`` is a description, such as ``ticket at tcp:8080/ws``.
+    An example of the description ``who`` is ``ticket at tcp:8080/ws``.
     """
 
     role: str

@@ -32,11 +32,13 @@ class Identity:
 
     ``user`` is the primary key of the Django user as text; None if the identity has no Django user.
 
-    ``user_hash`` comes from a token for a user. The identity is valid until the user's password changes.
-    ``session_key`` identifies a Django session. The identity is valid until the user is no longer logged in with it.
+    If ``user_hash`` is set, the client has logged in with a token for a user, and the identity is valid until the
+    user's password changes. If ``session_key`` is set, the client has logged in with a Django session, and the identity
+    is valid until the user is no longer logged in with this session.
 
-    If ``is_role_given``, the token determines the role, whatever the table of user roles contains. ``default_role`` is
-    the role of users to whom no row of this table applies. ``is_stored`` marks a principal from the database.
+    If ``is_role_given`` is true, the token determines the role, and the table of user roles is not used.
+    ``default_role`` is the role of users to whom no row of this table applies. ``is_stored`` is true for a principal
+    from the database.
     """
 
     realm: str | None
@@ -84,7 +86,10 @@ def inactive_user_of_session(session_key: str) -> str | None:
 def of_token(
     token: str, realm: str | None, details: Mapping[str, Any], default_role: str | None = None
 ) -> Identity | None:
-    """Return the identity for a token in a realm; None if the token is not valid in the realm."""
+    """Return the identity of the client that logs in to a realm with a token; None if the token is not valid there.
+
+    ``details`` are passed to the project's hook ``TOKEN_VERIFIER``, which verifies tokens from other issuers.
+    """
     try:
         claims = read_token(token)
     except InvalidToken:
@@ -193,7 +198,7 @@ def _user(pk: str) -> Any:
 
 
 def _with_role(identity: Identity, user: Any) -> Identity:
-    """Return the identity with the user's current role. A role that was set in a token is kept."""
+    """Return the identity with the user's current role. If a token determines the role, do not change it."""
     if identity.is_role_given:
         return identity
     role = role_of(user, identity.realm)

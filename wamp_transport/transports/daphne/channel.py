@@ -52,7 +52,8 @@ class LimitedChannel(HttpChannel):
     """Twisted's HTTP parser with the limits of a web transport.
 
     The head of the first request must be complete within ``seconds``. The head of a later request must be complete
-    within ``request_timeout`` after its first byte. These times are not extended when more bytes arrive.
+    within the option ``request_timeout``, counted from its first byte. These times are not extended when more bytes
+    arrive.
     """
 
     maxHeaders = MAX_HEADER_LINES

@@ -1,6 +1,6 @@
 """Compression of messages: negotiation with the client, and the compressor and decompressor of a connection.
 
-RFC 7692, "Compression Extensions for WebSocket", section 7, permessage-deflate.
+The extension ``permessage-deflate`` is defined in RFC 7692, "Compression Extensions for WebSocket", section 7.
 """
 
 import re
@@ -29,10 +29,10 @@ Offer = tuple[str, Mapping[str, Sequence[Any]]]
 
 @dataclass(frozen=True, slots=True)
 class DeflateParameters:
-    """The parameters agreed for one connection. Window sizes are in bits.
+    """The parameters that router and client have agreed on for one connection. Window sizes are in bits.
 
-    ``our_reset`` is true if the router begins each message with an empty window, ``their_reset`` if the client does.
-    ``answer`` is the value of the response header.
+    ``our_reset`` is true if the router compresses each message with an empty window, ``their_reset`` if the client does
+    so. ``answer`` is the value of the response header ``Sec-WebSocket-Extensions``.
     """
 
     our_window: int
@@ -44,7 +44,10 @@ class DeflateParameters:
 
 
 def agree(offers: Iterable[Offer], settings: Deflate) -> DeflateParameters | None:
-    """Return the parameters for the first acceptable offer; None if there is none. Messages are then not compressed."""
+    """Return the parameters for the first acceptable offer.
+
+    Return None if no offer is acceptable. In this case, messages are not compressed.
+    """
     for name, parameters in offers:
         if name == NAME and (accepted := _accept(parameters, settings)) is not None:
             return accepted
@@ -95,8 +98,9 @@ def _is_window(value: object) -> bool:
 class PerMessageDeflate:
     """The compressor and decompressor of one connection. Autobahn's parser calls the methods for incoming messages.
 
-    Windows are created on first use, and kept between messages only if this was agreed. After an error, all data is
-    discarded: the connection is being closed, and Autobahn continues to read only to find the peer's close frame.
+    A window is created on first use, and kept between messages only if this was agreed. After an error, all data is
+    discarded, because the connection is being closed, and Autobahn continues to read only to find the peer's close
+    frame.
     """
 
     EXTENSION_NAME = NAME

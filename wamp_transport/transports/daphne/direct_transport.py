@@ -82,7 +82,7 @@ class DaphneTransport:
     def detach(self) -> None:
         """Release the connection after the socket was closed.
 
-        Break reference cycles, so that its memory is freed immediately.
+        Break reference cycles, so that the memory of the connection is freed immediately.
         """
         self._protocol = None
         self.write = discard
@@ -107,7 +107,7 @@ class DaphneTransport:
     def close(self, reason: str, message: str) -> None:
         """Close the WebSocket.
 
-        This does not end the session. The router ends it, at the latest when the socket is closed.
+        This does not end the session. The router ends the session itself, at the latest when the socket is closed.
         """
         protocol = self._protocol
         if self.connection is not None and protocol.state == protocol.STATE_OPEN:
@@ -155,7 +155,8 @@ class DaphneTransport:
     def check_message_time(self, *, is_incomplete: bool, seconds: float) -> None:
         """Report a violation if a message has been incomplete for more than ``seconds``; 0 for no limit.
 
-        The time does not include pauses of reading, for which the peer is not responsible.
+        ``is_incomplete`` tells whether an incomplete message has arrived. If reading is paused, the time is measured
+        from the end of the pause, because the peer is not responsible for pauses.
         """
         if self.connection is None:
             return

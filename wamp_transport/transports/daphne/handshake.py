@@ -67,7 +67,7 @@ class HandshakeProtocol(WebSocketProtocol):
         self._denial: DenialResponse | None = None
 
     def begin(self, transport: Any, request: UpgradeRequest) -> None:
-        """Start the application for a valid request that was already parsed."""
+        """Start the application for a valid request, which was parsed before this object was created."""
         self._simple_handshake = SimpleHandshake(self, request)
         self._simple_handshake.begin(transport)
 
@@ -153,7 +153,7 @@ class HandshakeProtocol(WebSocketProtocol):
             self.client_addr = scope["client"]
 
     def dropConnection(self, abort: bool = False) -> None:
-        """Close the socket and unregister the producer. With TLS, a producer would keep the socket open."""
+        """Close the socket and unregister the producer, which would keep the socket open with TLS."""
         super().dropConnection(abort)
         if self.transport is not None:
             self.transport.unregisterProducer()
@@ -215,7 +215,7 @@ class HandshakeProtocol(WebSocketProtocol):
             log_access(client, self._method, self.target, int(head.split(b" ", 2)[1]), len(body), seconds)
 
     def onClose(self, wasClean: bool, code: Any, reason: Any) -> None:
-        """Report that the socket is closed. Daphne reports this only after it has parsed a request."""
+        """Report to the server that the socket is closed, even if no request was parsed before."""
         if self._trace is not None:
             self._trace.ended(wasClean, code, reason)
         if hasattr(self, "path"):
@@ -254,7 +254,8 @@ def initial_attributes(kind: type[HandshakeProtocol]) -> dict[str, Any]:
     """Return the attributes that Autobahn sets on each new connection, so that they can be set on the class instead.
 
     This saves time and memory per connection. Mutable values (validator, queue, statistics) become lazy attributes,
-    which each connection creates when it needs them. ``kind`` must be completely configured and have a factory.
+    which each connection creates when it needs them. All options must already be set on the class ``kind``, and it must
+    have a factory.
     """
     blank = type(kind.__name__, (kind,), {"openHandshakeTimeout": 0})()
     before = set(vars(blank))

@@ -41,7 +41,7 @@ class DenialResponse:
         self._body = b""
 
     def add(self, event: dict[str, Any]) -> bool:
-        """Add an event ``websocket.http.response.body``. Return whether it is the last one."""
+        """Add an event ``websocket.http.response.body``. Return whether this is the last event of the response."""
         self._body += event.get("body", b"")
         return not event.get("more_body")
 

@@ -33,9 +33,10 @@ class OpenTransport:
         return self.listener.address == listener.address
 
     async def apply_listener(self, listener: Listener) -> None:
-        """Apply TLS, limits and options of ``listener`` while the socket stays open. Open connections keep their TLS.
+        """Apply the TLS files, limits and options of ``listener`` while the socket stays open.
 
-        Raises TlsError and changes nothing if the TLS files cannot be used.
+        Changes of TLS do not affect open connections. If the TLS files cannot be used, raise TlsError and change
+        nothing.
         """
         if listener.tls != self.listener.tls:
             self.tls = await _tls_around(self.factory, listener)

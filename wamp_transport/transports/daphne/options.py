@@ -1,6 +1,6 @@
 """Map WebSocket options to attributes of Autobahn's protocol, and apply them to connections.
 
-Sections of RFC 6455: 5 to 7. The options have the same names and ranges as in the configuration.
+The options have the same names and ranges as in the configuration. They concern sections 5 to 7 of RFC 6455.
 """
 
 import logging
@@ -129,7 +129,10 @@ def stop_pings(protocol: Any) -> None:
 
 
 def tune_socket(transport: Any, options: WebSocketOptions) -> None:
-    """Set the options of a TCP socket. Without pings, only keep-alive detects a peer that has silently disconnected."""
+    """Set the options of a TCP socket: TCP_NODELAY and keep-alive.
+
+    Without pings, only keep-alive detects a peer that has silently disconnected.
+    """
     if not (hasattr(transport, "socket") and hasattr(transport, "setTcpNoDelay")):
         return
     try:

@@ -70,8 +70,8 @@ class WampWebSocketProtocol(HandshakeProtocol):
     def consumeData(self) -> None:
         """Read the received bytes: common frames with the frame reader, other frames with Autobahn's parser.
 
-        Not reentrant: call it from the event loop, never from code that handles a message or from a callback of
-        Autobahn's parser.
+        This method is not reentrant. Call it from the event loop, never from code that handles a message or from a
+        callback of Autobahn's parser.
         """
         direct = self.direct
         connection = direct.connection
@@ -113,7 +113,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
     def _look_for_close(self) -> None:
         """Read frames with Autobahn's parser until the peer replies to the router's close frame.
 
-        The peer can have sent many other frames before.
+        The peer can have sent many other frames before this reply.
         """
         reader, gate = self.direct.reader, self.direct.gate
         while self.state == self.STATE_CLOSING and PauseReason.TURN not in gate.reasons and self.processData():
@@ -139,7 +139,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
             gate.read_on()
 
     def begin_close(self, code: int, reason: bytes) -> None:
-        """Send a close frame, because the router closes the connection. No messages are read or written afterwards."""
+        """Send a close frame, because the router closes the connection. Afterwards, no messages are read or written."""
         # Do not call self.sendCloseFrame(), which also ends the session: the router ends this session itself.
         super().sendCloseFrame(code, reason)
         self.direct.stop()
@@ -151,7 +151,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self.direct.lost()
 
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
-        """Send bytes that Autobahn creates (close, ping, pong, HTTP response), after all bytes written before."""
+        """Send bytes that Autobahn creates (close, ping, pong, HTTP response) after all bytes written earlier."""
         self._log_sent(data)
         if self.direct.connection is None:
             super().sendData(data, sync, chopsize)
@@ -196,10 +196,10 @@ class WampWebSocketProtocol(HandshakeProtocol):
         return super().onCloseFrame(code, reasonRaw)  # type: ignore[no-any-return]
 
     def dropConnection(self, abort: bool = False) -> None:
-        """Close the socket. Abort the connection later if the peer does not read its output.
+        """Close the socket. If the peer does not read the remaining output in time, abort the connection.
 
-        After a close frame from the peer, the connection is not aborted immediately, so that the peer can read the
-        reply.
+        If the peer has sent a close frame, the connection is not aborted immediately even if ``abort`` is true, so that
+        the peer can read the reply.
         """
         is_gentle = self._is_closed_by_peer and self.direct.connection is not None and not self.failByDrop
         abort = abort and not is_gentle
@@ -230,7 +230,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
     def check_timeouts(self) -> None:
         """Report a violation if the peer takes too long to send a message.
 
-        Replaces Daphne's own check, because WAMP services use neither its pings nor its limit of 24 hours.
+        This check replaces Daphne's own, because WAMP services use neither Daphne's pings nor its limit of 24 hours.
         """
         if self.direct.connection is None:
             if self.state != self.STATE_CLOSED:
@@ -245,8 +245,8 @@ def protocol_with(
 ) -> type[WampWebSocketProtocol]:
     """Return a subclass of ``base`` for the options of a path.
 
-    The subclass stores the values that Autobahn would copy from ``factory`` to each connection as class attributes.
-    This saves time and memory per connection.
+    The values that Autobahn would copy from ``factory`` to each connection are class attributes of the subclass, which
+    saves time and memory per connection.
     """
     settings = {name: getattr(factory, name) for name in base.CONFIG_ATTRS}
     settings |= attributes(options)

@@ -34,8 +34,8 @@ HSTS: Final = b"strict-transport-security"
 class TransportRequest(WebRequest):  # type: ignore[misc]
     """An HTTP request.
 
-    ``writable`` is an event that is set while the client reads fast enough. The application waits for it before each
-    further part of the response.
+    ``writable`` is an event that is set while the client reads fast enough. The application must wait for this event
+    before it sends the next part of a response.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -160,9 +160,10 @@ class TransportFactory(HTTPFactory):  # type: ignore[misc]
         return protocol
 
     def client_refusal(self, channel: Any) -> str:
-        """Return the reason to refuse a request that a trusted proxy forwards; empty if it is accepted.
+        """Return the reason to refuse a request that a trusted proxy forwards; empty if the request is accepted.
 
-        The client of an accepted request is counted until the response is complete or the WebSocket is closed.
+        An accepted request counts toward the limit for its client's address, until the response is complete or the
+        WebSocket is closed.
         """
         connection = counted(channel.transport) if self.proxies else None
         if connection is None or not self.proxies.trusts(connection.address):
@@ -190,9 +191,9 @@ def tokens(values: Iterable[bytes]) -> list[bytes]:
 
 
 def upgrade_fault(protocol: bytes, headers: Any, content: Any) -> tuple[int, str]:
-    """Check an upgrade for faults that Autobahn ignores.
+    """Check an upgrade request for errors that Autobahn ignores.
 
-    Return the HTTP status and the reason for refusing it; 0 and an empty string if there are no faults.
+    Return the HTTP status and the reason for refusing the request; 0 and an empty string if there is no error.
     """
     versions: Sequence[bytes] = headers.getRawHeaders(b"Sec-WebSocket-Version", ())
     if protocol != b"HTTP/1.1":

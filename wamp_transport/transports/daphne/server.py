@@ -72,7 +72,7 @@ def _reason(error: Exception) -> str:
 
 @cache
 def flush_scheduler_of(loop: asyncio.AbstractEventLoop) -> FlushScheduler:
-    """Return the scheduler of a loop. All servers on the loop share it, because its hook cannot be removed."""
+    """Return the flush scheduler of a loop. All servers on the loop share it, because its hook cannot be removed."""
     return FlushScheduler(loop)
 
 
@@ -83,9 +83,11 @@ class ListenError(OSError):
 class WampServer(Server):  # type: ignore[misc]
     """Daphne's server for several transports.
 
-    ``on_start`` is called once the event loop runs. It must set ``wanted`` to the transports to open. ``on_stop`` is
-    called before the loop ends, and must close the sessions. ``failure`` is the exception that prevented the start, or
-    None. ``busy_poll`` is in seconds; see :mod:`~wamp_transport.transports.event_loop`.
+    - ``on_start``: a coroutine function that is called once the event loop runs, with the server as its argument; it
+      must set the server's attribute ``wanted`` to the transports to open
+    - ``on_stop``: a coroutine function that is called before the loop ends; it must close the sessions
+    - ``failure``: the exception that prevented the start, or None
+    - ``busy_poll``: a time in seconds; see :mod:`~wamp_transport.transports.event_loop`
     """
 
     websocket_protocol: type[WampWebSocketProtocol] = WampWebSocketProtocol
@@ -149,7 +151,7 @@ class WampServer(Server):  # type: ignore[misc]
     async def listen(self, listeners: Mapping[str, Listener]) -> None:
         """Open new transports, apply changes to open ones, and close those that are not in ``listeners``.
 
-        Raises ListenError if some transports cannot be opened, after all others were opened.
+        If some transports cannot be opened, open all others before raising ListenError.
         """
         # Close transports before opening others, because a new transport can use the same address.
         for key, transport in list(self._transports.items()):
@@ -267,7 +269,7 @@ class WampServer(Server):  # type: ignore[misc]
                 logger.exception("An application failed after its answer had begun")
 
     def protocol_disconnected(self, protocol: Any) -> None:
-        """Handle the end of a connection. Ignore it if it was never registered, because its handshake failed."""
+        """Handle the end of a connection. Do nothing if it was never registered, because its handshake failed."""
         details = self.connections.get(protocol)
         if details is None or "disconnected" in details:
             return
@@ -283,7 +285,7 @@ class WampServer(Server):  # type: ignore[misc]
         task.cancel()
 
     def timeout_checker(self) -> None:
-        """Check the timeouts of all connections. This takes several turns of the loop, so that no peer has to wait."""
+        """Check the timeouts of all connections, in several turns of the loop, so that no peer has to wait for long."""
         self._check_timeouts(list(self.connections))
 
     def _check_timeouts(self, protocols: list[Any]) -> None:

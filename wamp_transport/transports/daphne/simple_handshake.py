@@ -1,6 +1,6 @@
 """The handshake for a request that was parsed in one step, without the parsers of Daphne and Autobahn.
 
-It sets the same attributes of the protocol as these parsers, but takes only a fraction of the time.
+The handshake sets the same attributes of the protocol as these parsers, but takes only a fraction of the time.
 """
 
 import time

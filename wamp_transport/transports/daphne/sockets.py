@@ -59,9 +59,9 @@ class CountedConnection(DirectSocket):
         return None
 
     def begin_client(self, client: str) -> str:
-        """Count this connection from a proxy for ``client``, and return an empty string.
+        """Count this connection from a proxy toward the limit for ``client``, and return an empty string.
 
-        If the client must be refused, do not count it, and return the reason.
+        If the limit is reached, do not count the connection, and return the reason for refusing the client.
         """
         self.end_client()
         if self.limiter is None:
@@ -159,7 +159,7 @@ class TcpPort(tcp.Port):
 class UnixPort(unix.Port):
     """A listening Unix socket.
 
-    A lock file shows whether an existing socket is in use or left over from an earlier process.
+    A lock file tells whether an existing socket is in use, or is a remnant of an earlier process.
     """
 
     transport = UnixConnection

@@ -1,6 +1,7 @@
 """TLS for a transport: contexts that are reloaded when their files change, and details about the peer.
 
-Sections of RFC 9325: 3.1 (versions), 4.2 (ciphers); RFC 5929 and RFC 9266: channel binding.
+The TLS versions and ciphers follow the recommendations in RFC 9325, sections 3.1 and 4.2. Channel binding is defined in
+RFC 5929 and RFC 9266.
 """
 
 import hashlib
@@ -104,7 +105,7 @@ def _choose_protocol(connection: SSL.Connection, offered: list[bytes]) -> Any:
 
 
 class TlsProtocol(TlsConnection):
-    """A TLS connection. It is the transport of the wrapped protocol."""
+    """A TLS connection, which serves as the transport of the protocol that it wraps."""
 
     transport: Any
 
@@ -119,7 +120,7 @@ class TlsProtocol(TlsConnection):
 
 @implementer(IOpenSSLServerConnectionCreator)
 class _Creator:
-    """A factory for the OpenSSL object of each new connection. Twisted calls it.
+    """A factory that Twisted calls to create the OpenSSL object of each new connection.
 
     :meth:`TlsFactory.renew` replaces ``context`` when the certificate has changed.
     """
@@ -153,7 +154,7 @@ class TlsFactory(TLSMemoryBIOFactory):
     def needs_renewal(self) -> bool:
         """Return whether the files have changed since they were loaded, but not since the last call of this method.
 
-        The second condition avoids loading files that a program is still writing.
+        Because of the second condition, files are not loaded while a program is still writing them.
         """
         state, seen = self.files.state(), self._seen
         self._seen = state
@@ -171,11 +172,13 @@ class TlsFactory(TLSMemoryBIOFactory):
 
 
 def tls_details(transport: Any) -> dict[str, Any]:
-    """Return the IDs of the channel in hex, for channel binding, and the client's certificate, if any.
+    """Return the details of a TLS connection: the channel IDs in hex, and the client's certificate, if any.
 
-    Return an empty dict for a connection without TLS. Call it after the handshake. RFC 9266 defines ``tls-unique`` up
-    to TLS 1.2 only. For TLS 1.3, the client's Finished message is used, as in Autobahn and Crossbar. This message
-    identifies the channel as well.
+    The channel IDs are needed for channel binding. Return an empty dict for a connection without TLS. Call this
+    function after the handshake.
+
+    ``tls-unique`` is defined only for versions up to TLS 1.2. For TLS 1.3, its value is computed from the client's
+    Finished message in the same way, as in Autobahn and Crossbar. This message also identifies the channel.
     """
     if not isinstance(transport, TlsProtocol):
         return {}
