@@ -45,7 +45,7 @@ class UserRoleForm(AnyModelForm):
 
 @admin.register(UserRole)
 class UserRoleAdmin(AnyModelAdmin):
-    """The admin of the table that gives roles to Django users. Lines are shown in the order in which they are tried."""
+    """The admin of the table that gives roles to Django users. The first row that matches a user applies."""
 
     form = UserRoleForm
     list_display = ("__str__", "order", "realm", "kind", "group", "permission", "role")

@@ -35,7 +35,10 @@ class Credential(Protocol):
         ...
 
     def answer(self, extra: Mapping[str, Any]) -> str:
-        """Return the signature for a challenge with this ``extra``. It can be slow. Raises UnusableChallenge."""
+        """Return the signature for AUTHENTICATE, the response to a CHALLENGE with the details ``extra``.
+
+        This can be slow. Raises UnusableChallenge if the credential cannot respond to the challenge.
+        """
         ...
 
 
