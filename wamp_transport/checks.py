@@ -175,7 +175,7 @@ def check_something_is_configured(app_configs: Apps, **kwargs: Any) -> list[Chec
 
 @register()
 def check_functions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Check that the functions named in the configuration can be imported."""
+    """Check that the authorizer functions named in the configuration can be imported."""
     configuration = _configuration()
     if configuration is None:
         return []

@@ -77,6 +77,7 @@ class PartsBehind(Exception):
 
 class PlanRunner:
     """A runner that applies configurations to a list of parts, and retries the parts that have failed.
+
     The order of the list matters; see :class:`ConfigurationPart`.
     """
 

@@ -1,6 +1,6 @@
 """Explain a role's permissions: which rule decides, where it is configured, and which rules it overrides.
 
-The router's own code makes the decision, for a role that is built from the configuration.
+The decision is made by the same code that the router uses, for a role that is built from the configuration.
 """
 
 from collections.abc import Iterator

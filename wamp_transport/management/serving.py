@@ -48,7 +48,7 @@ def check_libraries() -> None:
 
 
 def project_application(*, serve_static: bool = True) -> WampApplication:
-    """Return the application in ASGI_APPLICATION, or Django's default application, wrapped for WAMP.
+    """Return the application in ASGI_APPLICATION, or Django's default application, as a WampApplication.
 
     Raises CommandError if the setting cannot be imported.
     """

@@ -48,7 +48,7 @@ class Receiver(Protocol):
         ...
 
     def set_congested(self, connection: "Connection", is_congested: bool) -> None:
-        """Stop sending events and calls to the connection's peer if it reads too slowly; otherwise resume."""
+        """If ``is_congested``, stop sending events and calls to the peer, which reads too slowly; otherwise resume."""
         ...
 
     def close_slow_consumer(self, connection: "Connection", queued_bytes: int) -> None:
@@ -193,11 +193,11 @@ class Connection:
         self._node.lost(self)
 
     def set_congested(self, is_congested: bool) -> None:
-        """Stop sending events and calls to the peer if it reads too slowly; otherwise resume."""
+        """If ``is_congested``, stop sending events and calls to the peer, which reads too slowly; otherwise resume."""
         self._node.set_congested(self, is_congested)
 
     def set_paused(self, is_paused: bool) -> None:
-        """Pause or resume reading from the peer, because the router requests it."""
+        """Pause or resume reading from the peer, as the router requests."""
         self.is_paused = is_paused
         if is_paused:
             self.transport.pause()

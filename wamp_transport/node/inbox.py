@@ -69,7 +69,7 @@ class PythonSerializer:
 class LocalMessageEncoder(MessageEncoder):
     """An encoder that returns a DecodedMessage instead of bytes.
 
-    Each session has its own encoder. Sessions with the same encoder would share the values.
+    Each session has its own encoder. Sessions with the same encoder would receive the same (mutable) objects.
     """
 
     __slots__ = ()

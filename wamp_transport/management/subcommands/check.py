@@ -1,4 +1,4 @@
-"""``wamp check``: find the faults in a configuration file."""
+"""``wamp check``: find the errors in a configuration file."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ def _in_the_clear(value: Any, place: Location = ()) -> Iterator[Location]:
 
 
 class CheckCommand:
-    """The subcommand ``check``. It reads a configuration file and reports all faults and notices."""
+    """The subcommand ``check``. It reads a configuration file and reports all errors and notices."""
 
     name = "check"
     help = "Check a configuration file and report all faults. The exit code is 1 if there are any."
