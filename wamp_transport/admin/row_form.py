@@ -1,4 +1,4 @@
-"""The form of a row. It has fields for the row's columns and attributes, and the schema validates it."""
+"""The form of a row. The form has fields for the row's columns and attributes, and is validated against the schema."""
 
 import copy
 from collections.abc import Iterable, Mapping

@@ -57,7 +57,7 @@ class Anonymous:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket, or a signed token with the authmethod ``token``. It is sent in plain text, so use TLS."""
+    """A ticket, or a signed token with the authmethod ``token``. Both are sent in plain text, so use TLS."""
 
     authid: str | None
     ticket: str = field(repr=False)

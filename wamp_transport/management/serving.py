@@ -68,7 +68,8 @@ def project_application(*, serve_static: bool = True) -> WampApplication:
 def listeners(configuration: Configuration, main: TcpEndpoint | UnixEndpoint | None) -> dict[str, Listener]:
     """Return the listener of each transport, by key.
 
-    ``main`` is the address for the first transport from the command line. It replaces the configured endpoint.
+    ``main`` is the address from the command line, or None. The first transport listens on ``main`` instead of on its
+    configured endpoint.
     """
     own = {one.key: Listener.of(configuration, one) for one in configuration.transports}
     if main is None:

@@ -54,7 +54,7 @@ def publishers() -> list[Publisher]:
 def _key(publisher: Publisher) -> tuple[object, ...]:
     """Return a key that identifies the declaration of a publisher.
 
-    The key stays the same if the module is imported again, although its functions are new objects then.
+    If a module with declarations is imported again, the functions in it are new objects, but the keys stay the same.
     """
     topic = publisher.topic
     code = getattr(topic, "__code__", None)

@@ -28,7 +28,7 @@ class Receiver(Protocol):
         ...
 
     def feed(self, connection: "Connection", message: Message) -> None:
-        """Route a message. Its effects, such as messages to send, may be delayed until :meth:`flush_effects`."""
+        """Route a message. The effects, such as messages to send, can be delayed until :meth:`flush_effects`."""
         ...
 
     def flush_effects(self) -> None:
@@ -74,7 +74,8 @@ class ConnectionTransport(Protocol):
     def resume(self) -> None:
         """Read from the peer again.
 
-        This method must not deliver messages before it returns, because the node cannot route them until then.
+        This method must not deliver messages to the node before it returns, because the node is not ready to route
+        them.
         """
         ...
 

@@ -3,9 +3,9 @@
 Processes that share the cache share the counts. Failures of unknown authids are counted as well, so a lockout does not
 reveal whether an authid exists.
 
-Anybody can cause failures under somebody else's authid. Therefore, an address from which a login with this authid and
-method has succeeded is *trusted* for them: only failures from this address count against it. Others can neither lock it
-out nor delay it.
+Anybody can cause failures under somebody else's authid. Therefore, an address from which a login with an authid and a
+method has succeeded is *trusted* for this authid and method. Only failures from the trusted address itself count
+against it, so other clients can neither lock it out nor delay it.
 """
 
 import asyncio
