@@ -71,6 +71,7 @@ def setting(
     explains what happens instead. An ``ignored`` attribute has no effect. The message is reported unless the attribute
     has its default value or, if ``quiet`` is given, one of the values in ``quiet``. A ``refused`` attribute is an
     error, because ignoring it would be unsafe.
+
     ``expected`` describes the allowed values in messages. ``rules`` are constraints for pydantic.
     """
     extra: dict[str, Any] = {}
