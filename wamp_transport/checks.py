@@ -159,8 +159,7 @@ def check_configuration(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 def check_something_is_configured(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """Check that a transport is configured.
 
-    The check is skipped if DEBUG is on, because there is a default configuration then, and for commands with
-    ``--config``.
+    The check is skipped in DEBUG mode, which has a default configuration, and for commands with ``--config``.
     """
     if settings.DEBUG or has_command_configuration():
         return []
@@ -179,7 +178,7 @@ def check_something_is_configured(app_configs: Apps, **kwargs: Any) -> list[Chec
 
 @register()
 def check_functions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Check that the functions named in the configuration can be imported."""
+    """Check that the authorizer functions named in the configuration can be imported."""
     configuration = _configuration()
     if configuration is None:
         return []
@@ -227,7 +226,7 @@ def check_handlers(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def check_shared_cache(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Check that several serving processes share the cache in which failed logins are counted."""
+    """Check that failed logins are counted in a shared cache if several processes serve the project."""
     backend = settings.CACHES["default"]["BACKEND"]
     if backend not in UNSHARED_CACHES or not (reason := _several_processes()):
         return []
@@ -242,7 +241,7 @@ def check_shared_cache(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _several_processes() -> str:
-    """Return why several processes probably serve this project, or an empty text if there is no sign of this."""
+    """Return the evidence that several processes serve this project; an empty string if there is none."""
     layer = getattr(settings, "CHANNEL_LAYERS", {}).get("default", {}).get("BACKEND")
     if layer is not None and layer != IN_MEMORY_LAYER:
         return "CHANNEL_LAYERS connects processes"

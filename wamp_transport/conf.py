@@ -82,7 +82,7 @@ class ApiSettings:
 
 @dataclass(frozen=True, slots=True)
 class AppSettings:
-    """The project's settings for this app. ``faults`` are descriptions of invalid settings, for a system check."""
+    """The project's settings for this app. ``faults`` describes the invalid settings, which a system check reports."""
 
     config: str | os.PathLike[str] | Mapping[str, Any] | None = None
     faults: tuple[str, ...] = ()

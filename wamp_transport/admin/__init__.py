@@ -1,4 +1,4 @@
-"""The admin pages for the configuration, logins and running nodes. The configuration's schema defines its forms."""
+"""The admin pages for the configuration, logins and running nodes. The configuration schema defines the forms."""
 
 from wamp_transport.admin.audit import AuditEntryAdmin
 from wamp_transport.admin.cookies import TrackedCookieAdmin

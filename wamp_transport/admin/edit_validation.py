@@ -1,4 +1,4 @@
-"""Validation of an edit in the admin. The edit must not cause new faults in the whole configuration."""
+"""Validation of edits in the admin. An edit must not cause new errors anywhere in the configuration."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from wamp_transport.stores.config_document import ConfigDocument, Rows, to_docum
 
 @dataclass(frozen=True, slots=True)
 class LocatedProblem:
-    """A problem with its row and the JSON path within the row.
+    """A problem, the row that it belongs to, and its JSON path within this row.
 
     The row is None for a problem of the whole configuration.
     """
@@ -33,9 +33,10 @@ class LocatedProblem:
 def faults_caused(
     changed: Iterable[ConfigurationRow], removed: Iterable[ConfigurationRow] = ()
 ) -> list[LocatedProblem]:
-    """Return the faults that this edit would cause in the configuration.
+    """Return the errors that saving the ``changed`` rows and deleting the ``removed`` rows would cause.
 
-    Concurrent edits wait until this transaction ends.
+    Errors that the stored configuration already has are not returned. Concurrent edits wait until this transaction
+    ends.
     """
     _wait_for_other_edits()
     stored = Rows.stored()
@@ -45,7 +46,7 @@ def faults_caused(
 
 
 def notices_on(rows: Iterable[ConfigurationRow]) -> list[LocatedProblem]:
-    """Return the notices about these rows in the report on the stored configuration."""
+    """Check the stored configuration, and return the notices that concern these rows."""
     wanted = {(type(row), row.pk) for row in rows}
     return [
         each for each in _problems(Rows.stored(), "ignored") if (type(each.row), each.row and each.row.pk) in wanted
@@ -53,7 +54,7 @@ def notices_on(rows: Iterable[ConfigurationRow]) -> list[LocatedProblem]:
 
 
 def stored_report() -> Report:
-    """Return the report on the stored configuration."""
+    """Check the stored configuration, and return the report of all its problems."""
     return _report(Rows.stored())[1]
 
 

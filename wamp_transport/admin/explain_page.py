@@ -62,10 +62,10 @@ def explain_view(admin: AnyModelAdmin, request: HttpRequest, role: Role) -> Http
 
 
 def _answers(role: Role, asked: dict[str, Any]) -> tuple[list["Answer"], str]:
-    """Return the explanations, or an empty list and the problem that prevents them.
+    """Return the explanations and an empty string or, if nothing can be explained, an empty list and the reason.
 
-    If the form names a principal, explain the decision for each role that it can have. Otherwise explain it for
-    ``role``.
+    ``asked`` contains the values of the form. If they name a principal, explain the decision for each role that the
+    principal can have. Otherwise, explain it for ``role``.
     """
     try:
         configuration = store.load(base_directory())
@@ -96,7 +96,10 @@ def _answers(role: Role, asked: dict[str, Any]) -> tuple[list["Answer"], str]:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An explanation on the page. If the form names a principal, ``who`` describes where its role is defined."""
+    """An explanation on the page.
+
+    If the user entered the name of a principal, ``who`` describes where the principal's role is defined.
+    """
 
     explanation: Explanation
     who: str

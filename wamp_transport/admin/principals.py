@@ -26,7 +26,7 @@ MAX_VALID_SECRETS = 2
 
 
 class PrincipalForm(AnyModelForm):
-    """The form of a principal. It refuses the role that is reserved for the router."""
+    """The form of a principal. The role that is reserved for the router is not accepted."""
 
     def clean_role(self) -> str:
         """Return the role, after checking that it is not reserved for the router."""

@@ -48,7 +48,7 @@ class RowAdmin(EndingSessionsAdmin):
         raise NotImplementedError
 
     def kind_of(self, request: HttpRequest, row: Any) -> str:
-        """Return the type of the row that is shown or added; an empty text if rows of this model have no type."""
+        """Return the type of the row that is shown or added; an empty string if rows of this model have no type."""
         return ""
 
     def get_form(

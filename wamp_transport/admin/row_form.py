@@ -1,4 +1,4 @@
-"""The form of a row. It has fields for the row's columns and attributes, and the schema validates it."""
+"""The form of a row. The form has fields for the row's columns and attributes, and is validated against the schema."""
 
 import copy
 from collections.abc import Iterable, Mapping
@@ -64,7 +64,7 @@ class RowForm(AnyModelForm):
         return settings
 
     def _post_clean(self) -> None:
-        """After Django's validation, validate the row against the schema, and then the whole configuration."""
+        """Run Django's validation. Then validate the row against the schema, and finally the whole configuration."""
         super()._post_clean()  # type: ignore[misc]
         for problem in self.problems():
             if problem.level == "fault":
@@ -74,7 +74,7 @@ class RowForm(AnyModelForm):
                 self.show_fault(fault)
 
     def show_fault(self, fault: LocatedProblem) -> None:
-        """Show a fault that was found in the whole configuration. If it belongs to this row, show it at its field."""
+        """Show an error in the configuration: next to its field if it belongs to this row, otherwise above the form."""
         self.show(fault.problem, fault.path if fault.row is self.instance else None)
 
     def show(self, problem: Problem, path: str | None) -> None:
@@ -98,9 +98,9 @@ class RowForm(AnyModelForm):
 
 
 class RowFormSet(AnyInlineFormSet):
-    """The form set of child rows.
+    """The form set for the child rows of a row.
 
-    If each row is valid on its own, the whole configuration is validated with these rows.
+    If each row is valid on its own, the whole configuration is validated as it would be with the edited rows.
     """
 
     def add_fields(self, form: Any, index: int | None) -> None:
@@ -109,7 +109,7 @@ class RowFormSet(AnyInlineFormSet):
         form.is_among_others = True
 
     def clean(self) -> None:
-        """Show the faults of the whole configuration at the rows that they belong to."""
+        """Validate the whole configuration with the edited rows, and show each error at the row that it belongs to."""
         super().clean()
         if any(self.errors):
             return

@@ -56,7 +56,7 @@ class WebPathForm(WebSocketForm):
 
 
 def mapping_of(service: WebPath) -> dict[str, Any]:
-    """Return the service as it would be written in a config.json. A service of type *path* has no ``paths`` in it."""
+    """Return the service as it would be written in a config.json. For the type *path*, ``paths`` is left empty."""
     branch: dict[str, Any] = {"paths": {}} if service.type == BRANCH else {}
     return {"type": service.type, **service.settings, **branch}
 

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_RETRY_SECONDS: Final = 0.2
 MAX_RETRY_SECONDS: Final = 30.0
-"""The limits of the pause before an attempt to reconnect. The pause doubles after each attempt, and is randomized."""
+"""The maximum pause between attempts to reconnect. The pause starts at FIRST_RETRY_SECONDS, and doubles each time."""
 MAX_OPENING_SECONDS: Final = 30.0
 """The time limit for opening a session. When it has passed, the next operation tries again."""
 WITHDRAW_SECONDS: Final = 30.0

@@ -1,6 +1,7 @@
-"""The authentication methods without a challenge.
+"""The authentication methods without a challenge: ``tls`` and ``anonymous``.
 
-They are for clients with a TLS certificate, and for anonymous clients that a source of principals must accept.
+The router itself admits anonymous clients, unless a source of principals is configured for them. The method
+``anonymous`` in this module is used only if there is such a source.
 """
 
 from typing import Any

@@ -35,7 +35,10 @@ class Credential(Protocol):
         ...
 
     def answer(self, extra: Mapping[str, Any]) -> str:
-        """Return the signature for a challenge with this ``extra``. It can be slow. Raises UnusableChallenge."""
+        """Return the signature for AUTHENTICATE, the response to a CHALLENGE with the details ``extra``.
+
+        This can be slow. Raises UnusableChallenge if the credential cannot respond to the challenge.
+        """
         ...
 
 
@@ -54,7 +57,7 @@ class Anonymous:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket, or a signed token with the authmethod ``token``. It is sent in plain text, so use TLS."""
+    """A ticket, or a signed token with the authmethod ``token``. Both are sent in plain text, so use TLS."""
 
     authid: str | None
     ticket: str = field(repr=False)

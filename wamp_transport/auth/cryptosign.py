@@ -33,7 +33,7 @@ def public_key_of(private_key: bytes) -> str:
 
 
 def message_of(challenge: bytes, channel_id: bytes | None = None) -> bytes:
-    """Return the bytes to sign: the challenge, XORed with the channel ID if there is one. All have 32 bytes."""
+    """Return the bytes to sign: the challenge, XORed with the channel ID if there is one. Each is 32 bytes long."""
     return challenge if channel_id is None else bytes(a ^ b for a, b in zip(challenge, channel_id, strict=True))
 
 

@@ -46,7 +46,7 @@ def is_proof(key: str, side: str, text: str, given: object) -> bool:
 
 
 class OperatorMethod:
-    """The node's side of the method. ``key`` is the operator key of the node."""
+    """The authentication method with which a node admits operators. ``key`` is the operator key of the node."""
 
     def __init__(self, key: str, world: World) -> None:
         self._key = key
@@ -90,7 +90,7 @@ def _read(text: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """The operator's side of the method. ``keys`` are the operator keys of the nodes to which it can connect."""
+    """The credential of an operator. ``keys`` are the operator keys of the nodes to which the operator can connect."""
 
     authid: str
     keys: tuple[str, ...] = field(repr=False)

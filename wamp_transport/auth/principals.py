@@ -123,7 +123,8 @@ class Principals(Protocol):
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
         """Return a principal of a realm as a model for challenges to unknown clients; None if there is none.
 
-        The number ``choice`` selects the principal. It always selects the same one, until the principals change.
+        The number ``choice`` selects the principal. The same number selects the same principal, until the principals
+        change.
         """
         ...
 

@@ -1,6 +1,6 @@
 """The cryptography of SCRAM, as specified and in the dialect of Autobahn and Crossbar.
 
-The authmethod selects the variant: ``wamp-scram`` is the specification's, ``scram`` is the dialect. The dialect differs
+The authmethod selects the variant: ``wamp-scram`` for the specification, ``scram`` for the dialect. The dialect differs
 as follows:
 
 - The nonces of client and server are joined as bytes, not as text.
@@ -11,7 +11,8 @@ as follows:
 Therefore, keys derived with Argon2 are valid for only one variant. The name of the key derivation function shows which:
 ``argon2id13`` for the specification, ``argon2id-13`` for the dialect. Keys derived with ``pbkdf2`` are valid for both.
 
-Section of the specification: Advanced Profile, "Salted Challenge Response Authentication"; RFC 5802, RFC 7677.
+SCRAM is defined in RFC 5802 and RFC 7677, and its use in WAMP in the section "Salted Challenge Response
+Authentication" of the Advanced Profile.
 """
 
 import hmac

@@ -1,4 +1,4 @@
-"""Replace the clear-text secrets in a stored configuration with hashes or derived keys. This is called sealing.
+"""Sealing: the replacement of the clear-text secrets in a stored configuration with hashes or derived keys.
 
 The functions accept unvalidated ``auth`` mappings. Invalid values are kept, so that the validation can report them.
 References to environment variables are kept as well.
@@ -27,7 +27,7 @@ Place = tuple[str, str, str, str]
 
 
 def in_the_clear(auth: object) -> Iterator[Place]:
-    """Yield the keys that lead to each clear-text secret which :func:`sealed` can replace."""
+    """Yield the place of each clear-text secret in ``auth`` that :func:`sealed` can replace."""
     for method, listed, attribute in SECRET_PLACES:
         for authid, principal in _principals(auth, method, listed).items():
             if isinstance(principal, Mapping) and _is_clear(principal.get(attribute)):

@@ -49,8 +49,8 @@ class StaticPrincipals:
     async def find(self, lookup: Lookup) -> Principal | None:
         """Return the principal for a login.
 
-        It is found by its certificate or authid. Without an authid, it is found by its public key, if no other
-        principal has the same key.
+        A principal is found by its certificate or authid. If the client sends no authid, the principal is found by its
+        public key, provided that no other principal has the same key.
         """
         authid = lookup.authid
         if lookup.fingerprints:

@@ -35,7 +35,7 @@ It is called with ``(method, provider, authid, role)``.
 class CookieLogins(NodeObserver):
     """The logins in a node's cookie stores.
 
-    It also observes the node, and deletes the login of a client that logs out or is logged out.
+    The object also observes the node, so that it can delete the login of a client that logs out or is logged out.
     """
 
     def __init__(self, stores: CookieStores) -> None:

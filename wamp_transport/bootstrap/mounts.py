@@ -48,9 +48,10 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class MountTable:
-    """The mounts of one configuration. They can be found by service key, or by transport and path.
+    """The mounts of one configuration, which can be found by service key, or by transport and path.
 
-    ``failures`` contains the errors of services that could not be built. Their paths return 404.
+    ``failures`` contains the errors of services that could not be built. Requests for the paths of these services get a
+    404 response.
     """
 
     base: object = None

@@ -87,7 +87,7 @@ class RouterPart(ConfigurationPart):
 
 
 class FunctionsPart(ConfigurationPart):
-    """The part of a node that checks the project's functions which authorize the actions of roles."""
+    """The part of a node that checks that the project's authorizer functions can be used."""
 
     name = "functions"
 
@@ -95,7 +95,7 @@ class FunctionsPart(ConfigurationPart):
         self._functions = functions
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Log the functions that cannot be used. All actions are denied to the roles that use them."""
+        """Log the functions that cannot be used. All actions of the roles that they authorize are denied."""
         for fault in await asyncio.to_thread(lambda: list(self._functions.faults(new))):
             logger.error("%s", fault)
 

@@ -69,14 +69,14 @@ class ConfigurationPart(Protocol):
 
 
 class PartsBehind(Exception):
-    """Raised if some parts of the node fail to apply a configuration. They are retried; the others have applied it."""
+    """Raised if some parts of the node fail to apply a configuration. All other parts have applied it."""
 
     def __init__(self, failures: Iterable[tuple[ConfigurationPart, Exception]]) -> None:
         super().__init__("; ".join(f"{part.name}: {text_of(error)}" for part, error in failures))
 
 
 class PlanRunner:
-    """A runner that applies configurations to a list of parts, and records which parts have failed to apply the latest.
+    """A runner that applies configurations to a list of parts, and retries the parts that have failed.
 
     The order of the list matters; see :class:`ConfigurationPart`.
     """

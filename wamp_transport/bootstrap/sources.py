@@ -113,7 +113,10 @@ def choose_source(node: str | None = None) -> Source:
 
 @contextmanager
 def config_of_command(path: str | None) -> Iterator[None]:
-    """Run the block for a command that was given the configuration at ``path``, or None if it was given none."""
+    """Context manager: note that the command runs with the configuration at ``path`` instead of the project's.
+
+    :func:`has_command_configuration` returns True in the block, unless ``path`` is None.
+    """
     global _path_of_command  # noqa: PLW0603 - a process runs one command
     before, _path_of_command = _path_of_command, path
     try:
@@ -123,7 +126,7 @@ def config_of_command(path: str | None) -> Iterator[None]:
 
 
 def has_command_configuration() -> bool:
-    """Return whether the running command was given a configuration that it uses instead of the project's."""
+    """Return whether the running command has the option ``--config``, and does not use the project's configuration."""
     return _path_of_command is not None
 
 

@@ -106,7 +106,7 @@ async def wait_for_jobs(seconds: float) -> None:
 
 
 class Functions:
-    """The functions that the configuration names by dotted path.
+    """The project's authorizer functions, which the configuration names by dotted path.
 
     Coroutine functions run on the event loop. Other functions run in a separate thread pool.
     """
@@ -145,7 +145,7 @@ class Functions:
         return await run_guarded(outcome) if inspect.isawaitable(outcome) else outcome
 
     def faults(self, configuration: Configuration) -> Iterator[str]:
-        """Check the functions that a configuration names, and yield a message for each one that cannot be used.
+        """Check the authorizer functions in a configuration. Yield a message for each one that cannot be used.
 
         Call this in a thread, because it can import modules.
         """

@@ -41,7 +41,7 @@ def has_thread(context: Any) -> bool:
 
 @contextmanager
 def kept_main_loop() -> Iterator[None]:
-    """Restore asgiref's record of this thread's main event loop at the end of the block."""
+    """Context manager: at the end of the block, restore the main event loop that asgiref has stored for this thread."""
     outer = getattr(SyncToAsync.threadlocal, "main_event_loop", None)
     try:
         yield

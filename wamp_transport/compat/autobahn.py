@@ -102,7 +102,7 @@ set_initial_state: Final[Any] = WebSocketProtocol._connectionMade
 
 
 def timer_of(factory: Any) -> Any:
-    """Return the timer for the timeouts of a factory's connections. It has a method ``call_later``."""
+    """Return the timer for the timeouts of a factory's connections: an object with a method ``call_later``."""
     return factory._batched_timer
 
 

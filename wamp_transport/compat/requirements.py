@@ -12,7 +12,7 @@ from typing import Any
 
 
 class IncompatibleLibraryError(RuntimeError):
-    """Raised if a library lacks members that this product needs, or if they have another form than expected.
+    """Raised if a library lacks members that this product needs, or if these members are not as expected.
 
     The message is one sentence.
     """
@@ -42,7 +42,7 @@ class Members:
         return {*self.called, *self.overridden, *self.attributes, *self.instance.split()}
 
     def problems(self) -> Iterator[str]:
-        """Yield a description of each member that is missing or has another form. It has no full stop at the end."""
+        """Yield a description, without a full stop, of each member that is missing or not as expected."""
         try:
             owner = getattr(import_module(self.module), self.owner)
         except (ImportError, AttributeError):
@@ -88,8 +88,8 @@ def _is_optional(parameter: inspect.Parameter) -> bool:
 def _names_in_methods(owner: type) -> set[str]:
     """Return all names that the methods of a class use.
 
-    They include the names of all attributes that the methods set on an instance. An instance would show these names as
-    well, but would need a socket or a running reactor.
+    These include the names of the attributes that the methods set on an instance. The names are read from the code of
+    the methods, because an instance cannot be created without a socket or a running reactor.
     """
     codes = [
         code
@@ -148,7 +148,7 @@ class Library:
             raise IncompatibleLibraryError(self.sentence([str(error)])) from error
 
     def sentence(self, faults: Iterable[str]) -> str:
-        """Return one sentence with the installed version, the faults, and advice on how to fix them."""
+        """Return one sentence with the installed version, the problems ``faults``, and advice on how to fix them."""
         return (
             f"wampnode cannot serve with {self.name} {self.installed or '(no version found)'}: {', '.join(faults)}; "
             f"install a tested version ('{self.requirement}') or upgrade wampnode."

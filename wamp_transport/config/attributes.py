@@ -19,8 +19,8 @@ class Attribute:
     """A leaf attribute of a section: its value is not a section itself. ``path`` is its dotted path in the section.
 
     ``minimum`` and ``maximum`` are inclusive. If ``offered`` is false, the attribute is not supported. A configuration
-    that sets it is rejected if ``refused`` is true; otherwise the attribute is ignored. ``instead`` explains the
-    consequence.
+    that sets it is rejected if ``refused`` is true; otherwise the attribute is ignored. ``instead`` is a message that
+    explains this.
     """
 
     path: str

@@ -134,7 +134,7 @@ class AnonymousAuth(MethodAuth):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check also that the role is not reserved for the router."""
+        """Also check that the role is not reserved for the router."""
         yield from super().check(given)
         if given.get("role") == "trusted":
             yield Finding(("role",), "role trusted is the router's own and cannot be given to clients")
@@ -203,7 +203,7 @@ class CryptosignAuth(MethodAuth):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check also that the router's private key is given as a reference, never as the key itself."""
+        """Also check that the router's private key is a reference to an environment variable, not the key itself."""
         yield from super().check(given)
         key = given.get("router_key")
         if isinstance(key, str) and not is_reference(key):
@@ -262,7 +262,7 @@ class SessionAuth(DjangoAuth):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check also that trusted origins are complete, without wildcards."""
+        """Also check that trusted origins are complete, without wildcards."""
         yield from super().check(given)
         origins = given.get("trusted_origins")
         for index, origin in enumerate(origins if isinstance(origins, tuple) else ()):

@@ -1,4 +1,4 @@
-"""The authentication methods with their properties. Other modules use these properties and do not list methods.
+"""The authentication methods and their properties, so that no other module needs its own list of methods.
 
 To add a method, describe it here, add its section to :mod:`.auth`, and implement its steps in ``wamp_transport.auth``.
 """

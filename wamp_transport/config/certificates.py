@@ -1,6 +1,7 @@
-"""The files of a TLS endpoint. This module reads and checks them, so that problems are found before a handshake fails.
+"""The key and certificate files of a TLS endpoint.
 
-The transports perform the handshakes.
+This module reads and checks the files, so that problems are reported before a handshake fails. The transports perform
+the handshakes.
 """
 
 import os
@@ -44,7 +45,7 @@ class TlsFiles:
 
     @classmethod
     def of(cls, section: TlsSection, resolve: Callable[[str], Path]) -> "TlsFiles":
-        """Return the files that a section names. ``resolve`` makes a path absolute."""
+        """Return the files that a ``tls`` section names. ``resolve`` makes a path absolute."""
         return cls(
             resolve(section.key),
             resolve(section.certificate),
@@ -68,9 +69,10 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """The parsed content of the files.
+    """The parsed content of a TLS endpoint's files.
 
-    ``chain`` is sent with the certificate. ``authorities`` are the authorities whose client certificates are accepted.
+    The certificates in ``chain`` are sent after ``certificate``. ``authorities`` are the certificates of the
+    authorities that must have issued a client's certificate.
     """
 
     key: PrivateKeyTypes

@@ -49,7 +49,10 @@ class Checked:
 
 
 def check(annotation: Any, value: object, environ: Mapping[str, str]) -> Checked:
-    """Validate ``value`` against a section, or against a union of sections. Return faults instead of raising them."""
+    """Validate ``value`` against a section, or against a union of sections.
+
+    An invalid value raises no exception. The result contains the findings instead.
+    """
     findings: list[Finding] = []
     data = normalize(value, findings)
     typed = None

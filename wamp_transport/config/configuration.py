@@ -40,8 +40,8 @@ class PathService:
 
     ``realms`` contains the realms that clients of the service may join; None means all. If the configuration has
     several router workers, these are the realms of the service's own worker. ``type`` is the service's type, or
-    ``none`` if the service is not supported. A request for an unsupported service gets a 404 response. It does not fall
-    back to the service of a parent path. ``config_path`` is the JSON path of the service in the configuration;
+    ``none`` if the service is not supported. A request for an unsupported service gets a 404 response, and is not
+    passed to the service of a parent path. ``config_path`` is the JSON path of the service in the configuration;
     comparisons ignore it.
     """
 

@@ -21,8 +21,8 @@ _ONE_DATABASE = "cookies are kept in the database of the Django project"
 class CookieStoreSection(Section):
     """The store that remembers clients by their cookies: in memory, in a file for a single process, or in the database.
 
-    It has a record for each cookie. Expired records are deleted every minute. The values of cookies are stored only as
-    hashes.
+    The store contains a record for each cookie. Expired records are deleted every minute. The values of cookies are
+    stored only as hashes.
     """
 
     type: Literal["memory", "file", "database"] = setting(

@@ -1,6 +1,6 @@
 """The default dialect of realms: Crossbar's if the configuration is a file, and otherwise the specification's.
 
-The realm option ``dialect`` describes what differs between the two dialects.
+The help text of the realm option ``dialect`` describes the differences between the two dialects.
 """
 
 import copy
@@ -24,7 +24,7 @@ def resolve(realm: RealmSection, dialect: Dialect) -> RealmSection:
 
 
 def dialect_findings(sections: Iterable[SchemaMatch], dialect: Dialect) -> Iterator[Finding]:
-    """If ``dialect``, the default, is Crossbar's, yield a notice for each realm whose options name no dialect."""
+    """Yield a notice for each realm that uses Crossbar's dialect only because it is the default, ``dialect``."""
     for found in sections:
         if found.section is RealmSection and dialect == OF_FILES and not _is_given(found.given):
             text = f'speaks the dialect "{dialect}", as all realms in files do that do not name another one'
@@ -33,9 +33,9 @@ def dialect_findings(sections: Iterable[SchemaMatch], dialect: Dialect) -> Itera
 
 
 def with_dialect(mapping: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
-    """Return a copy of a valid configuration in which realms that name no dialect have the option ``dialect`` set.
+    """Return a copy of a valid configuration, with ``dialect`` as the dialect of each realm that names none.
 
-    The meaning of the copy does not depend on whether it is stored in a file.
+    The copy names all dialects explicitly. Therefore, it has the same meaning in a file as in the database.
     """
     result: dict[str, Any] = copy.deepcopy(dict(mapping))
     for worker in result.get("workers", ()):

@@ -130,7 +130,7 @@ class UnixEndpoint(Section):
 
 
 class OtherEndpoint(Section, extra="allow"):
-    """Kinds of endpoint that Crossbar supports and this router does not."""
+    """An endpoint of a type that Crossbar supports and this router does not."""
 
     type: Literal["twisted", "onion"] = setting(..., "A kind of endpoint that is not offered.")
     unoffered: ClassVar[Unoffered | None] = Unoffered(

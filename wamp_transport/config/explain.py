@@ -1,6 +1,6 @@
 """Explain a role's permissions: which rule decides, where it is configured, and which rules it overrides.
 
-The router's own code makes the decision, for a role that is built from the configuration.
+The decision is made by the same code that the router uses, for a role that is built from the configuration.
 """
 
 from collections.abc import Iterator
@@ -33,8 +33,8 @@ class Rule:
 class Explanation:
     """An explained decision. ``error`` is the URI of the error if the action is denied.
 
-    The outcome ``asked`` means that an authorizer decides at run time. ``rule`` is the rule that decides. It is None if
-    no rule covers the URI or the decision does not depend on rules. ``beaten`` contains the other rules that cover the
+    The outcome ``asked`` means that an authorizer decides at run time. ``rule`` is the rule that decides; None if no
+    rule covers the URI or if the decision does not depend on rules. ``beaten`` contains the other rules that cover the
     URI, in order of precedence.
     """
 

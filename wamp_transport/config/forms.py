@@ -47,9 +47,10 @@ def fields_of(type: str) -> tuple[Attribute, ...]:
 def check_service(
     type: str, mapping: Any, full_path: str | None = None, *, environ: Mapping[str, str] | None = None
 ) -> list[Problem]:
-    """Validate a service and return the problems. ``full_path`` is the path of the service, such as ``/app/ws``.
+    """Validate a service and return the problems.
 
-    It is compared with the URLs in the service's settings. If it is None, URLs are not checked.
+    ``full_path`` is the path of the service, such as ``/app/ws``. The URLs in the service's settings must have this
+    path. If ``full_path`` is None, URLs are not checked.
     """
     given = {**mapping, "type": type} if isinstance(mapping, Mapping) else mapping
     checked = check(Service, given, _environment(environ))

@@ -50,7 +50,7 @@ class RouterWorker(Section):
 
 
 class OtherWorker(Section, extra="allow"):
-    """Workers that Crossbar supports and this node does not."""
+    """A worker of a type that Crossbar supports and this node does not."""
 
     type: Literal["container", "guest", "websocket-testee", "proxy", "hostmonitor"] = setting(
         ..., "A type of worker that is not offered."

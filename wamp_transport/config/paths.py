@@ -25,7 +25,7 @@ class PathTree(Section):
 
 
 class OtherService(Section, extra="allow"):
-    """Services that Crossbar supports and this router does not. Their paths return 404."""
+    """A service of a type that Crossbar supports and this router does not. Requests for its path get a 404 response."""
 
     type: Literal[
         "longpoll",

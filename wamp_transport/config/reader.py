@@ -1,4 +1,4 @@
-"""Functions that read a configuration from a file, a text or a mapping. They raise ConfigError if it has faults."""
+"""Functions that read a configuration from a file, a text or a mapping. If it is invalid, they raise ConfigError."""
 
 import json
 import os
@@ -82,7 +82,7 @@ def read_mapping(
 
 
 def _of_enabled(findings: tuple[Finding, ...], everything: Any, sections: Any) -> list[Finding]:
-    """Return the findings, except notices about disabled workers. Faults in disabled workers are included."""
+    """Return the findings, except notices about disabled workers. Errors in disabled workers are included."""
     kept = {found.location[:2] for found in sections}
     left_out = {found.location[:2] for found in everything} - kept
     return [finding for finding in findings if finding.level == "fault" or finding.location[:2] not in left_out]

@@ -281,7 +281,7 @@ class RealmOptionsSection(RealmLimitsSection):
 
 
 class HistorySection(Section):
-    """A topic or pattern whose events are stored."""
+    """An event history: the events of a topic or pattern are stored."""
 
     uri: str = setting(..., "Topic or pattern.", pattern=_LOOSE, expected="a URI without blanks and #")
     match: Literal["exact", "prefix", "wildcard"] = setting("exact", "How the URI matches.")
@@ -424,13 +424,17 @@ def _authorizer_findings(given: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _excess(uri: object, match: object) -> Iterator[Finding]:
-    """Yield a finding about a pattern with too many components."""
+    """Yield a finding if the URI or pattern has too many components."""
     if isinstance(uri, str) and isinstance(match, str) and (excess := component_excess(uri, match)):
         yield Finding(("uri",), excess)
 
 
 def _in_vain(role: object, loose: bool, location: Location) -> Iterator[Finding]:
-    """Yield findings about permissions for URIs that the realm always refuses."""
+    """Yield findings about permissions that match no URI which the realm accepts.
+
+    ``loose`` is True if the realm's option ``uri_check`` is ``loose``. ``location`` is the location of the role's
+    permissions.
+    """
     permissions = role.get("permissions") if isinstance(role, dict) else None
     for index, entry in enumerate(permissions if isinstance(permissions, tuple) else ()):
         uri, match = _covered(entry) or ("", "prefix")

@@ -14,10 +14,10 @@ _SHOWN = 200
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A message to the operator about a configuration.
+    """A problem in a configuration, described for the operator.
 
-    ``path`` is the JSON path of the problem, or empty for the whole configuration. A ``fault`` makes the configuration
-    unusable. A setting that is ``ignored`` is valid but has no effect.
+    ``path`` is the JSON path of the problem, or empty for the whole configuration. The ``level`` is ``fault`` if the
+    configuration cannot be used, and ``ignored`` if a setting is valid but has no effect.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""Parallel traversal of data and schema, to find the section and attribute for each place in the data."""
+"""Parallel traversal of data and schema, to find the section and attribute for each location in the data."""
 
 import types
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ class SchemaMatch:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A location in the data, with the section, attribute and type that the schema has for this location."""
+    """A location in the data, with the section, attribute and type that the schema defines for it."""
 
     location: Location
     section: type[Section] | None
@@ -116,10 +116,10 @@ def sections_in(annotation: Any, value: object, location: Location = ()) -> Iter
 
 
 def place_at(annotation: Any, steps: tuple[str | int, ...]) -> Place:
-    """Return the place to which a pydantic error belongs. ``steps`` is the location that the error contains.
+    """Return the place to which a pydantic error belongs. ``steps`` is the location in the error (``loc``).
 
-    If several sections are allowed, pydantic adds a step with the ``type`` of the selected one. The location of the
-    place does not contain these steps.
+    If several sections are allowed, pydantic adds a step with the ``type`` of the selected section. These steps are
+    removed from the location of the place.
     """
     location: list[str | int] = []
     section: type[Section] | None = None

@@ -24,9 +24,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Unoffered:
-    """The reason why a kind of section is not supported. ``level`` tells whether the configuration can be used anyway.
+    """The message for a section of a kind that is not supported.
 
-    ``{type}`` in the message is replaced with the section's type.
+    If ``level`` is ``ignored``, the configuration can be used anyway. ``{type}`` in the message is replaced with the
+    section's type.
     """
 
     message: str
@@ -66,9 +67,11 @@ def setting(
 ) -> Any:
     """Declare an attribute of a section. ``default`` is ``...`` if the attribute is required.
 
-    ``ignored`` and ``refused`` mark an attribute that is known but not supported. Their text explains the consequence.
-    An ``ignored`` attribute has no effect. It is reported unless it has its default value or, if ``quiet`` is given,
-    one of the values in ``quiet``. A ``refused`` attribute is a fault, because ignoring it would be unsafe.
+    Set ``ignored`` or ``refused`` to mark an attribute that is known but not supported. The text is a message that
+    explains what happens instead. An ``ignored`` attribute has no effect. The message is reported unless the attribute
+    has its default value or, if ``quiet`` is given, one of the values in ``quiet``. A ``refused`` attribute is an
+    error, because ignoring it would be unsafe.
+
     ``expected`` describes the allowed values in messages. ``rules`` are constraints for pydantic.
     """
     extra: dict[str, Any] = {}

@@ -150,7 +150,7 @@ class WebSocketTransport(WebSocketSection):
 
 
 class OtherTransport(Section, extra="allow"):
-    """Transports that Crossbar supports and this router does not."""
+    """A transport of a type that Crossbar supports and this router does not."""
 
     type: Literal["rawsocket", "universal", "mqtt", "flashpolicy", "websocket.testee", "stream.testee"] = setting(
         ..., "A type of transport that is not offered yet."

@@ -46,7 +46,7 @@ class Declaration:
         return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else self.function.__module__
 
     def faults(self) -> list[str]:
-        """Return the faults in the arguments of the decorator, as sentences."""
+        """Check the arguments of the decorator. Return a description of each error."""
         faults = []
         if self.match not in get_args(Match):
             faults.append(f"match is {self.match!r}, not one of {', '.join(get_args(Match))}")
@@ -119,7 +119,7 @@ def register(
 
     The decorated object is returned unchanged. A class is instantiated without arguments, once in each process.
 
-    Advanced Profile, "Pattern-based Registrations" and "Shared Registration".
+    Sections of the specification: Advanced Profile, "Pattern-based Registrations" and "Shared Registration".
     """
     permissions = (permission,) if isinstance(permission, str) else tuple(permission)
     options = {"match": match, "invoke": invoke, "concurrency": concurrency, "permissions": permissions}
@@ -138,7 +138,7 @@ def subscribe(
     By default, events are handled one after the other, in order. Up to ``concurrency`` events are handled at the same
     time. ``realm`` is one or several realms; by default, the function is subscribed in all realms.
 
-    Advanced Profile, "Pattern-based Subscriptions".
+    Section of the specification: Advanced Profile, "Pattern-based Subscriptions".
     """
     return _decorator("subscriber", topic, realm, {"match": match, "concurrency": concurrency})
 

@@ -1,4 +1,4 @@
-"""Discovery of handlers: import the ``wamp`` module of each installed app, and collect its handlers and faults."""
+"""Discovery of handlers: import the ``wamp`` module of each installed app, and collect its handlers and errors."""
 
 import logging
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class BrokenModule:
 class DiscoveredHandler:
     """A declaration and its handler.
 
-    If the declaration is faulty, ``handler`` is None, and ``faults`` describes each fault in a sentence.
+    If the declaration is invalid, ``handler`` is None, and ``faults`` contains a description of each error.
     """
 
     declaration: Declaration
@@ -53,12 +53,12 @@ class Discovery:
 
     @property
     def handlers(self) -> list[Handler]:
-        """The handlers without faults."""
+        """The handlers whose declarations are valid."""
         return [one.handler for one in self.entries if one.handler is not None]
 
     @property
     def problems(self) -> list[BrokenModule | DiscoveredHandler]:
-        """The broken modules and faulty declarations. ``str()`` of each describes the fault."""
+        """The modules that cannot be imported, and the invalid declarations. ``str()`` of each describes the error."""
         return [*self.broken, *(one for one in self.entries if one.faults)]
 
 

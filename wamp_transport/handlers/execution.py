@@ -1,6 +1,7 @@
 """Execution of handlers.
 
-Functions run in threads, coroutine functions as tasks. Parameters and results are converted.
+Functions run in threads, coroutine functions in tasks. The payload of a message is converted to the parameters of the
+function, and the return value is converted to a payload.
 """
 
 import asyncio
@@ -38,7 +39,7 @@ Parts = Generator[Any, None, Any]
 
 
 class UnusableHandler(Exception):
-    """Raised for a faulty declaration. ``faults`` describes each fault in a sentence."""
+    """Raised for an invalid declaration. ``faults`` contains a description of each error."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))
@@ -49,7 +50,7 @@ OnFailure = Callable[[Declaration, Exception], None]
 
 
 class UserLookup(Protocol):
-    """A function that looks up the Django user of a caller, in two steps."""
+    """A function that prepares the lookup of a caller's Django user. The lookup itself queries the database."""
 
     def __call__(self, caller: Caller) -> Callable[[], Any]:
         """Return a function that returns the active Django user of the caller's session, or None.
@@ -60,7 +61,7 @@ class UserLookup(Protocol):
 
 
 class Handler:
-    """A handler that can be run. The constructor raises UnusableHandler if the declaration is faulty."""
+    """A handler that can be run. The constructor raises UnusableHandler if the declaration is invalid."""
 
     def __init__(self, declaration: Declaration) -> None:
         faults = declaration.faults()

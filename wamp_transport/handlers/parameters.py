@@ -23,7 +23,7 @@ Source = Literal["message", "caller", "user", "user_or_none"]
 class Caller:
     """The caller of a procedure, or the publisher of an event.
 
-    All values are None if the router does not disclose the publisher.
+    For an event, all values are None if the router does not disclose the publisher.
     """
 
     session: int | None

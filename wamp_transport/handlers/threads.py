@@ -29,10 +29,7 @@ class HandlerThreads:
 
     @property
     def share(self) -> int:
-        """The maximum number of threads for one handler.
-
-        It is half of the pool, so that a slow handler cannot block the others.
-        """
+        """The maximum number of threads for one handler: half of the pool, so that it cannot block other handlers."""
         return max(1, self.size // 2)
 
     async def run(self, work: Callable[[], Outcome], turns: asyncio.Semaphore | None = None) -> Outcome:

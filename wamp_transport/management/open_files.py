@@ -16,7 +16,8 @@ def raise_open_file_limit() -> None:
 
     The usual soft limit is 1,024, although the hard limit is much higher. The kernel doubles the file table of a
     process when 256, 512, 1,024, ... files are open. In a process with several threads, each doubling causes a pause
-    of about 10 ms: call this function before threads are started. It does nothing on systems without such limits.
+    of about 10 ms. Therefore, call this function before threads are started. On systems without such limits, it does
+    nothing.
     """
     try:
         import fcntl  # noqa: PLC0415 - missing on some systems

@@ -49,7 +49,7 @@ def check_libraries() -> None:
 
 
 def project_application(*, serve_static: bool = True) -> WampApplication:
-    """Return the application in ASGI_APPLICATION, or Django's default application, wrapped for WAMP.
+    """Return the application in ASGI_APPLICATION, or Django's default application, as a WampApplication.
 
     Raises CommandError if the setting cannot be imported.
     """
@@ -69,7 +69,8 @@ def project_application(*, serve_static: bool = True) -> WampApplication:
 def listeners(configuration: Configuration, main: TcpEndpoint | UnixEndpoint | None) -> dict[str, Listener]:
     """Return the listener of each transport, by key.
 
-    ``main`` is the address for the first transport from the command line. It replaces the configured endpoint.
+    ``main`` is the address from the command line, or None. The first transport listens on ``main`` instead of on its
+    configured endpoint.
     """
     own = {one.key: Listener.of(configuration, one) for one in configuration.transports}
     if main is None:

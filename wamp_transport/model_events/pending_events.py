@@ -36,7 +36,7 @@ class Commit:
 
     @property
     def has_begun(self) -> bool:
-        """Whether sending the events has begun."""
+        """Whether sending the events has started."""
         return self._deadline is not None
 
     def seconds_left(self) -> float:
@@ -48,7 +48,7 @@ class Commit:
         return max(0.0, self._deadline - monotonic())
 
     def give_up(self, event: "PendingEvent") -> None:
-        """Log that sending ``event`` took too long, and skip the remaining events."""
+        """Log that sending ``event`` took too long, and do not send the remaining events of this commit."""
         self.is_given_up = True
         rest = f", nor were {len(self.waiting)} more of the same commit" if self.waiting else ""
         logger.error(
@@ -62,7 +62,7 @@ _next: WeakKeyDictionary[BaseDatabaseWrapper, Commit] = WeakKeyDictionary()
 
 
 def next_commit(using: str) -> Commit:
-    """Return the Commit for this thread's open transaction in the database ``using``.
+    """Return the Commit to which events in this thread's open transaction in the database ``using`` belong.
 
     If no transaction is open, return a new Commit.
     """

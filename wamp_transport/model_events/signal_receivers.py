@@ -33,7 +33,7 @@ _publishers: dict[tuple[object, ...], Publisher] = {}
 def add_publisher(publisher: Publisher) -> None:
     """Start passing changes of the model's rows to the publisher.
 
-    It replaces an earlier publisher with the same declaration.
+    The publisher replaces an earlier one with the same declaration.
     """
     _publishers[_key(publisher)] = publisher
     for model in _with_descendants(publisher.model):
@@ -54,7 +54,7 @@ def publishers() -> list[Publisher]:
 def _key(publisher: Publisher) -> tuple[object, ...]:
     """Return a key that identifies the declaration of a publisher.
 
-    The key stays the same if the module is imported again, although its functions are new objects then.
+    If a module with declarations is imported again, the functions in it are new objects, but the keys stay the same.
     """
     topic = publisher.topic
     code = getattr(topic, "__code__", None)
@@ -132,7 +132,8 @@ def _on_related_changed(
 ) -> None:
     """Publish an event for each row whose many-to-many field has changed.
 
-    This is ``instance`` or, if ``reverse`` is true, the rows of ``model`` with the primary keys in ``pk_set``.
+    The changed row is ``instance``. If ``reverse`` is true, the rows of ``model`` with the primary keys in ``pk_set``
+    have changed instead.
 
     Before a reverse ``clear()``, the affected rows are stored on the instance, because Django does not list them
     afterwards.

@@ -37,14 +37,17 @@ valid_path = RegexValidator(
 
 
 def nesting_of(path: str) -> str:
-    """Return the keys under which a configuration file normally nests a service at ``path``, separated by spaces."""
+    """Return the keys, separated by spaces, that lead to the service at ``path`` in a configuration file.
+
+    For example, the keys for the path ``app/ws`` are ``app ws``: the service is ``paths["app"]["paths"]["ws"]``.
+    """
     return ROOT if path == ROOT else path.replace("/", " ")
 
 
 def path_of(nesting: str) -> str:
-    """Return the path of a service that is nested under these keys in a configuration file.
+    """Return the path of a service, given the keys that lead to it in a configuration file.
 
-    The keys are separated by spaces. The key ``/`` adds nothing to the path.
+    The keys are separated by spaces, as in :func:`nesting_of`. The key ``/`` adds nothing to the path.
     """
     return "/".join(key for key in nesting.split(" ") if key != ROOT) or ROOT
 
@@ -52,8 +55,8 @@ def path_of(nesting: str) -> str:
 def sealed(settings: Any, *, is_deep: bool = False) -> Any:
     """Return the settings of a row, with hashes and derived keys instead of secrets.
 
-    If ``is_deep``, the settings can contain services at any depth. This function is slow if there is a secret. See
-    :mod:`wamp_transport.auth.sealing`.
+    If ``is_deep``, secrets are also replaced in services that are nested in the settings. This function is slow if
+    there is a secret. See :mod:`wamp_transport.auth.sealing`.
     """
     if not isinstance(settings, dict):
         return settings
@@ -305,7 +308,10 @@ class Transport(ConfigurationRow):
 
 
 class WebPath(ConfigurationRow):
-    """A path of a web transport, with its service. ``settings`` is the mapping of the service without ``type``."""
+    """A path of a web transport, and the service at this path.
+
+    ``settings`` contains the service's configuration, except for the key ``type``.
+    """
 
     transport = models.ForeignKey(
         Transport,
@@ -346,7 +352,10 @@ class WebPath(ConfigurationRow):
 
     @property
     def keys(self) -> list[str]:
-        """The keys of the service in its transport's ``paths``: the imported keys, unless the path has changed."""
+        """The keys that lead to the service in the transport's ``paths``.
+
+        These are the keys in the imported file, unless the path was changed after the import.
+        """
         nesting = self.nesting if self.nesting and path_of(self.nesting) == self.path else nesting_of(self.path)
         return nesting.split(" ")
 

@@ -118,9 +118,9 @@ class Credential(models.Model):
 
 
 class UserRole(models.Model):
-    """A line in the table that gives roles to Django users.
+    """A row in the table that gives roles to Django users.
 
-    The first line that matches a user determines the user's role in a realm.
+    The first row that matches a user determines the user's role in a realm.
     """
 
     KINDS = [

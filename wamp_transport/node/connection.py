@@ -37,7 +37,7 @@ class Receiver(Protocol):
         ...
 
     def feed(self, connection: "Connection", message: Message) -> None:
-        """Route a message. Its effects, such as messages to send, may be delayed until :meth:`flush_effects`."""
+        """Route a message. The effects, such as messages to send, can be delayed until :meth:`flush_effects`."""
         ...
 
     def flush_effects(self) -> None:
@@ -57,7 +57,7 @@ class Receiver(Protocol):
         ...
 
     def set_congested(self, connection: "Connection", is_congested: bool) -> None:
-        """Stop sending events and calls to the connection's peer if it reads too slowly; otherwise resume."""
+        """If ``is_congested``, stop sending events and calls to the peer, which reads too slowly; otherwise resume."""
         ...
 
     def close_slow_consumer(self, connection: "Connection", queued_bytes: int) -> None:
@@ -83,7 +83,8 @@ class ConnectionTransport(Protocol):
     def resume(self) -> None:
         """Read from the peer again.
 
-        This method must not deliver messages before it returns, because the node cannot route them until then.
+        This method must not deliver messages to the node before it returns, because the node is not ready to route
+        them.
         """
         ...
 
@@ -211,11 +212,11 @@ class Connection:
         self._node.lost(self)
 
     def set_congested(self, is_congested: bool) -> None:
-        """Stop sending events and calls to the peer if it reads too slowly; otherwise resume."""
+        """If ``is_congested``, stop sending events and calls to the peer, which reads too slowly; otherwise resume."""
         self._node.set_congested(self, is_congested)
 
     def set_paused(self, is_paused: bool) -> None:
-        """Pause or resume reading from the peer, because the router requests it."""
+        """Pause or resume reading from the peer, as the router requests."""
         self.is_paused = is_paused
         if is_paused:
             self.transport.pause()

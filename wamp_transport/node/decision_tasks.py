@@ -1,6 +1,6 @@
-"""Tasks that call the authenticator or authorizer, one for each request of the core.
+"""Tasks that call the authenticator or authorizer when the router core requests a decision.
 
-If a task fails, the exception is logged and the answer is a refusal, so that every request gets an answer.
+If a task fails, the exception is logged, and the login or action is denied. The core therefore always gets a decision.
 """
 
 import asyncio
@@ -28,7 +28,10 @@ class Authorizer(Protocol):
     """An object that decides on actions of sessions."""
 
     async def authorize(self, request: AuthorizationRequest) -> Permit | Deny:
-        """Return the decision. The task is canceled if the session leaves or the request times out."""
+        """Return whether a session may perform an action.
+
+        The task is canceled if the session leaves or the request times out.
+        """
         ...
 
 
@@ -48,9 +51,10 @@ DENY_ALL = DenyAll()
 
 
 class DecisionTasks:
-    """The running tasks that compute answers to the router's requests for a decision, such as a login.
+    """The running tasks, one for each decision on a login or an action that the router core has requested.
 
-    When a task ends, ``decide(ticket, answer)`` is called. The ``ticket`` identifies the request."""
+    When a task ends, ``decide(ticket, answer)`` is called with its decision. ``ticket`` is the number of the request.
+    """
 
     def __init__(
         self,
@@ -69,11 +73,11 @@ class DecisionTasks:
         return len(self._pending)
 
     def start(self, request: AuthenticationRequest | AuthorizationRequest) -> None:
-        """Start the task that computes the answer to a request."""
+        """Start the task that makes the requested decision."""
         self._pending[request.ticket] = self._loop.create_task(self._run(request)), request
 
     def cancel(self, ticket: int, *, is_late: bool = False) -> None:
-        """Cancel the task for a request. ``is_late``: the request has timed out, and this is logged."""
+        """Cancel the task for the request ``ticket``. If ``is_late``, log that the request has timed out."""
         pending = self._pending.pop(ticket, None)
         if pending is None:
             return

@@ -31,11 +31,14 @@ ANSWER_FLAGS: Final = ("allow", "cache", "disclose")
 
 
 class InvalidAnswer(ValueError):
-    """Raised if an authorizer returns an invalid answer. The message describes the error without showing the answer."""
+    """Raised if the result of an authorizer is invalid. The message does not contain the values of the result."""
 
 
 class DynamicAuthorizer:
-    """The authorizer of a node. It calls procedures with the router's own trusted session in the realm."""
+    """The authorizer of a node. It calls the procedure or function that is configured for a session's role.
+
+    Procedures are called from a session of the router itself, with the role ``trusted``.
+    """
 
     def __init__(self, sessions: ServiceSessions, run_function: RunFunction) -> None:
         self._sessions = sessions
@@ -81,9 +84,10 @@ def arguments_of(request: AuthorizationRequest) -> list[Any]:
 
 
 def permit_from(answer: object) -> Permit:
-    """Convert an authorizer's answer, a bool or a dict with ``allow`` and optional keys, to a decision.
+    """Convert the result of an authorizer to a decision.
 
-    Raises InvalidAnswer for anything else, so that a faulty authorizer never allows an action.
+    ``answer`` must be a bool, or a mapping with ``allow`` and optional keys. Raises InvalidAnswer for anything else, so
+    that a faulty authorizer never allows an action.
     """
     if isinstance(answer, bool):
         return Permit(answer)

@@ -1,6 +1,6 @@
 """Run the handlers of a client session: functions immediately, coroutines in separate tasks.
 
-Exceptions of handlers are logged, and a caller always gets an answer.
+Exceptions of handlers are logged. If a procedure fails, the caller gets an ERROR.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ Work = asyncio.Future[Any]
 class HandlerRunner:
     """The running handlers of a session.
 
-    ``answer`` sends a message to the router. ``on_done`` is called when a task ends.
+    ``answer`` is a function that sends a message to the router. ``on_done`` is called when a task ends.
     """
 
     def __init__(

@@ -43,7 +43,7 @@ class SessionEnd(Struct, gc=False):
 
 
 class PythonSerializer:
-    """The serializer of sessions inside the process. Payload is not converted to bytes, but stays Python values."""
+    """The serializer of sessions inside the process. Payload is not converted to bytes, but remains Python values."""
 
     name = PYTHON
     subprotocol = ""
@@ -69,7 +69,7 @@ class PythonSerializer:
 class LocalMessageEncoder(MessageEncoder):
     """An encoder that returns a DecodedMessage instead of bytes.
 
-    Each session has its own encoder. Sessions with the same encoder would share the values.
+    Each session has its own encoder. Sessions with the same encoder would receive the same (mutable) objects.
     """
 
     __slots__ = ()
@@ -123,7 +123,7 @@ class Inbox:
             self._on_size_changed()
 
     def close(self, reason: str, message: str) -> None:
-        """End the session after the queued messages. A second call does nothing."""
+        """End the session after the queued messages have been delivered. A second call does nothing."""
         if not self._is_closed:
             self._is_closed = True
             self._put(SessionEnd(reason, message))

@@ -30,7 +30,7 @@ ROUTER_AUTHID: Final = "router"
 
 
 class LocalClientTransport:
-    """The transport of a session inside the process, without bytes and without authentication."""
+    """The transport of a session inside the process. Messages are passed as objects, and nobody is authenticated."""
 
     def __init__(self, node: Node, principal: Admit, inbox: Inbox) -> None:
         self._node = node
@@ -49,7 +49,7 @@ class LocalClientTransport:
         """Do nothing, because there is no CHALLENGE without authentication."""
 
     def set_congested(self, is_congested: bool) -> None:
-        """Stop sending events and calls to the session if its queue is too long; otherwise resume."""
+        """If ``is_congested``, stop sending events and calls to the session, whose queue is too long; else resume."""
         self._connection.set_congested(is_congested)
 
     def close(self) -> None:

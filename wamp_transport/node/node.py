@@ -181,7 +181,7 @@ class Node:
             self._all_closed.set_result(None)
 
     def set_congested(self, connection: Connection, is_congested: bool) -> None:
-        """Stop sending events and calls to the connection's peer if it reads too slowly; otherwise resume."""
+        """If ``is_congested``, stop sending events and calls to the peer, which reads too slowly; otherwise resume."""
         if connection.is_congested != is_congested:
             connection.is_congested = is_congested
             self.outbound.congested += 1 if is_congested else -1
@@ -241,7 +241,7 @@ class Node:
         return None if current is None or is_narrowed(service, current) else current
 
     def _why_closed(self, service: ServiceOptions) -> str:
-        """Return the reason why the sessions of ``service`` must end, or an empty text if they can stay open."""
+        """Return the reason why the sessions of ``service`` must end; an empty string if they can stay open."""
         if self.current_service(service) is not None:
             return ""
         if self._services is not None and service.key not in self._services:
@@ -382,11 +382,15 @@ class Node:
             self._loop.call_soon(self._run_cleanup_next_turn)
 
     def _run_cleanup_next_turn(self) -> None:
-        """Run the cleanup in the next turn, so that the messages of this turn are sent first."""
+        """Run the cleanup in the next turn of the event loop, so that the messages of this turn are sent first."""
         self._loop.call_soon(self._run_cleanup)
 
     def _run_cleanup(self) -> None:
-        """Run the next steps of the cleanup. Other sessions are served before the steps that remain."""
+        """Clean up some subscriptions and registrations, for example those of sessions that have left.
+
+        If there are many, the rest are cleaned up in later turns of the event loop, so that sessions are served in the
+        meantime.
+        """
         self._is_cleanup_scheduled = False
         self.router.run_cleanup(CLEANUP_STEPS_PER_TURN)
         self._after_control()

@@ -16,7 +16,7 @@ class NodeObserver(Protocol):
     """An observer of a node, added with ``node.observers.add(observer)``.
 
     The node calls the methods on its event loop while it handles messages, so they must not block. A subclass
-    implements only the methods that it needs. The inherited ones are never called.
+    implements only the methods that it needs. The node does not call the others.
     """
 
     def session_joined(self, session: Session) -> None:

@@ -1,7 +1,8 @@
-"""Database queries for identities. Queries that call the project's hooks run in separate threads.
+"""Database queries for the identities of users and principals.
 
-A hook can be slow, for example if it fetches a key from another server. The separate threads ensure that a slow hook
-delays only logins, and no other database work.
+If the project has hooks, such as ``USER_ROLE``, the queries run in separate threads. A hook can be slow, for example if
+it fetches a key from another server. The separate threads ensure that a slow hook delays only logins, and no other
+database work.
 """
 
 import asyncio
@@ -19,10 +20,13 @@ from ..threads import MAX_LOGIN_WAIT_SECONDS, MAX_QUEUED_LOGINS, in_thread, with
 logger = logging.getLogger(__name__)
 
 HOOK_THREADS: Final = 4
-"""The maximum number of queries with hooks that run at the same time. Each thread keeps a database connection open."""
+"""The maximum number of queries that run at the same time if the project has hooks.
+
+Each query runs in a thread, and each thread keeps a database connection open.
+"""
 
 HOOK_SECONDS: Final = 8.0
-"""The time limit for a query with hooks, including the wait for a thread.
+"""The time limit for each query if the project has hooks. It includes the wait for a thread.
 
 It is shorter than the router's time limit for an authenticator, so that the log can name the slow hook.
 """
@@ -34,14 +38,14 @@ Result = TypeVar("Result")
 
 
 class Unanswered(LoginDenied):
-    """Raised if the project's hooks do not return in time. The log contains the names of the slow hooks."""
+    """Raised if a query fails because the project's hooks are too slow. Their names are in the log."""
 
     def __init__(self) -> None:
         super().__init__(errors.UNAVAILABLE, "this login takes too long; try again later")
 
 
 class IdentityQueries:
-    """The identity queries of a node. ``seconds`` is the time limit for a query with hooks."""
+    """The identity queries of a node. ``seconds`` is the time limit for each query if the project has hooks."""
 
     def __init__(self, seconds: float = HOOK_SECONDS) -> None:
         self._seconds = seconds
@@ -55,9 +59,10 @@ class IdentityQueries:
 
     @property
     def identities_per_query(self) -> int:
-        """The maximum number of identities in one query.
+        """The maximum number of identities to look up with one call of :meth:`ask`.
 
-        With hooks it is 1, so that each identity has the full time limit.
+        If the project has hooks, the maximum is 1, because the time limit of :meth:`ask` must suffice for all hook
+        calls of a query.
         """
         return 1 if app_settings().hooks else IDENTITIES_PER_QUERY
 

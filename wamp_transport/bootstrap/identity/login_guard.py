@@ -102,7 +102,7 @@ class GuardedAuthenticator:
     async def _authenticate_throttled(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
         """Return the next step of a login with a secret that can be guessed.
 
-        During a lockout, deny it. If the secret is wrong, count a failure.
+        During a lockout, deny the login. If the secret is wrong, count a failure.
         """
         attempt = self._attempt(request)
         if seconds := await self._throttle.seconds_to_wait(attempt):
@@ -125,7 +125,7 @@ class GuardedAuthenticator:
         return Attempt(limits, address_of(request.transport), method, request.hello.details.authid)
 
     async def _uncritically(self, function: Callable[[Attempt], Coroutine[Any, Any, None]], attempt: Attempt) -> None:
-        """Call a method of the throttle in the background. Skip it if the database threads are busy."""
+        """Call a method of the throttle with ``attempt``. Do nothing if the database threads are busy."""
         with suppress(DatabaseBusy):
             await function(attempt)
 

@@ -35,7 +35,7 @@ Leave = Callable[[int, str, str], None]
 
 
 class SessionWatch:
-    """The sessions of a node that are watched, and their identities.
+    """A watcher that closes the sessions of a node whose identities are no longer valid.
 
     ``session_exists(session_id)`` returns whether the router has this session. ``leave`` closes a session.
     ``on_closed`` is called with the ID, the identity and a message for each session that the watch closes.
@@ -64,7 +64,7 @@ class SessionWatch:
     def mark(self) -> int | None:
         """The number of the last change that was read; None while changes are not being read.
 
-        Read it before you query an identity, and pass it to :meth:`watch`.
+        Get this number before you query an identity, and pass it to :meth:`watch`.
         """
         return self._seen
 

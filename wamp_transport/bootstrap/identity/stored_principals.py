@@ -127,7 +127,7 @@ class StoredPrincipals:
 
 
 class Models(NamedTuple):
-    """Sample principals of a realm. They expire at the time ``until``."""
+    """Sample principals of a realm, as models for challenges to unknown clients. The sample expires at ``until``."""
 
     principals: tuple[Principal, ...]
     until: float

@@ -3,9 +3,9 @@
 Processes that share the cache share the counts. Failures of unknown authids are counted as well, so a lockout does not
 reveal whether an authid exists.
 
-Anybody can cause failures under somebody else's authid. Therefore, an address from which a login with this authid and
-method has succeeded is *trusted* for them: only failures from this address count against it. Others can neither lock it
-out nor delay it.
+Anybody can cause failures under somebody else's authid. Therefore, an address from which a login with an authid and a
+method has succeeded is *trusted* for this authid and method. Only failures from the trusted address itself count
+against it, so other clients can neither lock it out nor delay it.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class Attempt:
     authid: str | None
 
     def trust_key(self) -> str | None:
-        """Return the cache key that exists if the address is trusted, or None if it cannot be trusted."""
+        """Return the key that is in the cache while the address is trusted; None if the address cannot be trusted."""
         if self.address is None or self.authid is None or not self.limits.failures_per_authid:
             return None
         return _key("trusted", f"{self.method} {self.address} {self.authid}")
@@ -99,9 +99,10 @@ class Throttle:
 
     @asynccontextmanager
     async def place_for(self, attempt: Attempt) -> AsyncIterator[None]:
-        """Wait until few enough attempts are running, then run the block, which makes the attempt.
+        """Context manager: limit the number of attempts that run at the same time. The block makes the attempt.
 
-        Without this wait, an attacker could open many connections and try a secret on each of them before the first
+        The block is entered when fewer attempts are running than each counter in :meth:`Attempt.counters` allows
+        failures. Otherwise, an attacker could open many connections and try a secret on each of them before the first
         failure is counted.
         """
         counters = attempt.counters(is_trusted=False)
@@ -163,7 +164,7 @@ class Throttle:
 
 
 class AttemptQueue:
-    """The queue of login attempts for one cache key.
+    """The queue of login attempts that share a counter.
 
     ``places`` is the number of attempts that can run at the same time. ``users`` counts running and waiting attempts.
     """
@@ -194,7 +195,7 @@ def _key(kind: str, name: str) -> str:
 
 
 def _waits(counters: list[tuple[str, int]]) -> list[float]:
-    """Return the remaining seconds of each counter that has reached its limit."""
+    """For each counter that has reached its limit, return the number of seconds until the counter is reset."""
     found = cache.get_many([name for key, _ in counters for name in (key, key + ".until")])
     now = time.time()
     return [found.get(key + ".until", now) - now for key, limit in counters if found.get(key, 0) >= limit]

@@ -22,8 +22,8 @@ ANSWER_SECONDS: Final = 10.0
 class Measure:
     """The result of a measurement.
 
-    ``latencies`` contains the duration of each exchange in seconds, sorted. ``node_seconds`` is the CPU time that the
-    node used, in seconds; None if unknown.
+    An exchange is a call with its result, or an event with its delivery. ``latencies`` contains the durations of all
+    exchanges in seconds, sorted. ``node_seconds`` is the CPU time that the node used, in seconds; None if unknown.
     """
 
     what: str
@@ -56,7 +56,7 @@ class Measure:
         return None if self.node_seconds is None else self.node_seconds / self.seconds
 
     def as_mapping(self) -> dict[str, Any]:
-        """Return the figures as a JSON object."""
+        """Return the results as JSON data."""
         return {
             "what": self.what,
             "concurrency": self.concurrency,
@@ -105,9 +105,10 @@ async def events(subscriber: Session, publisher: Session, uri: str, payload: str
 async def measure(
     what: str, exchange: Exchange, seconds: float, concurrency: int, pid: int | None, tell: Callable[[float], None]
 ) -> Measure:
-    """Run exchanges for ``seconds``, with up to ``concurrency`` at the same time.
+    """Run exchanges for ``seconds``, with up to ``concurrency`` at the same time, and return the measured values.
 
-    ``tell`` is called with the elapsed seconds while the measurement runs.
+    ``what`` is the name of the measurement. ``pid`` is the process ID of the node; None if it is unknown. ``tell`` is
+    called with the elapsed seconds while the measurement runs.
     """
     await exchange()  # warm up the caches
     latencies: list[float] = []

@@ -1,6 +1,6 @@
-"""The credentials with which a subcommand logs in. They are read from a file, a prompt or the environment.
+"""The credentials with which a subcommand logs in, read from a file, a prompt or the environment.
 
-They are never read from an argument, which other users of the host could see.
+Credentials are never read from a command-line argument, which other users of the host could see.
 """
 
 import os

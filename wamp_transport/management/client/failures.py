@@ -1,4 +1,4 @@
-"""Failures of subcommands that connect to a router, with exit codes, messages for users, and JSON for programs."""
+"""Failures of subcommands that connect to a router, with exit codes, human-readable messages, and JSON output."""
 
 from typing import Any, Final
 
@@ -25,10 +25,10 @@ BROKEN_PIPE: Final = 141
 
 
 class Failure(CommandError):
-    """A failure of a subcommand, with a message for users.
+    """A failure of a subcommand, with a human-readable message.
 
-    For programs, it also contains the URI of the error, its positional arguments (``values``) and its keyword arguments
-    (``named``).
+    For the output of ``--json``, it also contains the URI of the error, its positional arguments (``values``) and its
+    keyword arguments (``named``).
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Failure(CommandError):
         self.named = named or {}
 
     def as_mapping(self) -> dict[str, Any]:
-        """Return the failure in the form of ``--json`` output."""
+        """Return the failure as JSON data, for the output of ``--json``."""
         mapping = {"error": self.uri or None, "message": str(self), "exit_code": self.returncode}
         return {**mapping, "args": jsonable(list(self.values)), "kwargs": jsonable(self.named)}
 
@@ -53,7 +53,7 @@ class Failure(CommandError):
 def failure_of(fault: WampError, *, is_joining: bool = False) -> Failure:
     """Convert an exception of a session to a Failure.
 
-    ``is_joining`` is whether the exception was raised during the login.
+    ``is_joining`` is True if the exception was raised during the login.
     """
     if isinstance(fault, ApplicationError):
         details = "".join(f"\n  {one}" for one in format_arguments(fault.args, fault.kwargs))

@@ -45,7 +45,10 @@ async def _answer(session: Session, procedure: str, id: int) -> Any:
 
 
 def progress(what: str, total: int, least: int = 2 * CONCURRENT_CALLS) -> Callable[[int], None]:
-    """Return a function that shows progress. It shows nothing if ``total`` is small or stderr is not a terminal."""
+    """Return a function that writes the number of completed items to stderr.
+
+    The function writes nothing if ``total`` is less than ``least``, or if stderr is not a terminal.
+    """
     if total < least or not is_stderr_terminal():
         return lambda done: None
 

@@ -51,7 +51,10 @@ def add_reconnect_arguments(parser: ArgumentParser) -> None:
 
 
 class ReconnectLoop:
-    """A loop that runs ``work`` again after a lost connection. It does not retry the setup of the first session."""
+    """A loop that runs ``work`` in a session, and again in a new session if the connection is lost.
+
+    The loop reconnects only if the setup of an earlier session was complete. Otherwise, :meth:`run` raises Failure.
+    """
 
     def __init__(self, command: BaseCommand, options: Mapping[str, Any], work: Work) -> None:
         self._command = command
@@ -63,7 +66,7 @@ class ReconnectLoop:
         self._pause = FIRST_PAUSE_SECONDS
 
     def run(self) -> None:
-        """Run until the work is complete or the user stops it. Raises Failure."""
+        """Run the work until it is complete or the user stops it. Raises Failure if it fails and cannot be retried."""
         try:
             while True:
                 try:

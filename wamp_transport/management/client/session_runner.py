@@ -1,6 +1,6 @@
 """Functions that run the work of a subcommand in a session.
 
-They join the router, run the work and leave. Exceptions are converted to Failure.
+The functions join a realm of the router, run the work, and leave the realm. Exceptions are converted to Failure.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ async def leave_quietly(session: Session) -> None:
 
 
 async def run_until_session_closes(session: Session, work: Awaitable[Outcome]) -> Outcome:
-    """Return the result of ``work``. Raises SessionClosed when the session closes."""
+    """Run ``work`` and return its result. If the session closes first, cancel ``work`` and raise SessionClosed."""
     working = asyncio.ensure_future(work)
     ending = asyncio.ensure_future(session.wait_ended())
     try:

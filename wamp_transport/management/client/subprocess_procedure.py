@@ -147,7 +147,7 @@ async def _exchange(process: asyncio.subprocess.Process, format_arguments: bytes
 
 
 async def _terminate(process: asyncio.subprocess.Process) -> None:
-    """Terminate the program and its process group, which can outlive the program. Completes even if canceled."""
+    """Terminate the program and its process group, which can outlive the program. Cancellation does not stop this."""
     ending = asyncio.ensure_future(_terminate_group(process))
     try:
         await asyncio.shield(ending)

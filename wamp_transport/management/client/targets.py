@@ -37,7 +37,7 @@ JOIN_SECONDS: Final = 30.0
 class Target:
     """A router, a realm and a credential.
 
-    ``pid`` is the ID of the node's process if the router is this project's node on this host; else it is None.
+    ``pid`` is the ID of the node's process if the router is this project's node on this host; otherwise it is None.
     ``join_seconds`` is the time limit for the login.
     """
 
@@ -76,7 +76,8 @@ def add_target_arguments(parser: ArgumentParser) -> None:
 def target_of(options: Mapping[str, Any], given: Credential | None = None) -> Target:
     """Return the target from the options, the environment and the settings. Raises Failure.
 
-    ``given`` is the credential of an earlier attempt. It is used again, because some credentials can be read only once.
+    If ``given`` is a credential, which an earlier attempt has read, use it again. Some credentials can be read only
+    once, for example from a pipe.
     """
     if not options["join_timeout"] > 0:
         raise Failure("--join-timeout must be more than 0", USAGE)
@@ -137,7 +138,11 @@ def _at_node(node: RunningNode, options: Mapping[str, Any], given: Credential | 
 
 
 def _own_node(options: Mapping[str, Any], *, is_needed: bool) -> RunningNode | None:
-    """Return this project's node on this host; None if no node is running. Raises Failure."""
+    """Return this project's node on this host.
+
+    If no node is running, return None, or raise Failure if ``is_needed`` or if the options name a node. Also raises
+    Failure if several nodes are running and the options name none of them.
+    """
     try:
         here = operators.running_here()
         elsewhere = operators.running_elsewhere()
@@ -172,7 +177,7 @@ def _nothing_runs(name: str | None, hosts: list[str]) -> str:
 
 
 def _operator(options: Mapping[str, Any], node: RunningNode | None = None) -> Operator:
-    """Return the operator credential for ``node``. If ``node`` is None, it is valid for all nodes on this host."""
+    """Return the credential for logging in to ``node`` as an operator; to any node on this host if ``node`` is None."""
     try:
         keys = operators.operator_keys(operators.running_here() if node is None else [node])
     except DatabaseError as fault:

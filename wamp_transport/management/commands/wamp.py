@@ -15,7 +15,7 @@ from wamp_transport.management.subcommands import SUBCOMMANDS
 class Command(BaseCommand):
     """The command ``wamp``, which runs a subcommand.
 
-    Django's system checks are disabled, so that the command can be used to repair a faulty configuration.
+    Django's system checks are disabled, so that the command can be used to repair an invalid configuration.
     """
 
     help = "Configure the WAMP router, look into the one that runs, and use WAMP from the command line."

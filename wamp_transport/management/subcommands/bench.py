@@ -117,7 +117,7 @@ def _row(one: Measure) -> tuple[str, ...]:
 
 
 def meaning(measures: list[Measure]) -> Iterator[str]:
-    """Yield lines that explain the results with the node's CPU usage. Yield nothing if the usage is unknown."""
+    """Yield lines of text that interpret the results on the basis of the node's CPU usage; none if it is unknown."""
     shares = [one.node_share for one in measures if one.node_share is not None and one.concurrency > 1]
     if not shares:
         return
@@ -141,7 +141,7 @@ def meaning(measures: list[Measure]) -> Iterator[str]:
 
 
 SLOW_CALL_MS: Final = 20.0
-"""The latency of one exchange, in milliseconds, above which an idle host is suspiciously slow."""
+"""The latency of a call or event, in milliseconds, that is suspiciously high if the host is otherwise idle."""
 
 
 def _rounded(rate: float) -> int:

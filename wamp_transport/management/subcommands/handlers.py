@@ -1,4 +1,4 @@
-"""``wamp handlers``: list the handlers and model events in the apps' ``wamp.py`` modules, with their faults."""
+"""``wamp handlers``: list the handlers and model events in the apps' ``wamp.py`` modules, with their errors."""
 
 import json
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ class HandlersCommand:
 
 
 def as_mapping(discovery: Discovery) -> dict[str, Any]:
-    """Return the declarations and their faults as JSON data."""
+    """Return the declarations and their errors as JSON data."""
     return {
         "handlers": [
             {

@@ -26,7 +26,7 @@ class Subcommand(Protocol):
 
 
 def show_report(command: BaseCommand, report: Report) -> None:
-    """Print all faults and notices, one on each line."""
+    """Print all errors and notices, one on each line."""
     for problem in report.faults:
         command.stdout.write(f"{command.style.ERROR('fault')}   {problem}")
     for problem in report.notices:
@@ -40,6 +40,6 @@ def show_notices(command: BaseCommand, configuration: Configuration) -> None:
 
 
 def report_error(report: Report) -> CommandError:
-    """Return the exception for a report with faults."""
+    """Return the exception to raise for a configuration that cannot be used."""
     count = len(report.faults)
     return CommandError(f"{report.source}: {count} {'fault' if count == 1 else 'faults'}", returncode=1)

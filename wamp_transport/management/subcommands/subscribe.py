@@ -59,7 +59,7 @@ class SubscribeCommand:
 
 
 class Lines:
-    """The output of events, up to ``--count``, across reconnects."""
+    """A writer that prints events. After ``--count`` events, it stops. Reconnecting does not reset the count."""
 
     def __init__(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
         self._command = command
@@ -68,7 +68,7 @@ class Lines:
         self._written = 0
 
     async def write(self, events: "asyncio.Queue[Event]") -> None:
-        """Print events until the count is reached."""
+        """Print events from the queue until the count is reached."""
         while self._count is None or self._written < self._count:
             event = await events.get()
             self._command.stdout.write(as_json(as_mapping(event)) if self._is_json else line(event))
