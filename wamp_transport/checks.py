@@ -23,6 +23,7 @@ from .config.websocket import WebSocketSection
 from .handlers.discovery import discover
 from .models import RunningNode, has_users
 from .stores import nodes
+from .models.optional_apps import has_users
 from .stores.identity import user_roles
 from .transports.unsupported_options import describe_unsupported
 
@@ -205,7 +206,7 @@ def check_user_roles(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """
     configuration = _configuration()
     try:
-        found = [] if configuration is None else list(user_roles.faults(configuration))
+        found = [] if configuration is None or not has_users() else list(user_roles.faults(configuration))
     except DatabaseError:  # the table does not exist before the first migrate
         return []
     return [
