@@ -22,7 +22,6 @@ from .config.report import ConfigError
 from .config.websocket import WebSocketSection
 from .handlers.discovery import discover
 from .models import RunningNode, has_users
-from .models.optional_apps import has_users
 from .stores import nodes
 from .stores.identity import user_roles
 from .transports.unsupported_options import describe_unsupported
