@@ -31,7 +31,7 @@ MIB = 1024 * 1024
 SECONDS = 5.0
 """Time after which an attack stops sending."""
 GONE = (OSError, EOFError, AssertionError)
-"""What a client of these tests raises when the node has refused or disconnected it."""
+"""The exceptions by which a client of these tests notices that the node has refused or disconnected it."""
 
 REALM = {
     "name": "realm1",

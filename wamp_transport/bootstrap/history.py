@@ -14,6 +14,7 @@ from ..node.observers import NodeObserver
 from ..router.effects import Record
 from ..router.history import History
 from ..stores import history
+from ..stores.connections import has_database
 from .history_writer import HistoryWriter
 from .log_limiter import LogLimiter
 from .plan import ConfigurationPart
@@ -46,6 +47,7 @@ class DurableHistory(ConfigurationPart, NodeObserver):
         self._displaced: dict[str, int] = {}
         self._log_limiter = LogLimiter()
         self._is_unknown_logged = False
+        self._has_database = has_database()
         node.observers.add(self)
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
@@ -55,6 +57,11 @@ class DurableHistory(ConfigurationPart, NodeObserver):
         compares the objects, not the configurations.
         """
         present = [(realm, each) for realm, each in self._node.router.histories() if each.options.is_durable]
+        if not self._has_database:
+            for name in sorted({realm for realm, _ in present}):
+                text = "Realm %s keeps its event histories in memory only, because this project has no database"
+                logger.warning(text, name)
+            return
         self._restored = [each for _, each in present if any(each is one for one in self._restored)]
         for realm, each in present:
             if not any(each is one for one in self._restored):
@@ -85,8 +92,11 @@ class DurableHistory(ConfigurationPart, NodeObserver):
         await self._writer.close(CLOSE_SECONDS)
 
     def event_recorded(self, record: Record) -> None:
-        """Queue an event for writing."""
-        self._writer.put(record)
+        """Queue an event for writing. Without a database, report that it is not stored."""
+        if self._has_database:
+            self._writer.put(record)
+        else:
+            self._report([record], False)
 
     def _report(self, records: Iterable[Record], is_stored: bool) -> None:
         """Report to the router which events are stored, so that it can acknowledge them."""

@@ -30,7 +30,7 @@ MAX_BATCH_BYTES: Final = 8 * 1024 * 1024
 """The size of events after which a transaction gets no more of them."""
 
 TRIM_RATIO: Final = 4
-"""A history is trimmed in the database when it has got a fourth of its events anew."""
+"""A history is trimmed in the database each time a fourth of its events has been replaced."""
 
 Key = tuple[str, Match, str]
 """The realm, match policy and URI of a history."""
@@ -123,6 +123,7 @@ class HistoryWriter:
             self._is_failing = False
         except DatabaseError as error:
             self._is_failing = True
+            self._stop_waiting()
             if self._log_limiter.may_log("failure"):
                 logger.error("Writing events of histories failed, and is retried; %d are queued: %s", len(self), error)
         finally:
@@ -148,6 +149,13 @@ class HistoryWriter:
                 del self._written[key]
                 self._untrimmed.add(key)
         self._on_recorded(batch, True)
+
+    def _stop_waiting(self) -> None:
+        """Answer the publishers that wait for queued events. The events stay queued, and can still be stored later."""
+        waiting = [record for queue in self._queues.values() for record in queue if record.confirmation is not None]
+        self._on_recorded(waiting, False)
+        for record in waiting:
+            record.confirmation = None
 
     def _take_batch(self) -> list[Record]:
         """Remove and return events to write next. A history with many events leaves room for the others."""

@@ -34,9 +34,10 @@ class OtherNodes:
         A node that was killed leaves its row behind, which must not be taken for a second process.
         """
         others = {one.node.name: one for one in statuses if one.node.name != self._name}
-        if self._first_reports is None:
-            self._first_reports = {name: one.node.seen_at for name, one in others.items()}
-        alive = {name for name, one in others.items() if self._is_alive(one)}
+        first = self._first_reports
+        if first is None:
+            first = self._first_reports = {name: one.node.seen_at for name, one in others.items()}
+        alive = {name for name, one in others.items() if _is_alive(one, first.get(name))}
         found = [others[name].node for name in sorted(alive - self._known)]
         self._known = alive
         if found:
@@ -49,12 +50,13 @@ class OtherNodes:
             )
         return found
 
-    def _is_alive(self, status: NodeStatus) -> bool:
-        """Return whether a node certainly runs: its process exists here, or it has reported since the first look."""
-        if status.is_stale:
-            return False
-        assert self._first_reports is not None  # noqa: S101 - look() has set it
-        return status.has_process_here or self._first_reports.get(status.node.name) != status.node.seen_at
+
+def _is_alive(status: NodeStatus, first_report: datetime | None) -> bool:
+    """Return whether a node certainly runs: its process exists here, or it has reported since the first look.
+
+    ``first_report`` is the time of its report at the first look; None if there was none.
+    """
+    return not status.is_stale and (status.has_process_here or status.node.seen_at != first_report)
 
 
 def described(nodes: Sequence[RunningNode]) -> str:

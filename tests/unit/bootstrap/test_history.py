@@ -430,3 +430,37 @@ def test_failing_database_is_asked_once_in_each_interval(loop, flush, durable, n
 
     loop.run_until_complete(scenario())
     assert store.kept == [1, 2, 3]
+
+
+@pytest.mark.expects_errors("Writing events of histories failed")
+def test_publishers_do_not_wait_for_a_failing_database(loop, durable, node, store, publish, reported):
+    """More wait than fit into the batch that fails. Each gets one answer, also if its event is stored later."""
+    node.configure(options(replace(DURABLE, limit=history_writer.MAX_BATCH_EVENTS + 3, is_synced=True)))
+    store.fails = True
+    numbers = range(1, history_writer.MAX_BATCH_EVENTS + 3)
+
+    async def scenario():
+        publish(*numbers)
+        waiting = [record for queue in durable._writer._queues.values() for record in queue]
+        assert all(record.confirmation is not None for record in waiting)
+        await durable.flush()
+        assert sorted(reported) == [(number, False) for number in numbers]
+        assert all(record.confirmation is None for record in waiting)
+        store.fails = False
+        await durable.flush()
+
+    loop.run_until_complete(scenario())
+    assert store.kept == [*numbers]
+
+
+def test_without_a_database_histories_are_in_memory_and_nobody_waits(node, store, publish, caplog, monkeypatch):
+    monkeypatch.setattr(module, "has_database", lambda: False)
+    node.configure(options(replace(DURABLE, is_synced=True)))
+    durable = DurableHistory(node)
+    answers = []
+    monkeypatch.setattr(node.router, "on_recorded", lambda record, *, is_stored: answers.append(is_stored))
+    asyncio.run(durable.apply(CONFIGURATION, None))
+    publish(1)
+    assert in_memory(node) == [1]
+    assert answers[-1:] == [False]
+    assert "keeps its event histories in memory only, because this project has no database" in caplog.text

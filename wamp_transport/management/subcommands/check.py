@@ -8,10 +8,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from wamp_transport.auth import sealing
-from wamp_transport.bootstrap.sources import FileSource, choose_source
+from wamp_transport.bootstrap.sources import DatabaseSource, FileSource, choose_source
 from wamp_transport.config.report import ConfigError, Location, Problem, Report, path_text
 from wamp_transport.management.subcommands.subcommand import report_error, show_notices, show_report
 from wamp_transport.stores import configuration as store
+from wamp_transport.stores.connections import has_database, require_database
 from wamp_transport.stores.identity import user_roles
 
 
@@ -42,9 +43,11 @@ class CheckCommand:
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
         path = options["path"]
-        if path is None and not store.is_migrated():
-            raise store.NotMigrated
         source = choose_source(path)
+        if isinstance(source, DatabaseSource):
+            require_database()
+        if path is None and has_database() and not store.is_migrated():
+            raise store.NotMigrated
         try:
             configuration = source.load()
         except ConfigError as error:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wamp_transport.config.configuration import Configuration
-from wamp_transport.models import UserRole
+from wamp_transport.models import UserRole, has_users
+from wamp_transport.stores.connections import has_database
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,9 @@ def fault_in(line: UserRole, configuration: Configuration) -> UserRoleFault | No
 
 
 def faults(configuration: Configuration) -> Iterator[str]:
-    """Yield a description of each fault in the stored table."""
+    """Yield a description of each fault in the stored table. A project without users or a database has none."""
+    if not (has_users() and has_database()):
+        return
     for line in UserRole.objects.select_related("group"):
         fault = fault_in(line, configuration)
         if fault is not None:
