@@ -76,7 +76,7 @@ def serve(port: int) -> None:
     async def on_stop() -> None:
         pass
 
-    WampServer(application, lambda key, path: SERVICE, on_start, on_stop).run()
+    WampServer(application, lambda key, path, root_path: SERVICE, on_start, on_stop).run()
 
 
 if __name__ == "__main__":
