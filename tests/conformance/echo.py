@@ -115,7 +115,11 @@ def serve(port: int) -> None:
         print(f"messages {Echo.messages} short {Echo.messages - slow}", flush=True)
 
     EchoServer(
-        application, lambda key, path, root_path: SERVICE, on_start, on_stop, ready_callable=lambda: print("ready", flush=True)
+        application,
+        lambda key, path, root_path: SERVICE,
+        on_start,
+        on_stop,
+        ready_callable=lambda: print("ready", flush=True),
     ).run()
 
 
