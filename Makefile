@@ -64,6 +64,14 @@ test-latest: ## Run the tests of the wire path with the newest versions of all d
 	@.venv-latest/bin/python -m pip --disable-pip-version-check list | grep -iE "^(asgiref|autobahn|channels|daphne|django|msgspec|twisted) "
 	.venv-latest/bin/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(WIRE_TESTS)
 
+.PHONY: test-newest
+test-newest: $(VENV)/.installed-dev ## Run the tests that start no programs with the newest Python that is installed and the newest Django
+	$(BIN)/python -m tools.matrix --newest-pair --workers $(TEST_WORKERS)
+
+.PHONY: test-matrix
+test-matrix: $(VENV)/.installed-dev ## Run them with each supported Python and Django, and write docs/versions.md (some 30 minutes)
+	$(BIN)/python -m tools.matrix --workers $(TEST_WORKERS) $(if $(ONLY),--only $(ONLY))
+
 soak-router: $(VENV)/.installed-dev ## Drive the router with random actions for SECONDS=60
 	$(BIN)/python -m tests.property.soak $(SECONDS)
 
@@ -147,7 +155,7 @@ soak: $(VENV)/.installed-dev ## Load a node for SECONDS=60 (3600 is best) and wa
 	$(BIN)/python -m benchmarks.soak $(SECONDS)
 
 clean: ## Remove generated files and environments, but not the database
-	rm -rf $(VENV) .venv-latest .venv-testsuite .venv-crossbar .venv-xconn build dist tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-latest .venv-matrix-* .venv-testsuite .venv-crossbar .venv-xconn build dist tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

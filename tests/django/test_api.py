@@ -461,7 +461,8 @@ def test_sync_code_called_by_a_coroutine_waits_for_its_commit(serving, heard):
             User.objects.create(username="eva")
             api.publish("com.shop.x", "saved")
             assert heard.empty()
-        close_at_thread_end()
+        connection.close()
+        close_at_thread_end()  # closes SQLite in memory, which Django keeps open
 
     async def use():
         await sync_to_async(save)()
