@@ -9,14 +9,17 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509 import (
+    AuthorityKeyIdentifier,
     BasicConstraints,
     Certificate,
     CertificateBuilder,
     DNSName,
     IPAddress,
+    KeyUsage,
     Name,
     NameAttribute,
     SubjectAlternativeName,
+    SubjectKeyIdentifier,
     random_serial_number,
 )
 from cryptography.x509.oid import NameOID
@@ -75,6 +78,7 @@ def _issue(
     key = generate_private_key(SECP256R1())
     subject = Name([NameAttribute(NameOID.COMMON_NAME, name), NameAttribute(NameOID.ORGANIZATION_NAME, "Example")])
     names = SubjectAlternativeName([DNSName("localhost"), IPAddress(ip_address("127.0.0.1"))])
+    issuer_key = (issuer.key if issuer else key).public_key()
     now = datetime.now(UTC)
     builder = (
         CertificateBuilder()
@@ -86,5 +90,23 @@ def _issue(
         .not_valid_after(now + ends)
         .add_extension(BasicConstraints(ca=is_authority, path_length=None), critical=True)
         .add_extension(names, critical=False)
+        # From Python 3.13 on, clients refuse certificates without these three extensions.
+        .add_extension(_usage(is_authority), critical=True)
+        .add_extension(SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False)
     )
     return Issued(builder.sign(issuer.key if issuer else key, SHA256()), key)
+
+
+def _usage(is_authority: bool) -> KeyUsage:
+    return KeyUsage(
+        digital_signature=True,
+        key_cert_sign=is_authority,
+        crl_sign=is_authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )

@@ -1,12 +1,13 @@
 """Settings and fixtures for all tests. This file does not import Django, because the core's tests run without it.
 
-``pytest`` without paths skips the tests marked ``long`` and uses two workers. With paths on the command line, all tests
-in them run, in one process.
+``pytest`` without paths uses two workers, skips the tests marked ``long`` and runs only some cases of tests with many
+parameters. With paths or ``-m`` on the command line, all tests that they select run.
 """
 
 import gc
 import logging
 import signal
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -24,6 +25,13 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+IS_SHORT = pytest.StashKey[bool]()
+"""Set if ``pytest`` is run without paths and without ``-m``."""
+
+MAX_CASES = 3
+"""The number of cases of a parametrized test that ``pytest`` without paths runs."""
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the options
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Set the options of ``pytest`` if it is run without paths."""
@@ -32,6 +40,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         return
     if not option.markexpr:
         option.markexpr = "not long"
+        config.stash[IS_SHORT] = True
     is_worker = hasattr(config, "workerinput")  # a worker runs this hook too, and must not start workers
     if not is_worker and getattr(option, "numprocesses", 0) is None and not option.usepdb:
         option.numprocesses = 2
@@ -50,8 +59,31 @@ DJANGO_FIXTURES = (
 """Fixtures that pytest-django adds to every test. Most tests here are shorter than these take together."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Remove pytest-django's automatic fixtures from test functions without a marker that they act on."""
+def some_cases(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Return the items, with at most MAX_CASES cases of each test, spread evenly over all its cases."""
+    tests: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        tests[item.nodeid.partition("[")[0]].append(item)
+    return [cases[number] for cases in tests.values() for number in spread(len(cases), MAX_CASES)]
+
+
+def spread(count: int, limit: int) -> list[int]:
+    """Return at most ``limit`` of the numbers from 0 to ``count`` - 1, with the first and the last one.
+
+    >>> spread(9, 3)
+    [0, 4, 8]
+    """
+    if count <= limit:
+        return list(range(count))
+    return [number * (count - 1) // (limit - 1) for number in range(limit)]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Select the cases that run. Remove pytest-django's automatic fixtures from tests without a marker for them."""
+    if IS_SHORT in config.stash:
+        chosen = some_cases(items)
+        config.hook.pytest_deselected(items=list(set(items) - set(chosen)))
+        items[:] = chosen
     for item in items:
         if type(item) is pytest.Function and not any(map(item.get_closest_marker, ("django_db", "urls"))):
             item.fixturenames[:] = [name for name in item.fixturenames if name not in DJANGO_FIXTURES]

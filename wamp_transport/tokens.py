@@ -124,4 +124,4 @@ def _hashes(user: AbstractBaseUser) -> Iterator[str]:
 
 
 def _user_hash(session_hash: str) -> str:
-    return salted_hmac(SALT, session_hash).hexdigest()[:24]
+    return salted_hmac(SALT, session_hash, algorithm="sha256").hexdigest()[:24]

@@ -27,6 +27,7 @@ def cookies():
     return old, new, first, second
 
 
+@pytest.mark.long
 def test_pages_show_cookies_without_their_values(admin_client, cookies):
     old, new, *values = cookies
     page = admin_client.get(reverse("admin:wamp_transport_trackedcookie_changelist")).content.decode()

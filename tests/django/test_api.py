@@ -17,6 +17,7 @@ from wamp_transport.api import backends
 from wamp_transport.node.local import join
 from wamp_transport.node.node import Node
 from wamp_transport.router.options import Permission, RealmOptions, RoleOptions, RouterOptions
+from wamp_transport.stores.connections import close_at_thread_end
 
 GUEST = RoleOptions("guest", (Permission("com.open.", "prefix", call=True, publish=True),))
 REALM = RealmOptions("realm1", {"guest": GUEST})
@@ -461,6 +462,7 @@ def test_sync_code_called_by_a_coroutine_waits_for_its_commit(serving, heard):
             api.publish("com.shop.x", "saved")
             assert heard.empty()
         connection.close()
+        close_at_thread_end()  # closes SQLite in memory, which Django keeps open
 
     async def use():
         await sync_to_async(save)()

@@ -8,6 +8,8 @@ from django.core.management import call_command
 from django.test import override_settings
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
+pytestmark = pytest.mark.long
+
 
 class ModuleStorage(CompressedManifestStaticFilesStorage):
     """The storage of docs/live-pages.md."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.urls import reverse
 
@@ -18,9 +18,10 @@ from tests.django.test_api import serving  # noqa: F401 - a fixture
 from wamp_transport import api, model_events
 from wamp_transport.handlers.discovery import import_modules
 from wamp_transport.model_events import signal_receivers
+from wamp_transport.stores.connections import close_at_thread_end
 from wamp_transport.testing.commits import waiting_for_commit
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
 
 END = "com.test.end"
 
@@ -329,7 +330,7 @@ def test_saves_of_several_threads(told, declare):
             with turn:
                 Item.objects.create(name=name)
         finally:
-            connection.close()
+            close_at_thread_end()
 
     threads = [threading.Thread(target=work, args=[str(number)]) for number in range(4)]
     for one in threads:

@@ -20,7 +20,7 @@ from wamp_transport.stores.connections import close_kept
 from wamp_transport.stores.identity import credentials, principals
 from wamp_transport.stores.identity.credentials import keep
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
 
 KEY = "ab" * 32
 

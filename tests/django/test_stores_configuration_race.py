@@ -7,7 +7,7 @@ from tests.django.configurations import node
 from wamp_transport.models import Realm, Role, Transport
 from wamp_transport.stores import configuration as store
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 WS = {"type": "websocket"}
 

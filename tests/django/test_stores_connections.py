@@ -1,7 +1,7 @@
 """Connections of threads: broken and old ones go, kept ones stay, and one thread's trouble is told to the others."""
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 from django.db import OperationalError, transaction
@@ -9,7 +9,7 @@ from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.db.utils import ConnectionHandler
 
 from wamp_transport.stores import connections as module
-from wamp_transport.stores.connections import clean_connections, close_kept, with_kept_connections
+from wamp_transport.stores.connections import clean_connections, close_at_thread_end, close_kept, with_kept_connections
 
 
 class Server:
@@ -125,6 +125,77 @@ def test_kept_connection_that_is_used_is_closed_when_its_work_is_done(server_of,
     assert two_threads(0, lambda: server.own.connection) is not None
     close_kept()
     assert two_threads(0, lambda: server.own.connection) is None
+
+
+def in_thread(function):
+    """Run a function in a thread, and wait until the thread has ended."""
+    thread = Thread(target=function)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_connection_is_closed_when_its_thread_ends(server_of, keep):
+    server = server_of(60)
+    left = []
+
+    def work():
+        server.work(keep=keep)
+        left.append(server.own)
+        assert server.own.connection is not None
+
+    in_thread(work)
+    assert left[0].connection is None
+    close_kept()  # has nothing left to close
+
+
+def test_database_in_memory_is_closed_when_its_thread_ends(server_of):
+    server = server_of(0)
+    server.handler.settings["default"]["NAME"] = "file:ends?mode=memory&cache=shared"
+    left = []
+
+    def work():
+        server.ask()
+        close_at_thread_end()
+        server.own.close()
+        left.append(server.own)
+        assert server.own.connection is not None  # Django keeps it open
+
+    in_thread(work)
+    assert left[0].connection is None
+
+
+def test_shared_connection_is_not_closed_when_a_thread_ends(server_of):
+    server = server_of(60)
+    server.ask()
+    shared = server.own
+    shared.inc_thread_sharing()
+
+    def work():
+        server.handler["default"] = shared
+        server.work(keep=True)
+
+    in_thread(work)
+    assert shared.connection is not None
+    shared.dec_thread_sharing()
+    server.leave()
+
+
+def test_connection_is_not_closed_by_a_forked_process(server_of, monkeypatch):
+    server = server_of(60)
+    left = []
+
+    def work():
+        server.work(keep=True)
+        left.append(server.own)
+        monkeypatch.setattr(module.os, "getpid", lambda: -1)
+
+    in_thread(work)
+    monkeypatch.undo()
+    assert left[0].connection is not None
+    left[0].inc_thread_sharing()
+    left[0].close()
 
 
 def test_closing_while_others_work_breaks_nothing(server_of):

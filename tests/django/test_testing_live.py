@@ -18,6 +18,8 @@ from wamp_transport.bootstrap import runtime
 from wamp_transport.node.remote import connect
 from wamp_transport.testing import LiveServer, WampLiveServerTestCase
 
+pytestmark = pytest.mark.long
+
 CONFIG = {
     "version": 2,
     "workers": [

@@ -9,6 +9,8 @@ from . import targets
 from .corpus import NAMES, seeds
 from .run import Finding, connect_once, decode_once
 
+pytestmark = pytest.mark.long
+
 CORPORA = {name: seeds(name) for name in NAMES}
 
 

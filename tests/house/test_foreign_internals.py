@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.house.sources import ROOT, nodes
 from wamp_transport.compat.requirements import Members, release
 from wamp_transport.compat.versions import LIBRARIES, PYTHON
 
-ROOT = Path(__file__).parents[2]
 APP = ROOT / "wamp_transport"
 COMPAT = sorted(path.stem for path in (APP / "compat").glob("*.py"))
 FILES = [path for path in sorted(APP.rglob("*.py")) if not {"compat", "migrations"} & set(path.relative_to(APP).parts)]
@@ -50,7 +50,7 @@ class Names:
 
 def names_in(path: Path) -> Names:
     names = Names()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.defined.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):

@@ -5,13 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-FILES = sorted(
-    path
-    for package in ("wamp_transport", "wampnode")
-    for path in (ROOT / package).rglob("*.py")
-    if "migrations" not in path.parts
-)
+from tests.house.sources import FILES, ROOT, nodes
 
 CONVENTIONAL = {"Command", "Media", "Meta"}
 """Names that Django gives to classes."""
@@ -24,7 +18,7 @@ def is_class_name(name: str) -> bool:
 
 def aliases(path: Path) -> Iterator[str]:
     """Yield each import that gives one of the project's classes another name."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if not isinstance(node, ast.ImportFrom):
             continue
         is_ours = node.level or (node.module or "").partition(".")[0] in ("wamp_transport", "wampnode")
@@ -35,7 +29,7 @@ def aliases(path: Path) -> Iterator[str]:
 
 def classes(path: Path) -> Iterator[tuple[str, int]]:
     """Yield each class of a module, with its line."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.ClassDef) and node.name not in CONVENTIONAL:
             yield node.name, node.lineno
 

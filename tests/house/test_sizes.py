@@ -2,16 +2,9 @@
 
 import ast
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-FILES = sorted(
-    path
-    for package in ("wamp_transport", "wampnode")
-    for path in (ROOT / package).rglob("*.py")
-    if "migrations" not in path.parts
-)
+from tests.house.sources import FILES, ROOT, nodes, parse
 
 FUNCTION_LINES = 60
 CLASS_LINES = 350
@@ -21,18 +14,13 @@ FILE_LINES = 600
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@cache
-def parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
-
-
 def problems(path: Path) -> Iterator[str]:
     """Yield a message for each function, class or file that is too large."""
     text = path.read_text()
     lines = text.count("\n")
     if lines > FILE_LINES:
         yield f"{path.relative_to(ROOT)}: {lines} lines"
-    for node in ast.walk(parse(path)):
+    for node in nodes(path):
         size = getattr(node, "end_lineno", 0) - getattr(node, "lineno", 0)
         if isinstance(node, Function) and size > FUNCTION_LINES:
             yield f"{path.relative_to(ROOT)}:{node.lineno} {node.name}: {size} lines"

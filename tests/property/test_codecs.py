@@ -14,6 +14,8 @@ from wamp_transport.wamp.messages import CODES
 from ..effort import examples
 from .strategies import messages, values
 
+pytestmark = pytest.mark.long
+
 BOUNDED = settings(max_examples=examples(24), deadline=None)
 NAMES = list(SERIALIZERS)
 

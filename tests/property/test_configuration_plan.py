@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pytest
 from django.db import DatabaseError
 from django.test import override_settings
 from hypothesis import example, given, settings
@@ -38,6 +39,8 @@ from wamp_transport.stores import history
 from wamp_transport.stores.session_groups import from_json, to_json
 from wamp_transport.transports.service import WampService
 from wamp_transport.wamp.messages import Publish, PublishOptions
+
+pytestmark = pytest.mark.long
 
 DIRECTORY = str(Path(__file__).parent)
 TICKETS = {"joe": "s3cret-joe", "ann": "s3cret-ann"}

@@ -5,6 +5,7 @@ And no sequence of edits leaves a session with a right that it has lost.
 
 import itertools
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +25,8 @@ from wamp_transport.wamp.uris import is_uri
 from ..effort import examples
 from .naive import rights
 from .strategies import patterns, uris
+
+pytestmark = pytest.mark.long
 
 flags = st.fixed_dictionaries({action: st.booleans() for action in ACTIONS})
 rules = st.lists(

@@ -157,6 +157,8 @@ def _json_hint(text: str, position: int) -> str:
     before = text[:position].rstrip()[-1:]
     if rest.startswith(("//", "/*", "#")):
         return "JSON has no comments"
+    if rest.startswith(","):  # from Python 3.13 on, the position is that of the comma
+        before, rest = ",", text[position + 1 :].lstrip()
     if before == "," and rest[:1] in ("}", "]"):
         return "JSON allows no comma after the last item"
     return "JSON needs double quotes" if rest.startswith("'") else ""

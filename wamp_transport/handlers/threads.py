@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from asgiref.sync import sync_to_async
 from django.db import connections
 
-from ..stores.connections import with_clean_connections
+from ..stores.connections import close_at_thread_end, with_clean_connections
 from ..worker_threads import WorkersBusy, WorkersClosed, WorkerThreads
 
 Outcome = TypeVar("Outcome")
@@ -75,7 +75,12 @@ class HandlerThreads:
 
     async def close_connections(self) -> None:
         """Close the database connections in the asgiref thread of the calling coroutine. The thread is about to end."""
-        await sync_to_async(connections.close_all)()
+
+        def close() -> None:
+            connections.close_all()
+            close_at_thread_end()  # closes those that Django keeps open: SQLite in memory
+
+        await sync_to_async(close)()
 
     def close(self) -> None:
         """Stop accepting work. Running handlers continue."""

@@ -1,9 +1,10 @@
 """Management of database connections outside of requests, where Django does not close old and broken connections."""
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from django.apps import apps
@@ -17,6 +18,9 @@ _breakdowns: Counter[str] = Counter()
 
 _outlived = threading.local()
 """The state of each thread. ``counts`` is a copy of ``_breakdowns`` from the last check of the thread's connections."""
+
+_ends = threading.local()
+"""The :class:`_ThreadEnd` of each thread that used connections, as ``closer``."""
 
 _idle: set[BaseDatabaseWrapper] = set()
 """The persistent connections that are not in use."""
@@ -109,6 +113,18 @@ def close_kept() -> None:
                 connection.dec_thread_sharing()
 
 
+def close_at_thread_end() -> None:
+    """Close the present connections of this thread when the thread ends, even those of SQLite in memory.
+
+    :func:`clean_connections` and :func:`with_kept_connections` do this too.
+    """
+    if threading.current_thread() is threading.main_thread():
+        return  # it ends with the process
+    if not hasattr(_ends, "closer"):
+        _ends.closer = _ThreadEnd()
+    _ends.closer.connections = connections.all(initialized_only=True)
+
+
 def _take() -> int:
     """Mark this thread's connections as in use. Return how often :func:`close_kept` has been called so far."""
     with _lock:
@@ -157,7 +173,36 @@ def _clean(keep: bool = False) -> bool:
                 connection.close_at = None
             connection.close_if_unusable_or_obsolete()
     _outlived.counts = now
+    close_at_thread_end()
     return found_broken
+
+
+class _ThreadEnd:
+    """Closes the ``connections`` of a thread when the thread ends. Neither Django nor the drivers do this.
+
+    It is a thread-local value, and therefore destroyed in its thread, as the last action of the thread.
+    """
+
+    def __init__(self) -> None:
+        self._owner = os.getpid(), threading.get_ident()
+        self.connections: list[BaseDatabaseWrapper] = []
+
+    def __del__(self) -> None:
+        # A forked process destroys the values of the other threads too. Their connections belong to its parent.
+        if self._owner != (os.getpid(), threading.get_ident()):
+            return
+        for connection in self.connections:
+            with _lock:
+                _idle.discard(connection)
+            if not connection.allow_thread_sharing:  # else another thread owns it
+                with suppress(DatabaseError, InterfaceError):
+                    _close_finally(connection)
+
+
+def _close_finally(connection: BaseDatabaseWrapper) -> None:
+    connection.close()
+    if connection.connection is not None:  # Django does not close SQLite in memory, which would delete the database
+        BaseDatabaseWrapper.close(connection)
 
 
 def _is_broken(connection: BaseDatabaseWrapper) -> bool:

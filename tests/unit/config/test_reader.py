@@ -118,6 +118,7 @@ def test_file_beyond_the_limit_is_refused(tmp_path):
         ("", "line 1, column 1"),
         ('{"a": 1\n "b": 2}', "line 2, column 2"),
         ('{"a": 1,}', "no comma after the last item"),
+        ('{"a": [1 ,\n ] }', "no comma after the last item"),
         ("{'a': 1}", "double quotes"),
         ('{\n// comment\n"a": 1}', "no comments"),
         ("{} {}", "line 1, column 4"),

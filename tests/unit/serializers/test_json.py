@@ -89,7 +89,9 @@ def test_values_have_binary_as_bytes():
     assert JSON.values(b'["\\u0041"]') == ["A"]
 
 
-@pytest.mark.parametrize("raw", [b"[1e400]", b'["\\ud800"]', b"[" * 5000 + b"]" * 5000, b'["\\u0000A"]', b'["\xff"]'])
+@pytest.mark.parametrize(
+    "raw", [b"[1e400]", b'["\\ud800"]', b"[" * 100_000 + b"]" * 100_000, b'["\\u0000A"]', b'["\xff"]']
+)
 def test_values_that_cannot_be_read_are_a_payload_error(raw):
     with pytest.raises(PayloadError):
         JSON.values(raw)

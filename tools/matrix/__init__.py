@@ -1,0 +1,1 @@
+"""Run the tests with all supported versions of Python, Django and the other dependencies. See ``__main__.py``."""
