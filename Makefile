@@ -101,6 +101,10 @@ bench-quick: $(VENV)/.installed-dev ## Report CPU per operation beside a bare ec
 bench-growth: $(VENV)/.installed-dev ## Measure up to 10,000 sessions and 100,000 subscriptions
 	$(BIN)/python -m benchmarks.growth
 
+.PHONY: attacks
+attacks: $(VENV)/.installed-dev ## Attack a node, and measure its memory and how long another session waits (some ten minutes)
+	$(BIN)/python -m benchmarks.attacks $(ATTACKS)
+
 .PHONY: bench-graphs
 bench-graphs: $(VENV)/.installed-dev ## Draw the graphs of docs/performance.md from the last measurement
 	$(BIN)/python -m benchmarks.graphs --into docs

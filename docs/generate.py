@@ -4,6 +4,8 @@
 - ``configuration.md`` and the unsupported keys in ``migrating.md`` are generated from the configuration schema.
 - ``commands.md`` is generated from the argument parsers of the subcommands of ``manage.py wamp``.
 - ``clients.md`` is generated from the examples and from the table that also controls the tests of client libraries.
+- The tables of defaults and limits in ``security.md`` are generated from the code. The rest of that page is written by
+  hand.
 
 ``make differences`` writes ``differences.md``, because that page needs an installation of Crossbar.
 """
@@ -23,6 +25,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wampnode.settings")
 django.setup()
 
 from tests.integration.abilities import FEATURES, LACKS, LIBRARIES, METHODS  # noqa: E402 - found by the line above
+from tools.limits import with_tables  # noqa: E402 - found by the line above
 from wamp_transport.config.reference import markdown, unoffered  # noqa: E402 - found by the line above
 from wamp_transport.management.subcommands import SUBCOMMANDS, Subcommand  # noqa: E402 - found by the line above
 from wamp_transport.wamp.features import BROKER_FEATURES, DEALER_FEATURES  # noqa: E402
@@ -241,6 +244,7 @@ def pages() -> dict[str, str]:
         "clients.md": clients(),
         "migrating.md": migrating(),
         "commands.md": commands(),
+        "security.md": with_tables((DOCS / "security.md").read_text()),
     }
 
 

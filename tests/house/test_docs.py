@@ -14,13 +14,17 @@ assert _spec.loader is not None
 generate = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(generate)
 
+from benchmarks.attacks import ATTACKS  # noqa: E402 - next to the generators
 from tools.differences.page import names_in, rendered_again  # noqa: E402 - next to the other generator
 from tools.differences.scenarios import SCENARIOS  # noqa: E402
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
-@pytest.mark.parametrize("name", ["features.md", "configuration.md", "clients.md", "migrating.md", "commands.md"])
+GENERATED = ["features.md", "configuration.md", "clients.md", "migrating.md", "commands.md", "security.md"]
+
+
+@pytest.mark.parametrize("name", GENERATED)
 def test_generated_page_is_current(name: str) -> None:
     assert (ROOT / "docs" / name).read_text() == generate.pages()[name], "run 'make docs'"
 
@@ -51,3 +55,15 @@ def test_contributing_names_existing_files() -> None:
     found = {name for name in names for place in (ROOT, ROOT / "wamp_transport") if (place / name).exists()}
     others = {"conftest.py", "wamp.py", "build/matrix/"}  # a file of any package, one of a project's app, and output
     assert set(names) - found == others
+
+
+def test_security_page_has_every_attack_of_the_benchmark() -> None:
+    page = (ROOT / "docs" / "security.md").read_text()
+    section = page.partition("### Measured attacks\n")[2].partition("\n#")[0]
+    assert re.findall(r"^\| `([\w-]+)` \|", section, re.MULTILINE) == list(ATTACKS)
+
+
+def test_security_page_names_existing_tests() -> None:
+    named = re.findall(r"\[`?(test_\w+)`?\]\(\.\./([^)]+)\)", (ROOT / "docs" / "security.md").read_text())
+    assert named
+    assert [name for name, path in named if f"def {name}(" not in (ROOT / path).read_text()] == []

@@ -270,8 +270,8 @@ tried(
     "tls",
     (),
     TLS,
-    "Clients without a certificate can connect, but not log in with this method. "
-    "`require_client_certificate: true` of the endpoint refuses their connections.",
+    "The connections of clients without a certificate are refused. With `require_client_certificate: false` of the "
+    "endpoint they can connect, but not log in with this method.",
     tls="1.3",
 )
 tried("tls: an unknown role", METHODS, "login-tls", "tls", NO_ROLE, NO_SUCH_ROLE, tls="1.3", client="lost")
