@@ -22,7 +22,7 @@ class Environment:
 
     - ``clock`` returns the time of a monotonic clock in seconds.
     - ``utc_now`` returns the current date and time in UTC.
-    - ``time_from`` parses a time in the format of RFC 3339. It raises ValueError.
+    - ``time_from`` parses a time in the format of RFC 3339, and raises ValueError for any other text.
     - ``new_session_id`` returns an unpredictable id, uniform in [1, 2^53].
     - ``new_publication_id`` returns an id from the same range. It may be predictable, but must be cheap to generate.
     - ``random_below(n)`` returns a random number from 0 to n - 1.

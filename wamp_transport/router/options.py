@@ -125,7 +125,7 @@ class RealmOptions:
     - ``max_call_timeout``: seconds after which any call ends, 0 for no limit
     - ``max_retained``: number of topics with retained events, 0 for no limit
     - ``max_retained_size``: bytes of all retained events, 0 for no limit
-    - ``max_retained_share``: percentage of both that one publisher may use
+    - ``max_retained_share``: percentage of these two limits that one publisher may use
     - ``max_retained_age``: seconds after which a retained event is deleted, 0 for never
     - ``max_history_size``: bytes of the events in all event histories together, 0 for no limit
     - ``max_testaments_size``, ``max_session_testaments_size``: bytes of all testaments, and of those of one session, 0

@@ -2,7 +2,7 @@
 
 If a service has an anonymous login, anonymous peers join without a request to the authenticator. A failed login is
 final: the router sends ABORT and closes the transport. Each connection has only one attempt.
-Sections of the specification: Basic Profile, "Session Establishment"; Advanced Profile, "Authentication Methods".
+See the WAMP specification: Basic Profile, "Session Establishment"; Advanced Profile, "Authentication Methods".
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence

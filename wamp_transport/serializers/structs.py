@@ -1,4 +1,4 @@
-"""The base class of the serializers that use msgspec. It defines the steps of decoding and the errors."""
+"""The base class of the serializers that use msgspec, and functions with which serializers decode and report errors."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -87,10 +87,10 @@ class StructSerializer:
         raise NotImplementedError
 
     def check_payload(self, message: Any, data: bytes) -> None:
-        """Check that args are a list and kwargs are a dictionary, or absent or null. Raises ProtocolViolation.
+        """Check that args are a list and kwargs a dictionary. Both may also be absent or null.
 
-        If there is an error inside args or kwargs, replace the payload with an InvalidPayload. ``data`` is the whole
-        message as received.
+        Raises ProtocolViolation if they have another type. If there is an error inside args or kwargs, replace the
+        payload with an InvalidPayload. ``data`` is the whole message as received.
         """
         raise NotImplementedError
 
@@ -117,7 +117,10 @@ def is_opaque(message: Any) -> bool:
 
 
 def unsayable(name: str, fault: Exception) -> PayloadError:
-    """Return the PayloadError for a payload that ``name``, a serializer or the router, cannot represent."""
+    """Return the PayloadError for a payload that cannot be represented.
+
+    ``name`` is the name of the serializer, or ``the router`` if Python values cannot represent the payload.
+    """
     because = "nested too deeply" if isinstance(fault, RecursionError) else str(fault)
     return PayloadError(f"{name} cannot represent this payload: {because}")
 

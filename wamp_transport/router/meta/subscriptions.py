@@ -1,6 +1,6 @@
 """Implement ``wamp.subscription.*``: list, describe and remove subscriptions, and read event history.
 
-Sections of the specification: Advanced Profile, "Subscriptions Meta API", "Event History".
+See the WAMP specification, Advanced Profile, "Subscriptions Meta API" and "Event History".
 """
 
 from typing import Any
