@@ -28,7 +28,10 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "database": (),
     "token": (),
 }
-"""The attributes that are valid only for one ``type``. Each class lists those of type static in ``static_keys``."""
+"""The attributes that are valid only for one ``type``, by type.
+
+Those for type static differ between the methods, and are in the attribute ``static_keys`` of each class.
+"""
 
 PRINCIPALS = ("principals", "users")
 

@@ -39,8 +39,9 @@ STEPS_PER_SLICE: Final = 250
 SLICE_SECONDS: Final = 0.005
 FIRST_DELAY: Final = 0.01
 LONGEST_DELAY: Final = 0.5
-"""The first and the longest time, in seconds, until a peer's full buffer is checked again. The time doubles with each
-check that finds the buffer still full.
+"""The longest interval, in seconds, between checks whether a peer's full buffer has room again.
+
+The interval begins with ``FIRST_DELAY`` and doubles after each check that finds the buffer still full.
 """
 
 Messages = Iterator[Send | None]
@@ -124,7 +125,7 @@ class PacedTransport:
     def end(self, *, discard: bool = False) -> None:
         """Stop producing messages, and restore the connection's own transport.
 
-        Write the bytes that were held back, unless ``discard``.
+        Write the bytes that were held back, unless ``discard`` is true.
         """
         queue, self._queue = self._queue, deque()
         self._held_bytes = 0
@@ -194,7 +195,7 @@ class PacedOutput:
                 self._wake(paced)
 
     def stop(self, connection: Connection, *, discard: bool = False) -> None:
-        """Stop producing messages for a connection. Write the bytes that were held back, unless ``discard``."""
+        """Stop producing messages for a connection. Write the bytes that were held back, unless ``discard`` is true."""
         if isinstance(connection.transport, PacedTransport):
             connection.transport.end(discard=discard)
 

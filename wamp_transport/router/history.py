@@ -319,7 +319,8 @@ class Space:
 class Histories:
     """The event histories of a realm, which together have at most ``max_size`` bytes (0 for no limit).
 
-    If they have more, the largest history loses its oldest events, so that one busy topic cannot displace the others.
+    If they have more, the largest history loses its oldest events, so that a busy topic cannot displace the
+    events of other topics.
     """
 
     def __init__(self) -> None:

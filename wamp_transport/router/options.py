@@ -1,6 +1,7 @@
 """Define the options of the core: realms, their roles and permissions, services, and limits.
 
-The options are immutable. The package ``config`` builds them from its schema, on which the core does not depend.
+The options are immutable. The package ``config`` builds them from a configuration file or the database. The core itself
+does not depend on the schema of the configuration.
 """
 
 from collections.abc import Mapping
@@ -99,8 +100,8 @@ class RoleOptions:
 class HistoryOptions:
     """A topic or pattern with event history: at most ``limit`` events, for ``max_age`` seconds (0 for no limit).
 
-    ``is_durable``: the events are also stored outside the process, and survive a restart. ``is_synced``: a publication
-    is acknowledged only after it was stored there.
+    ``is_durable`` tells whether the events are also stored outside the process, so that they survive a restart.
+    ``is_synced`` tells whether a publication is acknowledged only after it was stored outside the process.
     """
 
     uri: str

@@ -60,7 +60,8 @@ class CallPeer(Peer, Protocol):
     - ``invocations``: the calls that the peer received, by invocation id
     - ``last_invocation``: the last invocation id that was assigned
     - ``ended_streams``: the request ids of the peer's progressive calls whose last CALL message has not arrived; if
-      the call with such an id has ended, CALL messages with this id are ignored"""
+      the call with such an id has ended, CALL messages with this id are ignored
+    """
 
     realm: str
     payload_format: str
@@ -264,7 +265,8 @@ class Callee:
 class Registration:
     """A procedure or pattern and its callees by session id, in the order of registration.
 
-    ``last_number`` is the number of the callee that got the last call; the policy ``roundrobin`` continues after it.
+    ``last_number`` is the number of the callee that got the last call. The policy ``roundrobin`` continues with the
+    next callee.
     """
 
     __slots__ = ("callees", "created", "id", "invoke", "last_number", "match", "procedure")
@@ -293,7 +295,8 @@ class CallRecord(Struct, eq=False):
     - ``is_disclosed``: whether the permissions or the authorizer of the caller's role disclose the caller's identity
     - ``details``: the details of the first INVOCATION, which apply to all further ones
     - ``tried``: the session ids of callees that were unavailable
-    - ``size``: the approximate size of the call in bytes"""
+    - ``size``: the approximate size of the call in bytes
+    """
 
     caller: CallPeer
     request_id: int

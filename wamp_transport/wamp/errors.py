@@ -1,4 +1,5 @@
 """The error URIs of the protocol, and the exceptions that the router and client sessions raise.
+
     WampError
      +- ProtocolViolation   the peer broke the protocol: ABORT, then the transport is closed
      +- RequestRefused      only this request fails: the router answers with ERROR, and the session continues
