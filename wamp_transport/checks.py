@@ -200,8 +200,8 @@ def check_functions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 def check_user_roles(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """Check that the realms and roles in the table "roles of Django users" exist.
 
-    This is only a warning, because an error would also stop the server whose admin can repair the table. The command
-    ``wamp check`` reports an error.
+    This is only a warning, because an error would also stop the server, and with it the admin in which the table can be
+    repaired. The command ``wamp check`` reports an error.
     """
     configuration = _configuration()
     try:

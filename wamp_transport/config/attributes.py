@@ -20,7 +20,7 @@ class Attribute:
 
     ``minimum`` and ``maximum`` are inclusive. If ``offered`` is false, the attribute is not supported. A configuration
     that sets it is rejected if ``refused`` is true; otherwise the attribute is ignored. ``instead`` is a message that
-    explains this.
+    explains what happens instead.
     """
 
     path: str

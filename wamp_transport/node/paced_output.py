@@ -7,8 +7,8 @@ Invariants:
 
 - Each session gets its messages in order. While messages are produced for it, all later bytes for it are held back.
 - The next message is produced only while fewer than :data:`MAX_QUEUED_BYTES`, and less than half of the transport's
-  limit, are queued for the peer. The queue exceeds this by one message at most, so a peer that reads does not count as
-  slow.
+  limit, are queued for the peer. The queue exceeds this by one message at most, so a peer that keeps reading does not
+  count as slow.
 - While messages are produced for a peer, nothing is read from it. The number of its pending answers is therefore
   limited to the number of its requests that are handled in one turn of the event loop. Until an answer is produced,
   only its parameters are stored.

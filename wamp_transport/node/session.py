@@ -188,7 +188,7 @@ class Session:
     ) -> int | None:
         """Publish an event.
 
-        With ``acknowledge`` in the options, wait for the acknowledgement and return the publication id.
+        With ``acknowledge`` in the options, wait for the acknowledgment and return the publication id.
         """
         options = options or PublishOptions()
         payload = to_payload(args), to_payload(kwargs, "kwargs")

@@ -192,8 +192,7 @@ class Dealer:
         tried = (*record.tried, record.callee.peer.id)
         try:
             if record.call.options.progress:
-                # The CALL messages that the callee received after the first one were not stored, so they cannot be sent
-                # to another callee.
+                # The CALL messages after the first one were not stored, so they cannot be sent to another callee.
                 raise RequestRefused(errors.NO_AVAILABLE_CALLEE, "the callee of a progressive call is unavailable")
             again = self._invoke(caller, record.call, record.registration, record.is_disclosed, tried)
             again.tried = tried

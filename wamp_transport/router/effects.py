@@ -134,7 +134,7 @@ class AuthenticationRequest(Struct, gc=False):
     The answer is ChallengePeer, Admit, Skip or Deny. The node passes it to :meth:`.Router.decide` together with
     ``ticket``, which identifies this request.
 
-    ``method`` is the first method offered by the peer that ``service`` supports and that was not skipped. After a
+    ``method`` is the first of the peer's methods that ``service`` supports and that was not skipped. After a
     challenge, ``message`` is the peer's answer, and ``pending`` is the value that was set in ChallengePeer. Before a
     challenge, both are None.
     """

@@ -11,8 +11,10 @@ RouterProcedure = Callable[[Any, Call], None]
 """A procedure of the router itself: a function that answers the CALL of a session."""
 
 Announce = Callable[..., None]
-"""A function that publishes a meta event. It takes the topic of the event, the URI of the subscription or registration
-that it is about (empty for sessions), and the arguments. Events about URIs that start with ``wamp.`` are dropped.
+"""A function that publishes a meta event.
+
+It takes the topic of the event, the URI of the subscription or registration that the event is about (empty for events
+about sessions), and the arguments of the event. Events about URIs that start with ``wamp.`` are dropped.
 """
 
 

@@ -64,7 +64,7 @@ class PatternIndex(Generic[T]):
     """An index with one value for each pattern. A pattern consists of a match policy and a URI.
 
     Wildcard patterns are grouped in shapes; see :class:`_Shape`. The mask of a shape is a text that shows which of the
-    components are wildcards. ``_shapes`` maps each number of components to a list of pairs of mask and shape, in the
+    components are wildcards. ``_shapes`` maps each number of components to a list of ``(mask, shape)`` tuples in
     order of precedence. ``_shapes_by_mask`` maps each mask to its shape. A shape without values is removed from both.
     """
 

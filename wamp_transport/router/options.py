@@ -30,7 +30,7 @@ class Limits:
     - ``sessions``: simultaneous sessions of the realm, role or service
     - ``subscriptions``, ``registrations``, ``calls`` (in flight): of one session
     - ``uri_length``: characters of a topic, procedure or error URI
-    - ``depth``: levels of nested lists and dictionaries, of which args and kwargs are the first
+    - ``depth``: levels of nested lists and dictionaries; args and kwargs themselves are the first level
     - ``payload_size``: bytes of args and kwargs of one message, as received
     - ``calls_size``: bytes of all calls in flight of one session
     """

@@ -140,7 +140,7 @@ class Router:
     def on_recorded(self, record: Record, *, is_stored: bool) -> None:
         """Handle the report that the event of a :class:`.Record` was stored, or that it cannot be stored.
 
-        If the publisher waits for PUBLISHED, answer when there is a report for each synced history of the event.
+        If the publisher waits for PUBLISHED, the answer is sent after the reports on all synced histories of the event.
         """
         confirmation = record.confirmation
         if confirmation is None:

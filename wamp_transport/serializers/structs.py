@@ -32,8 +32,8 @@ Building a map from keys with colliding hashes takes quadratic time.
 MAX_OTHER_KEYS = 100
 """Maximum number of keys in a map, or elements in a set, that are neither text nor binary.
 
-Invariant: no dict or set is built from more than this many such values that a peer sent. Their hashes are not
-randomized, so a peer could choose values that collide, and each look-up would then compare all values.
+Invariant: no dict or set that contains more of these values is built from a peer's message. The hashes of these values
+are not randomized, so a peer could choose values whose hashes collide, and each look-up would compare all of them.
 """
 TOO_MANY_KEYS = f"a map has more than {MAX_OTHER_KEYS} keys that are neither text nor binary"
 
