@@ -63,7 +63,7 @@ def check_app_order(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register(deploy=True)
 def check_enforced_options(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Report options that not all servers enforce. This check runs only with ``check --deploy``."""
+    """Report configured options that some ASGI servers ignore. This check runs only with ``check --deploy``."""
     configuration = _configuration()
     names = "" if configuration is None else describe_unsupported(configuration)
     if not names:
@@ -97,8 +97,8 @@ def check_daphne_version(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]
 def check_internals(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """Check that the installed libraries have the internal classes and functions that this app's server uses.
 
-    This is only a warning, because an error would also stop ``migrate`` and other commands. The commands that serve
-    refuse to start.
+    This is only a warning, because an error would also stop ``migrate`` and other commands. Commands that run a server
+    refuse to start in this case.
     """
     # If Daphne is not an installed app, another server is used. Do not import Daphne, which would install its reactor.
     problems = find_problems(with_server=apps.is_installed("daphne"))
@@ -200,8 +200,8 @@ def check_functions(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 def check_user_roles(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """Check that the realms and roles in the table "roles of Django users" exist.
 
-    This is only a warning, because an error would also stop the server whose admin can repair the table. The command
-    ``wamp check`` reports an error.
+    This is only a warning, because an error would also stop the server, and with it the admin in which the table can be
+    repaired. The command ``wamp check`` reports an error.
     """
     configuration = _configuration()
     try:
@@ -259,7 +259,7 @@ def _nodes_alive() -> list[RunningNode]:
 
 @register(deploy=True)
 def check_single_process(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Check that a single process serves WAMP. A deployment check."""
+    """Check that a single process serves WAMP. This check runs only with ``check --deploy``."""
     alive = _nodes_alive()
     workers = os.environ.get("WEB_CONCURRENCY", "")
     if len(alive) > 1:

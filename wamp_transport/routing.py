@@ -73,7 +73,7 @@ class WampApplication:
         await run_guarded((await self._fallback())(scope, receive, send))
 
     async def _start(self, runtime: Runtime, *, waits: bool = False) -> None:
-        """Start the node under an ASGI server other than this product's own, which starts the node itself.
+        """Start the node under an ASGI server such as uvicorn. This product's own server starts the node itself.
 
         ``waits`` tells whether the server makes the application wait while a client reads slowly. If not, some options
         have no effect, which is logged. Raises IncompatibleLibraryError and ConfigError.

@@ -1,7 +1,7 @@
 """Short-lived signed tokens for logins of browsers, workers and devices, created by Django code.
 
-Tokens are not stored. A token is signed with ``SECRET_KEY``, and contains the user or authid that it is for, and the
-time when it expires. Tokens are secrets: send them over TLS, and never in a URL. Clients log in with the method
+Tokens are not stored. A token is signed with ``SECRET_KEY``, and contains the user or authid of the client and the time
+when the token expires. Tokens are secrets: send them over TLS, and never in a URL. Clients log in with the method
 ``token``, or with ``ticket`` if the service accepts tokens as tickets.
 """
 

@@ -16,7 +16,7 @@ MAX_KEYLEN: Final = 1024
 
 
 class BadAnswer(Exception):
-    """The result of an authenticator is invalid. The message contains no values, because they can be secret."""
+    """Raised if the result of an authenticator is invalid. The message contains no values, which can be secret."""
 
 
 def principal_from(method: str, answer: object) -> Principal:

@@ -1,4 +1,7 @@
-"""The messages of WAMP-CRA. The cryptography is in :mod:`.wampcra`."""
+"""The authentication method WAMP-CRA: the responses to HELLO and to AUTHENTICATE.
+
+The cryptography is in :mod:`.wampcra`.
+"""
 
 from base64 import b64encode
 from dataclasses import dataclass, field, replace

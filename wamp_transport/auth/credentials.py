@@ -1,6 +1,6 @@
 """The credentials with which the project's own clients respond to a router's challenges.
 
-Sections of the specification: Advanced Profile, "Ticket-based Authentication" and "Challenge Response Authentication".
+See the WAMP specification, Advanced Profile, "Ticket-based Authentication" and "Challenge Response Authentication".
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from .wampcra import Salting
 
 
 class UnusableChallenge(Exception):
-    """The credential cannot respond to the router's challenge. The message contains the reason."""
+    """Raised if a credential cannot respond to the router's challenge. The message contains the reason."""
 
 
 class Credential(Protocol):

@@ -1,6 +1,6 @@
 """The cryptography of WAMP-cryptosign: Ed25519 signatures of a challenge, optionally bound to a TLS channel.
 
-Section of the specification: Advanced Profile, "Cryptosign-based Authentication".
+See the WAMP specification, Advanced Profile, "Cryptosign-based Authentication".
 """
 
 import hmac

@@ -1,7 +1,7 @@
-"""The messages of WAMP-cryptosign. The cryptography is in :mod:`.cryptosign`.
+"""The authentication method WAMP-cryptosign: the responses to HELLO and to AUTHENTICATE.
 
-Sections of the specification: Advanced Profile, "Cryptosign-based Authentication" and its subsection "Router
-Authentication".
+The cryptography is in :mod:`.cryptosign`. See the WAMP specification, Advanced Profile, "Cryptosign-based
+Authentication" and its subsection "Router Authentication".
 """
 
 from dataclasses import dataclass

@@ -34,7 +34,7 @@ def choice(key: bytes, purpose: str, authid: str) -> int:
 def text_like(model: str, key: bytes, purpose: str, authid: str) -> str:
     """Return pseudorandom text of the same kind as ``model``: hexadecimal, base64, or the same character classes.
 
-    In hexadecimal and base64 text, digits and letters have other positions than in ``model``, as in two real salts.
+    Hexadecimal and base64 text has digits and letters at other positions than ``model``, as another real salt would.
     """
     if re.fullmatch(f"[{_HEX}]{{{SHORTEST_BASE64},}}", model):
         return octets(key, f"{purpose} text", authid, len(model) // 2 + 1).hex()[: len(model)]

@@ -79,7 +79,8 @@ class DynamicPrincipals:
 class FunctionPrincipals:
     """The principals that a Python function returns. The function is called with ``(realm, authid, details)``.
 
-    A synchronous function runs in a thread. ``function`` is None if it could not be created. Every login then fails.
+    A synchronous function runs in a thread. ``function`` is None if it could not be created; in this case, every login
+    fails.
     """
 
     provider = AuthProvider.FUNCTION.value

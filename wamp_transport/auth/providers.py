@@ -21,7 +21,7 @@ class AuthProvider(StrEnum):
 WATCHED: Final = frozenset({AuthProvider.DATABASE, AuthProvider.TOKEN, AuthProvider.DJANGO})
 """The sources whose users or principals are in the database.
 
-When a user or principal changes, its sessions are closed. These logins are not stored with cookies.
+When a user or principal changes, the sessions with this identity are closed. A cookie never replaces such a login.
 """
 
 NAMES_USERS: Final = frozenset({AuthProvider.DJANGO, AuthProvider.LOCAL})

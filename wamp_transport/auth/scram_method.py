@@ -1,4 +1,7 @@
-"""The messages of SCRAM, in both variants. The cryptography is in :mod:`.scram`."""
+"""The authentication method SCRAM, in both variants: the responses to HELLO and to AUTHENTICATE.
+
+The cryptography is in :mod:`.scram`, which also describes the variants.
+"""
 
 from base64 import b64decode, b64encode
 from binascii import Error

@@ -26,7 +26,10 @@ Without hashes, it returns a checker that accepts no ticket, but takes as long a
 
 
 class StaticPrincipals:
-    """The principals in a service's configuration for one method. ``hashed`` creates checkers for hashed tickets."""
+    """The principals that a service's configuration lists for one authentication method.
+
+    ``hashed`` is a function that returns a checker for the tickets with given hashes; see :data:`Hashed`.
+    """
 
     provider = AuthProvider.STATIC.value
 

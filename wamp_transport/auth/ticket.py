@@ -1,6 +1,6 @@
 """Ticket-based authentication: the client sends a password or token in plain text.
 
-Section of the specification: Advanced Profile, "Ticket-based Authentication".
+See the WAMP specification, Advanced Profile, "Ticket-based Authentication".
 """
 
 import hmac

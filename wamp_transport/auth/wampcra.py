@@ -1,6 +1,6 @@
 """The cryptography of WAMP-CRA: the challenge, the key and the signature.
 
-Section of the specification: Advanced Profile, "Challenge Response Authentication".
+See the WAMP specification, Advanced Profile, "Challenge Response Authentication".
 """
 
 import hmac

@@ -1,4 +1,4 @@
-"""Undocumented members of asgiref, for coroutines that synchronous code calls, and for its threads and main loop."""
+"""Undocumented members of asgiref: the callers of ``async_to_sync``, asgiref's threads, and its main event loop."""
 
 import asyncio
 from collections.abc import Iterator, MutableMapping

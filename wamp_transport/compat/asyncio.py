@@ -45,7 +45,7 @@ def selector_of(loop: Any) -> BaseSelector | None:
 class LimitedEpoll:
     """An epoll object for asyncio's selector that returns at most ``limit`` sockets from one ``poll``.
 
-    The kernel returns the others from the next calls, before it returns the same socket again.
+    The next calls return the remaining sockets, before any socket is returned again.
     """
 
     def __init__(self, epoll: Any, limit: int) -> None:
@@ -61,7 +61,10 @@ class LimitedEpoll:
 
 
 def limit_ready_sockets(loop: Any, limit: int) -> bool:
-    """Let ``loop`` handle at most ``limit`` sockets in one turn. If it does not use epoll, do nothing, return False."""
+    """Let ``loop`` handle at most ``limit`` sockets in one turn.
+
+    If the loop does not use epoll, do nothing and return False.
+    """
     selector = selector_of(loop)
     if not HAS_EPOLL or not isinstance(selector, selectors.EpollSelector):
         return False

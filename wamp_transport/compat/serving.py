@@ -1,4 +1,4 @@
-"""Check whether this process can serve with the installed versions of other libraries."""
+"""Check whether this process can run a node with the installed versions of other libraries."""
 
 from collections.abc import Iterator
 from importlib import import_module

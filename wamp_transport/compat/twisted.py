@@ -161,8 +161,8 @@ class DirectSocket(FileDescriptor):
 
     def write(self, data: bytes) -> None:
         """Send bytes after the bytes in Twisted's buffers."""
-        # Set this first: Twisted can call the producer during write(), and the producer must see that bytes are
-        # buffered.
+        # Set this first: during write(), Twisted can call the object that supplies the data (its "producer"), which
+        # must see that bytes are buffered.
         self.is_writing = True
         super().write(data)
 

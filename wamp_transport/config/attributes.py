@@ -20,7 +20,7 @@ class Attribute:
 
     ``minimum`` and ``maximum`` are inclusive. If ``offered`` is false, the attribute is not supported. A configuration
     that sets it is rejected if ``refused`` is true; otherwise the attribute is ignored. ``instead`` is a message that
-    explains this.
+    explains what happens instead.
     """
 
     path: str
@@ -59,7 +59,7 @@ def attributes_of(
 
 
 def describe(path: str, field: FieldInfo, mark: dict[str, Any] | None = None) -> Attribute:
-    """Return the :class:`Attribute` for a pydantic field. If ``mark`` is given, it replaces the extra properties."""
+    """Return the :class:`Attribute` for a pydantic field. ``mark``, if given, replaces the field's extra properties."""
     mark = extra_of(field) if mark is None else mark
     minimum, maximum, pattern = _limits(field)
     return Attribute(

@@ -28,7 +28,10 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "database": (),
     "token": (),
 }
-"""The attributes that are valid only for one ``type``. Each class lists those of type static in ``static_keys``."""
+"""The attributes that are valid only for one ``type``, by type.
+
+Those for type static differ between the methods, and are in the attribute ``static_keys`` of each class.
+"""
 
 PRINCIPALS = ("principals", "users")
 
@@ -252,8 +255,8 @@ class TokenAuth(DjangoAuth):
 class SessionAuth(DjangoAuth):
     """Login as the user who is logged in to Django. The browser sends Django's session cookie with the handshake.
 
-    Pages can use the cookie only if their origin is the host itself, which must be one of Django's ALLOWED_HOSTS, or
-    one of `trusted_origins`. The option `allowed_origins` does not change that.
+    A page can use the cookie only if its origin is one of `trusted_origins`, or if the page is from the same host and
+    this host is one of Django's ALLOWED_HOSTS. The option `allowed_origins` does not change that.
     """
 
     trusted_origins: tuple[str, ...] = setting(

@@ -30,7 +30,8 @@ class AuthMethod:
     has_guessable_secret: bool = False
     """Whether an attacker could guess the secret: people choose it, or it can be short or predictable.
 
-    Only logins with these methods count toward a lockout, and only they are refused during one.
+    Only failed logins with such a method count toward a lockout, and only logins with such a method are refused during
+    a lockout.
     """
 
     may_be_remembered: bool = False

@@ -71,8 +71,8 @@ class TlsFiles:
 class Material:
     """The parsed content of a TLS endpoint's files.
 
-    The certificates in ``chain`` are sent after ``certificate``. ``authorities`` are the certificates of the
-    authorities that must have issued a client's certificate.
+    The certificates in ``chain`` are sent after ``certificate``. ``authorities`` are the certificates of the accepted
+    authorities, one of which must have issued a client's certificate.
     """
 
     key: PrivateKeyTypes

@@ -103,7 +103,7 @@ def _ip_version(interface: str) -> int:
 
 
 def _services(sections: list[SchemaMatch]) -> Iterator[tuple[SchemaMatch, Location, tuple[str, ...]]]:
-    """Yield each service with the location of its transport and its path segments."""
+    """Yield each service, the location of its transport, and the segments of the service's path."""
     transport: Location = ()
     for found in sections:
         if found.section is WebTransport:

@@ -64,7 +64,7 @@ class PermissionSection(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that each star is a whole component or at the end, and that `match` and stars are not combined."""
+        """Check that each star is a whole component or the last character, and not combined with `match`."""
         uri, match = given.get("uri"), given.get("match")
         yield from _excess(*(_covered(given) or ("", "exact")))
         if not isinstance(uri, str) or "*" not in uri:

@@ -24,7 +24,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Unoffered:
-    """The message for a section of a kind that is not supported.
+    """The message for a kind of section that is not supported.
 
     If ``level`` is ``ignored``, the configuration can be used anyway. ``{type}`` in the message is replaced with the
     section's type.
@@ -38,7 +38,7 @@ class Unoffered:
 class Section(BaseModel):
     """An object in the configuration. Types are strict, unknown keys are refused, and instances are immutable.
 
-    ``foreign_keys`` maps keys that users often put in this section by mistake to an explanation.
+    ``foreign_keys`` contains keys that users often put in this section by mistake, each with an explanation.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)

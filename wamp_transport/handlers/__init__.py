@@ -8,7 +8,7 @@
     @subscribe("com.shop.order.", match="prefix")
     async def on_order(event: Event, number: int) -> None: ...
 
-Section of the specification: Basic Profile, "Publish and Subscribe" and "Remote Procedure Calls".
+See the WAMP specification, Basic Profile, "Publish and Subscribe" and "Remote Procedure Calls".
 """
 
 from ..node.client_types import Event, Invocation, Result

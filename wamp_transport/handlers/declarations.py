@@ -119,7 +119,7 @@ def register(
 
     The decorated object is returned unchanged. A class is instantiated without arguments, once in each process.
 
-    Sections of the specification: Advanced Profile, "Pattern-based Registrations" and "Shared Registration".
+    See the WAMP specification, Advanced Profile, "Pattern-based Registrations" and "Shared Registration".
     """
     permissions = (permission,) if isinstance(permission, str) else tuple(permission)
     options = {"match": match, "invoke": invoke, "concurrency": concurrency, "permissions": permissions}
@@ -138,7 +138,7 @@ def subscribe(
     By default, events are handled one after the other, in order. Up to ``concurrency`` events are handled at the same
     time. ``realm`` is one or several realms; by default, the function is subscribed in all realms.
 
-    Section of the specification: Advanced Profile, "Pattern-based Subscriptions".
+    See the WAMP specification, Advanced Profile, "Pattern-based Subscription".
     """
     return _decorator("subscriber", topic, realm, {"match": match, "concurrency": concurrency})
 

@@ -1,4 +1,4 @@
-"""The thread pool for synchronous handlers. It limits the threads of each handler and cleans up connections."""
+"""The thread pool for synchronous handlers. It limits the threads of each handler, and manages database connections."""
 
 import asyncio
 from collections.abc import Callable, Coroutine

@@ -22,10 +22,11 @@ creates no cycles, and collections would only take time.
 """
 
 MAX_SHARED_BYTES: Final = 2048
-"""Maximum size in bytes of a received message whose payload may keep all of it in memory.
+"""Maximum size in bytes of a received message whose payload is never copied.
 
-Payload that stays undecoded is a view of the received bytes. Of a larger message it is copied, unless it is most of the
-message: clients can send options that are ignored, and the router can store the payload for a long time.
+Undecoded payload is a view of the received bytes, which keeps all of them in memory. In a larger message, payload that
+makes up less than half of the message is copied. Otherwise, a client could send large options that are ignored, and
+they would stay in memory as long as the payload.
 """
 
 
@@ -66,7 +67,7 @@ class Receiver(Protocol):
 
 
 class ConnectionTransport(Protocol):
-    """The interface of a transport that its connection and the node use."""
+    """The interface through which a connection and the node use a transport."""
 
     def write(self, data: bytes) -> None:
         """Send the bytes of encoded messages, after all earlier bytes. This method must neither block nor raise."""
@@ -100,7 +101,10 @@ class ConnectionTransport(Protocol):
 
 
 def detach_payload(message: Any, size: int) -> None:
-    """Copy the payload of a message if it has less than ``size`` bytes, so that the received bytes can be freed."""
+    """Copy the payload of a message if the payload has less than ``size`` bytes.
+
+    The received bytes, of which undecoded payload is a view, can then be freed.
+    """
     args, kwargs = getattr(message, "args", ABSENT), getattr(message, "kwargs", ABSENT)
     if len(args) + len(kwargs) < size and not (args is ABSENT and kwargs is ABSENT):
         message.args, message.kwargs = detach_part(args), detach_part(kwargs)

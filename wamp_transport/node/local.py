@@ -30,7 +30,7 @@ ROUTER_AUTHID: Final = "router"
 
 
 class LocalClientTransport:
-    """The transport of a session inside the process. Messages are passed as objects, and nobody is authenticated."""
+    """The transport of a session inside the process. Messages are passed as objects, without authentication."""
 
     def __init__(self, node: Node, principal: Admit, inbox: Inbox) -> None:
         self._node = node

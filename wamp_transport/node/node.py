@@ -108,7 +108,7 @@ class Node:
     ) -> Connection:
         """Add the connection of a new transport, which waits for HELLO, and return it.
 
-        ``transport_details`` describe the transport to the meta API.
+        ``transport_details`` are the transport details that the meta API shows.
         """
         session_id = self.router.open_session(service, encoder.serializer.name, transport_details)
         connection = Connection(self, service, encoder, transport, session_id, transport_details)

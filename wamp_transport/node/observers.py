@@ -48,9 +48,9 @@ class NodeObserver(Protocol):
         return
 
     def event_recorded(self, record: Record) -> None:
-        """Called when an event was published that belongs to a durable history.
+        """Called when an event that belongs to a durable history was published.
 
-        The observer stores it, and reports to :meth:`.Router.on_recorded` whether it is stored.
+        The observer stores the event, and reports to :meth:`.Router.on_recorded` whether it could be stored.
         """
         return
 
@@ -121,7 +121,7 @@ class NodeObservers:
                 logger.exception("An observer of the node failed in %s", method)
 
     def _collect(self) -> None:
-        """Collect the implemented methods, so that a notification without observers costs only one lookup."""
+        """Collect the methods that the observers implement, so that a notification for none costs only one lookup."""
         self._methods = {
             name: tuple(
                 getattr(one, name)

@@ -123,7 +123,8 @@ class Outbound:
     def _encode(self, encoder: MessageEncoder, events: Sequence[Send], session_id: int) -> tuple[Sequence[bytes], int]:
         """Encode events, and return the bytes to write and the number of events that could not be encoded.
 
-        The bytes are joined if the encoder allows it. ``session_id`` is the first receiver, for error reports.
+        The bytes are joined if the encoder allows it. ``session_id`` is the id of the first receiver, for reports of
+        messages that cannot be encoded.
         """
         pieces: list[bytes] = []
         for effect in events:

@@ -7,8 +7,8 @@ Invariants:
 
 - Each session gets its messages in order. While messages are produced for it, all later bytes for it are held back.
 - The next message is produced only while fewer than :data:`MAX_QUEUED_BYTES`, and less than half of the transport's
-  limit, are queued for the peer. The queue exceeds this by one message at most, so a peer that reads does not count as
-  slow.
+  limit, are queued for the peer. The queue exceeds this by one message at most, so a peer that keeps reading does not
+  count as slow.
 - While messages are produced for a peer, nothing is read from it. The number of its pending answers is therefore
   limited to the number of its requests that are handled in one turn of the event loop. Until an answer is produced,
   only its parameters are stored.
@@ -39,8 +39,9 @@ STEPS_PER_SLICE: Final = 250
 SLICE_SECONDS: Final = 0.005
 FIRST_DELAY: Final = 0.01
 LONGEST_DELAY: Final = 0.5
-"""The first and the longest time, in seconds, until a peer's full buffer is checked again. The time doubles with each
-check that finds the buffer still full.
+"""The longest interval, in seconds, between checks whether a peer's full buffer has room again.
+
+The interval begins with ``FIRST_DELAY`` and doubles after each check that finds the buffer still full.
 """
 
 Messages = Iterator[Send | None]
@@ -124,7 +125,7 @@ class PacedTransport:
     def end(self, *, discard: bool = False) -> None:
         """Stop producing messages, and restore the connection's own transport.
 
-        Write the bytes that were held back, unless ``discard``.
+        Write the bytes that were held back, unless ``discard`` is true.
         """
         queue, self._queue = self._queue, deque()
         self._held_bytes = 0
@@ -194,7 +195,7 @@ class PacedOutput:
                 self._wake(paced)
 
     def stop(self, connection: Connection, *, discard: bool = False) -> None:
-        """Stop producing messages for a connection. Write the bytes that were held back, unless ``discard``."""
+        """Stop producing messages for a connection. Write the bytes that were held back, unless ``discard`` is true."""
         if isinstance(connection.transport, PacedTransport):
             connection.transport.end(discard=discard)
 

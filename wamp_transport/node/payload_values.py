@@ -31,9 +31,10 @@ TEXTS: Final = (PurePath, IPv4Address, IPv6Address, IPv4Interface, IPv6Interface
 """Types that are converted to text with ``str``."""
 
 Replace = Callable[[Any], Any]
-"""A function that overrides the conversion of values that are not of a JSON type, a tuple or bytes.
+"""A function that can override the conversion of a value.
 
-It returns the value to send instead, or NotImplemented to use the default conversion. It may raise Unsendable.
+It returns the value to send instead, or NotImplemented to use the default conversion. It may raise Unsendable. It is
+not called for bytes, tuples and values of the types that JSON has.
 """
 
 
@@ -68,7 +69,7 @@ def to_payload(value: Any, place: str = "args") -> Any:
 
 
 def copy_sendable(value: Any, place: str, replace: Replace | None = None) -> Any:
-    """Return a copy of ``value``, converted as :func:`to_payload` does it. ``replace`` can override the conversion.
+    """Return a copy of ``value``, converted as in :func:`to_payload`. ``replace`` can override the conversion.
 
     ``place`` is the name of ``value`` in error messages, such as ``args``. Raises PayloadError.
     """

@@ -5,7 +5,7 @@ Any router that implements WAMP v2 is supported.
     session = await connect("wss://example.com/ws", "realm1", Ticket("worker", "s3cret"))
     result = await session.call("com.example.add", [2, 3])
 
-Section of the specification: Basic Profile, "WebSocket Transport".
+See the WAMP specification, Basic Profile, "WebSocket Transport".
 """
 
 import asyncio
@@ -42,7 +42,7 @@ MAX_UNSENT_BYTES: Final = 1024 * 1024
 PING_SECONDS: Final = 20.0
 """The interval between pings in seconds, and the time limit for each answer."""
 GOODBYE_SECONDS: Final = 5.0
-"""The time limit in seconds for the router's answer to GOODBYE. After it, the connection is closed."""
+"""The time limit in seconds for the router's answer to GOODBYE. Afterwards, the connection is closed."""
 
 
 class Socket(Protocol):
@@ -157,7 +157,7 @@ class WebSocketClientTransport:
     def _on_undecodable(self, message: messages.Message, fault: PayloadError) -> None:
         """Report a payload that cannot be decoded, so that no caller waits forever.
 
-        Answer an INVOCATION with an ERROR. Replace a RESULT with an ERROR to this session.
+        Answer an INVOCATION with an ERROR. Pass an ERROR to this session in place of a RESULT.
         """
         logger.error("%s from the router cannot be decoded: %s", type(message).__name__, fault)
         error = partial(messages.Error, details=messages.ErrorDetails(), error=fault.uri, args=positional(str(fault)))

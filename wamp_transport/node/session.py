@@ -4,7 +4,7 @@
 the event loop in which it was opened. Other threads must not use it. All values are copied when they are sent or
 received. A handler that is not a coroutine function blocks the event loop while it runs.
 
-Section of the specification: Basic Profile.
+See the Basic Profile of the WAMP specification.
 """
 
 import asyncio
@@ -26,8 +26,11 @@ from .payload_values import copy_payload, to_payload
 from .requests import Requests, copy_exception
 
 MAX_QUEUED_MESSAGES: Final = 10_000
-"""Maximum number of queued messages and running handlers. At this number, a session receives no more events and calls.
+"""Maximum number of queued messages and running handlers of a session.
+
+When it is reached, the session receives no more events and calls.
 """
+
 ROLES: Final[Mapping[str, tuple[str, ...]]] = {
     "publisher": (),
     "subscriber": ("subscription_revocation",),
@@ -185,7 +188,7 @@ class Session:
     ) -> int | None:
         """Publish an event.
 
-        With ``acknowledge`` in the options, wait for the acknowledgement and return the publication id.
+        With ``acknowledge`` in the options, wait for the acknowledgment and return the publication id.
         """
         options = options or PublishOptions()
         payload = to_payload(args), to_payload(kwargs, "kwargs")

@@ -1,8 +1,8 @@
 """Handle publish and subscribe within one realm.
 
-Sections of the specification: Basic Profile, "Publish and Subscribe"; Advanced Profile, "Pattern-based
-Subscription", "Publisher Identification", "Publication Trust Levels", "Event Retention", "Event History",
-"Subscription Revocation".
+See the WAMP specification: Basic Profile, "Publish and Subscribe"; Advanced Profile, "Pattern-based Subscription",
+"Publisher Identification", "Publication Trust Levels", "Event Retention", "Event History" and "Subscription
+Revocation".
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -267,7 +267,7 @@ class Broker:
             self._outbox.append(confirmation.answer(is_stored=False))
 
     def _confirmation(self, publication: Publication) -> Confirmation | None:
-        """Return the confirmation for a publication that must be stored before it is acknowledged, or None."""
+        """Return a Confirmation if a publication must be stored before it is acknowledged; otherwise None."""
         found = self.event_histories.find_all(publication.message.topic) if is_storable(publication) else ()
         if not any(history.options.is_synced for history in found):
             return None
@@ -278,7 +278,7 @@ class Broker:
 
         A step that finds no event yields None, so that a long search does not block other sessions. Events that the
         session published itself are included only if their ``exclude_me`` is False. Events that were retained after the
-        event number ``last_number`` are skipped, because the session has received them like all other subscribers. The
+        event number ``last_number`` are skipped, because the session was already subscribed and has received them. The
         iterator ends early if the session unsubscribes.
         """
 

@@ -1,7 +1,7 @@
 """Handle calls in flight, from the invocation to the result, including progressive results, canceling and timeouts.
 
-Sections of the specification: Basic Profile, "Remote Procedure Calls"; Advanced Profile, "Progressive Call Results",
-"Call Canceling", "Call Timeouts", "Payload Passthru Mode".
+See the WAMP specification: Basic Profile, "Remote Procedure Calls"; Advanced Profile, "Progressive Call Results",
+"Call Canceling", "Call Timeouts" and "Payload Passthru Mode".
 """
 
 from ..wamp import errors
@@ -38,7 +38,7 @@ OVERHEAD_BYTES = 500
 """The approximate size of a call in flight without its payload."""
 
 MAX_ENDED_STREAMS = 1000
-"""Maximum number of ended progressive calls that are remembered per caller; see :meth:`Calls.remember_stream`."""
+"""Maximum number of progressive calls that are remembered per caller; see :meth:`Calls.remember_stream`."""
 
 
 class Calls:
@@ -69,7 +69,7 @@ class Calls:
         return record
 
     def end(self, record: CallRecord) -> None:
-        """Remove a call from its caller and callee. Later messages from the callee about this call are ignored."""
+        """Remove the record of a call from caller and callee. Later messages of the callee about it are ignored."""
         record.caller.calls.pop(record.request_id ^ REQUEST_KEY, None)
         record.callee.peer.invocations.pop(record.invocation_id, None)
         record.callee.in_flight -= 1
@@ -162,7 +162,7 @@ class Calls:
             self.fail(record, errors.CANCELED, "the call was canceled")
 
     def remember_stream(self, caller: CallPeer, request_id: int) -> None:
-        """Remember that a progressive call has ended, so that further CALL messages for it are ignored."""
+        """Remember a progressive call, so that its further CALL messages are ignored once the call has ended."""
         ended = caller.ended_streams
         if len(ended) >= MAX_ENDED_STREAMS:
             ended.pop()
@@ -228,11 +228,11 @@ class Calls:
         self.refuse(session, message.request_id, fault.uri, str(fault))
 
     def _can_forward(self, session: Session, record: CallRecord, message: Yield) -> bool:
-        """Return whether to forward a YIELD that has options to the caller.
+        """Return whether to forward a YIELD message with options to the caller.
 
-        If the YIELD is a progressive result, drop it if the caller did not request progress, otherwise restart the
-        timeout of the call. If its payload is in passthru mode, which the caller does not support, send an ERROR to
-        caller and callee and end the call.
+        A progressive result is dropped if the caller did not request progressive results; otherwise, it restarts the
+        timeout of the call. If the payload is in passthru mode and the caller does not support this mode, send an ERROR
+        to caller and callee, and end the call.
         """
         options = message.options
         check_announced(session, "callee", options, "YIELD")

@@ -54,7 +54,10 @@ class Deadlines:
         return deadline
 
     def forget(self, deadline: Deadline) -> None:
-        """Count a canceled deadline. Rebuild the heap without these if they are many, and more than half of it."""
+        """Count a canceled deadline.
+
+        If more than 64 deadlines, and more than half of the heap, are canceled, remove them from the heap.
+        """
         self._canceled += 1
         if self._canceled > 64 and self._canceled * 2 > len(self._heap):
             self._heap = [entry for entry in self._heap if entry[2] is not deadline and entry[2].is_due]

@@ -1,8 +1,8 @@
 """Handle remote procedure calls within one realm: manage registrations and choose a callee for each call.
 
-Sections of the specification: Basic Profile, "Remote Procedure Calls"; Advanced Profile, "Pattern-based
-Registrations", "Shared Registration", "Caller Identification", "Call Trust Levels", "Progressive Call Invocations",
-"Registration Revocation", "Call Re-Routing".
+See the WAMP specification: Basic Profile, "Remote Procedure Calls"; Advanced Profile, "Pattern-based Registrations",
+"Shared Registration", "Caller Identification", "Call Trust Levels", "Progressive Call Invocations", "Registration
+Revocation" and "Call Re-Routing".
 """
 
 from collections.abc import Mapping
@@ -94,7 +94,7 @@ class Dealer:
         role = self._roles[session.authrole]
         decision = role.calls.get(procedure) or role.check(session, "call", procedure, options)
         if options.progress:
-            # The following parts must not be treated as new calls, even if this first part fails below.
+            # Further CALL messages with this id must not start new calls, even if this first CALL fails below.
             self.calls.remember_stream(session, message.request_id)
         limits = session.limits
         size = len(procedure) + len(message.args) + len(message.kwargs)
@@ -192,7 +192,7 @@ class Dealer:
         tried = (*record.tried, record.callee.peer.id)
         try:
             if record.call.options.progress:
-                # The parts that the first callee received were not stored, so they cannot be sent to another callee.
+                # The CALL messages after the first one were not stored, so they cannot be sent to another callee.
                 raise RequestRefused(errors.NO_AVAILABLE_CALLEE, "the callee of a progressive call is unavailable")
             again = self._invoke(caller, record.call, record.registration, record.is_disclosed, tried)
             again.tried = tried

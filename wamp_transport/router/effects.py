@@ -74,7 +74,7 @@ class SessionLeft(Struct, gc=False):
 
 
 class SessionKilled(Struct, gc=False):
-    """A session is being ended by another one, ``killer``, with a procedure of the meta API. ``reason`` is a URI."""
+    """Report that the session ``killer`` ends another session with the meta API. ``reason`` is a URI."""
 
     session: Session
     killer: Session
@@ -94,8 +94,8 @@ class SilentRefusal(Struct, gc=False):
 class Confirmation(Struct, gc=False):
     """The delayed answer to a PUBLISH whose event must be stored before it is acknowledged.
 
-    ``missing`` is the number of histories in which the event is still to be stored. ``is_lost``: it cannot be stored in
-    one of them.
+    ``missing`` is the number of histories in which the event is still to be stored. ``is_lost`` is true if the event
+    could not be stored in one of its histories.
     """
 
     session_id: int
@@ -116,8 +116,8 @@ class Confirmation(Struct, gc=False):
 class Record(Struct, gc=False):
     """Store a publication in a durable event history, outside the process.
 
-    ``kept`` is the number of events in the history, with this one. Older ones need not be stored any more. Report to
-    :meth:`.Router.on_recorded` when the event is stored or lost.
+    ``kept`` is the number of events in the history, including this one; older events need not be stored any longer.
+    Call :meth:`.Router.on_recorded` when the event is stored, or when it is clear that it cannot be stored.
     """
 
     realm: str
@@ -134,7 +134,7 @@ class AuthenticationRequest(Struct, gc=False):
     The answer is ChallengePeer, Admit, Skip or Deny. The node passes it to :meth:`.Router.decide` together with
     ``ticket``, which identifies this request.
 
-    ``method`` is the first method offered by the peer that ``service`` supports and that was not skipped. After a
+    ``method`` is the first of the peer's methods that ``service`` supports and that was not skipped. After a
     challenge, ``message`` is the peer's answer, and ``pending`` is the value that was set in ChallengePeer. Before a
     challenge, both are None.
     """

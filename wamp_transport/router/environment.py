@@ -11,8 +11,10 @@ RouterProcedure = Callable[[Any, Call], None]
 """A procedure of the router itself: a function that answers the CALL of a session."""
 
 Announce = Callable[..., None]
-"""A function that publishes a meta event. It takes the topic of the event, the URI of the subscription or registration
-that it is about (empty for sessions), and the arguments. Events about URIs that start with ``wamp.`` are dropped.
+"""A function that publishes a meta event.
+
+It takes the topic of the event, the URI of the subscription or registration that the event is about (empty for events
+about sessions), and the arguments of the event. Events about URIs that start with ``wamp.`` are dropped.
 """
 
 
@@ -22,7 +24,7 @@ class Environment:
 
     - ``clock`` returns the time of a monotonic clock in seconds.
     - ``utc_now`` returns the current date and time in UTC.
-    - ``time_from`` parses a time in the format of RFC 3339. It raises ValueError.
+    - ``time_from`` parses a time in the format of RFC 3339, and raises ValueError for any other text.
     - ``new_session_id`` returns an unpredictable id, uniform in [1, 2^53].
     - ``new_publication_id`` returns an id from the same range. It may be predictable, but must be cheap to generate.
     - ``random_below(n)`` returns a random number from 0 to n - 1.

@@ -1,6 +1,6 @@
 """Store events: the retained event of a topic, and the history of configured topics and patterns.
 
-Sections of the specification: Advanced Profile, "Event Retention", "Event History".
+See the WAMP specification, Advanced Profile, "Event Retention" and "Event History".
 """
 
 from collections import OrderedDict, deque
@@ -20,7 +20,7 @@ from .receivers import has_lists
 from .records import Peer, Publication, Subscription
 
 FULL_SHARE: Final = 100
-"""The share of one publisher, in percent, that is no limit."""
+"""The share of 100 percent, which does not limit a publisher."""
 
 
 class _Usage:
@@ -75,7 +75,10 @@ class RetainedEvents:
             self._check_share(publisher, replaced, size)
 
     def _check_share(self, publisher: Peer, replaced: list[Publication], size: int) -> None:
-        """Check that a publisher stays within its share with another event of ``size`` bytes. Raises RequestRefused."""
+        """Check that a publisher stays within its share if an event of ``size`` bytes replaces the events ``replaced``.
+
+        Raises RequestRefused.
+        """
         options, share = self.options, self.options.max_retained_share
         usage = self._usage.get(publisher.authid, NO_USAGE)
         own = [each.size for each in replaced if each.authid == publisher.authid]
@@ -86,7 +89,7 @@ class RetainedEvents:
             raise _full(text)
 
     def keep(self, publication: Publication) -> None:
-        """Retain a publication and remove the earlier ones that it replaces. Its size must be set."""
+        """Retain ``publication``, whose size must be set, and remove the earlier publications that it replaces."""
         self.last_number += 1
         publication.retained_number = self.last_number
         topic = publication.message.topic
@@ -94,7 +97,7 @@ class RetainedEvents:
         for each in replaced:
             self._count(each, -1)
         self._count(publication, 1)
-        # An event that is restricted to some subscribers replaces only another one of that kind, which comes first.
+        # A restricted event replaces at most another restricted event, which is the first in the list.
         self._by_topic[topic] = [publication, *self._by_topic.get(topic, [])[len(replaced) :]]
         self._by_topic.move_to_end(topic)
 
@@ -124,7 +127,10 @@ class RetainedEvents:
         return [each for each in present if is_restricted(each)] if has_lists(message.options) else present
 
     def _count(self, publication: Publication, sign: int) -> None:
-        """Add a publication to the usage of its publisher, or subtract it. To save memory, no usage of 0 is kept."""
+        """Add a publication (``sign`` is 1) to the total size and to its publisher's usage, or subtract it (-1).
+
+        A usage of 0 is deleted to save memory.
+        """
         self.size += sign * publication.size
         usage = self._usage.setdefault(publication.authid, _Usage())
         usage.count += sign
@@ -138,8 +144,8 @@ class RetainedEvents:
         """For each topic, yield the latest retained publication for the subscription, or None if there is none.
 
         Skip publications that ``may_see`` does not accept, and those that were retained after the publication number
-        ``last_number``. The caller may wait for any time before it asks for the next item. If a publication is replaced
-        in the meantime, it is not yielded.
+        ``last_number``. Any amount of time may pass before the next item is requested. A publication that is replaced
+        in the meantime is not yielded.
         """
         covers = _covers(subscription)
         topics = [subscription.topic] if subscription.match == "exact" else list(self._by_topic)
@@ -279,9 +285,9 @@ class History:
         return found if query.limit is None else found[: query.limit]
 
     def _window(self, query: Query) -> Iterator[Publication]:
-        """Yield the publications in the range of publication ids that the query contains, oldest first.
+        """Yield the publications between those whose ids the query contains, oldest first.
 
-        Yield nothing if a publication at which the range begins or ends is not in the history.
+        Yield nothing if a publication with one of these ids is not in the history.
         """
         events = list(self._events)
         places = {publication.id: place for place, publication in enumerate(events)}
@@ -313,7 +319,8 @@ class Space:
 class Histories:
     """The event histories of a realm, which together have at most ``max_size`` bytes (0 for no limit).
 
-    If they have more, the largest history loses its oldest events, so that one busy topic cannot displace the others.
+    If they have more, the largest history loses its oldest events, so that a busy topic cannot displace the
+    events of other topics.
     """
 
     def __init__(self) -> None:
@@ -329,11 +336,11 @@ class Histories:
         return self._index.get(match, uri)
 
     def find_all(self, topic: str) -> list[History]:
-        """Return the histories of a topic."""
+        """Return the histories whose topic or pattern matches ``topic``."""
         return self._index.find_all(topic)
 
     def put(self, history: History) -> None:
-        """Add a history. It replaces one of the same topic or pattern."""
+        """Add a history, in place of an existing history of the same topic or pattern."""
         subscription = history.subscription
         old = self.by_id.get(subscription.id)
         if old is not None:
@@ -354,9 +361,9 @@ class Histories:
         self.make_room()
 
     def add(self, publication: Publication, histories: Sequence[History]) -> Sequence[History]:
-        """Add a publication to these histories, and return them. Its time and size must be set.
+        """Add ``publication``, whose time and size must be set, to ``histories``.
 
-        A publication that alone is larger than the limit is added to none.
+        Return the histories to which it was added: all, or none if the publication alone exceeds the limit in bytes.
         """
         if 0 < self.space.limit < publication.size:
             self.displaced += len(histories)

@@ -8,7 +8,7 @@ Finding the patterns that match a URI takes only a few dictionary look-ups, howe
   as the URI
 
 The cost of a look-up depends only on the URI, not on the patterns.
-Section of the specification: Advanced Profile, "Pattern-based Registrations" (precedence).
+See the WAMP specification, Advanced Profile, "Pattern-based Registrations", for the order of precedence.
 """
 
 from bisect import bisect_left, insort
@@ -21,10 +21,10 @@ from .options import Match
 T = TypeVar("T")
 
 MAX_SHAPES: Final = 256
-"""Maximum number of different arrangements of wildcards that clients can use in patterns of one length in components.
+"""Maximum number of arrangements of wildcards that clients can use in patterns with the same number of components.
 
-A look-up takes time for each of them. Patterns with up to eight components cannot exceed this number, because they have
-no more than 256 arrangements.
+Each arrangement makes look-ups slower. Patterns with up to eight components cannot exceed this number, because they
+have no more than 256 arrangements.
 """
 
 
@@ -64,7 +64,7 @@ class PatternIndex(Generic[T]):
     """An index with one value for each pattern. A pattern consists of a match policy and a URI.
 
     Wildcard patterns are grouped in shapes; see :class:`_Shape`. The mask of a shape is a text that shows which of the
-    components are wildcards. ``_shapes`` maps each number of components to a list of pairs of mask and shape, in the
+    components are wildcards. ``_shapes`` maps each number of components to a list of ``(mask, shape)`` tuples in
     order of precedence. ``_shapes_by_mask`` maps each mask to its shape. A shape without values is removed from both.
     """
 

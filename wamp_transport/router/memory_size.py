@@ -20,7 +20,7 @@ COMPOUND: Final = (dict, list, tuple, set, frozenset, Struct, Raw)
 def size_of(message: Publish) -> int:
     """Return the approximate number of bytes that a stored publication takes in memory.
 
-    Payload that is not decoded counts with its length as received. Decoded payload takes many times as much.
+    Undecoded payload is counted by the number of bytes received. Decoded payload takes many times as much.
     """
     size = OVERHEAD_BYTES + len(message.topic)
     for part in (message.args, message.kwargs):

@@ -74,8 +74,8 @@ def check_progress_supported(callee: Peer, *, is_strict: bool) -> None:
     """Check that a callee supports progressive calls. Raises RequestRefused.
 
     If the realm is strict, the callee must have announced both progressive calls and call canceling. Otherwise, a
-    callee that announced only progressive calls is also accepted, and so is a callee that announced neither, because it
-    can support both without announcing them, like wampy.js.
+    callee that announced only progressive calls is also accepted. A callee that announced neither feature is accepted
+    too, because some clients, such as wampy.js, support both without announcing them.
 
     A callee that announced only call canceling, such as Autobahn|Python, is always refused. Autobahn|Python closes its
     connection when it receives a second INVOCATION with the same id, so any caller could disconnect it.

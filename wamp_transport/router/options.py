@@ -1,6 +1,7 @@
 """Define the options of the core: realms, their roles and permissions, services, and limits.
 
-The options are immutable. The package ``config`` builds them from its schema, on which the core does not depend.
+The options are immutable. The package ``config`` builds them from a configuration file or the database. The core itself
+does not depend on the schema of the configuration.
 """
 
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ class Limits:
     - ``sessions``: simultaneous sessions of the realm, role or service
     - ``subscriptions``, ``registrations``, ``calls`` (in flight): of one session
     - ``uri_length``: characters of a topic, procedure or error URI
-    - ``depth``: levels of nested lists and dictionaries, of which args and kwargs are the first
+    - ``depth``: levels of nested lists and dictionaries; args and kwargs themselves are the first level
     - ``payload_size``: bytes of args and kwargs of one message, as received
     - ``calls_size``: bytes of all calls in flight of one session
     """
@@ -99,8 +100,8 @@ class RoleOptions:
 class HistoryOptions:
     """A topic or pattern with event history: at most ``limit`` events, for ``max_age`` seconds (0 for no limit).
 
-    ``is_durable``: the events are also stored outside the process, and survive a restart. ``is_synced``: a publication
-    is acknowledged only after it was stored there.
+    ``is_durable`` tells whether the events are also stored outside the process, so that they survive a restart.
+    ``is_synced`` tells whether a publication is acknowledged only after it was stored outside the process.
     """
 
     uri: str
@@ -125,7 +126,7 @@ class RealmOptions:
     - ``max_call_timeout``: seconds after which any call ends, 0 for no limit
     - ``max_retained``: number of topics with retained events, 0 for no limit
     - ``max_retained_size``: bytes of all retained events, 0 for no limit
-    - ``max_retained_share``: percentage of both that one publisher may use
+    - ``max_retained_share``: percentage of these two limits that one publisher may use
     - ``max_retained_age``: seconds after which a retained event is deleted, 0 for never
     - ``max_history_size``: bytes of the events in all event histories together, 0 for no limit
     - ``max_testaments_size``, ``max_session_testaments_size``: bytes of all testaments, and of those of one session, 0

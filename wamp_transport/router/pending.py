@@ -16,8 +16,9 @@ MAX_QUEUED_BYTES: Final = 1 << 20
 class PendingLogin:
     """A login in progress: a HELLO that has not been answered with WELCOME or ABORT.
 
-    ``method`` is the authentication method in use: the first that the client offers, that is available, and that is not
-    in ``skipped``. ``pending`` is the value that the authenticator needs to check the client's answer to its challenge.
+    ``method`` is the authentication method in use: the first of the client's methods that the service supports and that
+    is not in ``skipped``. ``pending`` is the value that the authenticator needs to check the client's answer to its
+    challenge.
     """
 
     __slots__ = ("hello", "is_challenged", "method", "pending", "skipped")

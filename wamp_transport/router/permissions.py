@@ -59,8 +59,8 @@ class Rules:
     """The permissions of a role, in an index that finds the permission for a URI or a pattern.
 
     Exactly one permission decides on a URI: the permission for exactly this URI, else the longest matching prefix, else
-    the matching wildcard with the most literal components. If several wildcards have the same number of them, the one
-    with a literal at the first component in which they differ decides.
+    the matching wildcard with the most literal components. If several wildcards have the same number of literals, the
+    one with a literal at the first component in which they differ decides.
 
     A permission can decide on a pattern only if it covers all URIs of the pattern. Permissions that cover only some of
     these URIs are applied later, to each event or call. If two permissions have the same match policy and URI, the

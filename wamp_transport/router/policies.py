@@ -1,6 +1,6 @@
 """Choose the callee for a call to a shared registration.
 
-Sections of the specification: Advanced Profile, "Shared Registration", "Sharded Registration".
+See the WAMP specification, Advanced Profile, "Shared Registration" and "Sharded Registration".
 """
 
 from collections.abc import Callable, Collection
@@ -44,9 +44,10 @@ def choose_by_key(registration: Registration, key: str, excluded: Collection[int
 
 
 def weight(key: str, node_key: str) -> bytes:
-    """Return the weight of a node key for a resource key, which is assigned to the node key with the highest weight.
+    """Return the weight of a node key for a resource key.
 
-    Every router of a cluster computes the same weights.
+    The resource key is assigned to the node key with the highest weight. Every router of a cluster computes the same
+    weights.
     """
     return blake2b(f"{node_key}\0{key}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
 

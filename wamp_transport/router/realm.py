@@ -269,8 +269,10 @@ class Realm:
 
     def _review(self, session: Session) -> Iterator[bool]:
         """After a change of options, revoke subscriptions and registrations that a session's role no longer allows.
-        If the role has a new authorizer, revoke all of them, and delete the session's testaments. If it has the same
-        authorizer as before, revoke none. Yield False after reviewing each subscription or registration.
+
+        If the role has a new authorizer, revoke all subscriptions and registrations, and delete the session's
+        testaments. If the role has the same authorizer as before, revoke none. Yield False after reviewing each
+        subscription or registration.
         """
         for registration in list(session.registrations.values()):
             if registration.id in session.registrations:

@@ -1,7 +1,7 @@
 """Select the subscribers that receive a publication: publisher exclusion, black and white lists, shards.
 
-Sections of the specification: Advanced Profile, "Publisher Exclusion", "Subscriber Black- and Whitelisting",
-"Sharded Subscription".
+See the WAMP specification, Advanced Profile, "Publisher Exclusion", "Subscriber Black- and Whitelisting" and "Sharded
+Subscription".
 """
 
 from collections.abc import Callable, Sequence
@@ -78,9 +78,10 @@ def stored_filter(publication: Publication) -> ReceiverFilter | None:
 
 
 def _select_shard(subscription: Subscription, to: Sequence[int], resource: str) -> list[int]:
-    """Return the receivers in ``to`` without a node key, and the one whose node key the ``resource`` is assigned to.
+    """Return the ids in ``to`` of all subscribers without a node key, and of one subscriber with a node key.
 
-    Nothing is assigned to a subscriber that is leaving, because the event would be lost.
+    The latter is the subscriber to whose node key ``resource`` is assigned. Nothing is assigned to a subscriber that is
+    leaving, because the event would be lost.
     """
     keys, subscribers = subscription.node_keys, subscription.subscribers
     shards = [each for each in to if each in keys and subscribers[each].state in ACTIVE_STATES]

@@ -1,6 +1,6 @@
 """Define the records of the core: sessions, subscriptions, publications, registrations and calls.
 
-Records hold ids and each other, never connections.
+Records refer to ids and to each other, never to connections.
 """
 
 from typing import Any, Final, Literal, NamedTuple, Protocol
@@ -54,11 +54,13 @@ class Peer(Protocol):
 class CallPeer(Peer, Protocol):
     """A caller or callee: a peer with records of its calls, invocations and registrations.
 
-    ``calls`` maps request ids, XORed with :data:`REQUEST_KEY`, to the calls that the peer made. ``invocations`` maps
-    invocation ids to the calls that the peer received. ``calls_size`` is the approximate size of the calls
-    that the peer made in bytes. ``last_invocation`` is the last invocation id that was assigned.
-    ``ended_streams`` holds the request ids of ended progressive calls that may receive more parts. ``payload_format``
-    is the format of the raw payload in the peer's current message.
+    - ``payload_format``: the format of the raw payload in the peer's current message
+    - ``calls``: the calls that the peer made, by request id XORed with :data:`REQUEST_KEY`
+    - ``calls_size``: the approximate size in bytes of the calls that the peer made
+    - ``invocations``: the calls that the peer received, by invocation id
+    - ``last_invocation``: the last invocation id that was assigned
+    - ``ended_streams``: the request ids of the peer's progressive calls whose last CALL message has not arrived; if
+      the call with such an id has ended, CALL messages with this id are ignored
     """
 
     realm: str
@@ -263,7 +265,8 @@ class Callee:
 class Registration:
     """A procedure or pattern and its callees by session id, in the order of registration.
 
-    ``last_number`` is the number of the callee that got the last call; the policy ``roundrobin`` continues after it.
+    ``last_number`` is the number of the callee that got the last call. The policy ``roundrobin`` continues with the
+    next callee.
     """
 
     __slots__ = ("callees", "created", "id", "invoke", "last_number", "match", "procedure")
@@ -286,12 +289,13 @@ class Registration:
 class CallRecord(Struct, eq=False):
     """A call in flight: the caller's request and the callee's invocation.
 
-    ``call`` stays unchanged, so that it can be sent to another callee if this one is unavailable. ``tried`` holds the
-    session ids of callees that were unavailable. ``size`` is its approximate size in bytes. ``is_streaming``: this is a
-    progressive call, and the caller has not sent its last part yet. ``details`` are the details of the first
-    INVOCATION, which apply to all parts. ``is_disclosed``: the permissions or the authorizer of the caller's role
-    disclose its identity. ``is_killed``: the caller canceled the call with mode ``kill``, and the callee has not
-    answered yet.
+    - ``call``: the first CALL message, unchanged, so that it can be sent to another callee if this one is unavailable
+    - ``is_streaming``: whether this is a progressive call whose last CALL message has not arrived
+    - ``is_killed``: whether the caller canceled the call with mode ``kill``, and the callee has not answered yet
+    - ``is_disclosed``: whether the permissions or the authorizer of the caller's role disclose the caller's identity
+    - ``details``: the details of the first INVOCATION, which apply to all further ones
+    - ``tried``: the session ids of callees that were unavailable
+    - ``size``: the approximate size of the call in bytes
     """
 
     caller: CallPeer

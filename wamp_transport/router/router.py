@@ -140,7 +140,7 @@ class Router:
     def on_recorded(self, record: Record, *, is_stored: bool) -> None:
         """Handle the report that the event of a :class:`.Record` was stored, or that it cannot be stored.
 
-        If its publisher waits for this, the answer is sent when the event is stored in all of its synced histories.
+        If the publisher waits for PUBLISHED, the answer is sent after the reports on all synced histories of the event.
         """
         confirmation = record.confirmation
         if confirmation is None:
@@ -161,9 +161,9 @@ class Router:
     ) -> None:
         """End a session: send GOODBYE and remove the session from its realm.
 
-        The transport is closed when the client answers or does not answer in time. If ``is_quiet``, its testaments and
-        the meta event are not published. ``killer`` is the session that ends this one, if any. A session that has not
-        joined is aborted instead.
+        The transport is closed when the client answers or does not answer in time. If ``is_quiet`` is true, the
+        session's testaments and the meta event are not published. ``killer`` is the session that ends this one, if any.
+        A session that has not joined is aborted instead.
         """
         session = self.sessions.get(session_id)
         if session is None or session.state in ("closing", "gone"):

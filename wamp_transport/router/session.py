@@ -17,7 +17,7 @@ A message that the table does not list for the current state is a protocol viola
 and ``gone``. In these states, such messages are ignored; for ``closing``, the specification requires this. Only
 :func:`move` assigns a state.
 
-Section of the specification: Basic Profile, "Sessions"; "Protocol Errors".
+See the WAMP specification, Basic Profile, "Sessions" and "Protocol Errors".
 """
 
 from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
 If a service has an anonymous login, anonymous peers join without a request to the authenticator. A failed login is
 final: the router sends ABORT and closes the transport. Each connection has only one attempt.
-Sections of the specification: Basic Profile, "Session Establishment"; Advanced Profile, "Authentication Methods".
+See the WAMP specification: Basic Profile, "Session Establishment"; Advanced Profile, "Authentication Methods".
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -176,9 +176,9 @@ class SessionEstablishment:
     def _echoed(self, authextra: dict[str, Any] | None) -> dict[str, Any] | None:
         """Return a copy of an anonymous client's authextra, or None if it is unsuitable for other clients.
 
-        The router sends the authextra to other clients in ``wamp.session.on_join``. If their serializers could not
-        represent it, they would miss this event, and the anonymous client could join unnoticed. If it were large, a
-        single HELLO could make the router send very many bytes.
+        The router sends the authextra to other clients in the event ``wamp.session.on_join``. Clients whose serializer
+        could not represent the authextra would miss this event, so that they would not notice the anonymous client. If
+        the authextra were large, a single HELLO could make the router send very many bytes.
         """
         if authextra is None or self._environment.is_deeper(PYTHON, authextra, MAX_ECHOED_DEPTH):
             return None

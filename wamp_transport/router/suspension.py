@@ -3,7 +3,7 @@
 A handler raises :class:`MessageSuspended` before it has changed anything. When the answer arrives, the same message is
 handled again from the start; the handler then finds the answer in ``session.pending.answers``. Until then, later
 messages of the session are queued to keep their order. Other sessions are not affected.
-Section of the specification: Basic Profile, "Ordering Guarantees".
+See the WAMP specification, Basic Profile, "Ordering Guarantees".
 """
 
 from collections.abc import Callable, Hashable, Iterable
@@ -22,7 +22,7 @@ from .tickets import Tickets
 class Suspension(Protocol):
     """The reason why a message is suspended: a question that must be answered before the message can be handled.
 
-    For example, the question whether an authorizer allows the action. If there is no answer after ``timeout`` seconds,
+    An example is the question whether an authorizer allows the action. If there is no answer after ``timeout`` seconds,
     ``timeout_answer`` is used instead. A message can be suspended several times, each time with a different ``key``.
     """
 

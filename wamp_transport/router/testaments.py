@@ -1,6 +1,6 @@
 """Keep the testaments of sessions: events that the router publishes when a session ends.
 
-Section of the specification: Advanced Profile, "Session Testament".
+See the WAMP specification, Advanced Profile, "Session Testament".
 """
 
 from typing import Final
@@ -55,7 +55,7 @@ class Testaments:
     def take(self, session: Session) -> list[Publish]:
         """Remove all testaments of a session and return them in the order of publication.
 
-        Both scopes end at the same time, because sessions cannot be resumed.
+        The scopes ``detached`` and ``destroyed`` end at the same time, because sessions cannot be resumed.
         """
         testaments = [publish for scope in SCOPES for publish in session.testaments[scope]]
         for each in session.testaments.values():

@@ -44,7 +44,7 @@ OTHER_KEY_TEXTS: Final = ("map key must be", "set element must be")
 MAX_UNCHECKED_BYTES: Final = MAX_OTHER_KEYS
 """A message up to this size cannot contain a map or set with too many keys, as each key takes at least one byte."""
 MANY_KEYS: Final = re.compile(rb"\xb8[\x65-\xff]|[\xb9-\xbb\xbf]|[\xd9\xda\xdb](?:\x00\x00|\x00{6})?\x01\x02")
-"""The first bytes of sets, and of maps that can have more than 100 keys. The same bytes can also occur elsewhere."""
+"""Matches the first bytes of sets, and of maps that can have more than 100 keys. Other data can match as well."""
 
 
 def _refuse_sharing(value: Any, immutable: bool) -> Any:
@@ -95,8 +95,9 @@ def _unread(tag: int) -> Callable[[Any, bool], cbor2.CBORTag]:
 
 
 UNREAD: Final = {tag: _unread(tag) for tag in (35, 36)}
-"""The tags of regular expressions and mail. Their content is not parsed, because this would take a hundred times as
-long as parsing the message itself.
+"""Decoders for the tags of regular expressions and mail, which leave the content unparsed.
+
+Parsing the content would take a hundred times as long as parsing the message itself.
 """
 
 TAGS = {**SHARING, **{tag: _number(tag) for tag in (4, 5, FRACTION)}, **UNREAD}

@@ -29,7 +29,8 @@ LIST, DICTIONARY, STRING, NULL, BACKSLASH = b'[{"n\\'
 MARK = b"\\u0000"
 """The escape sequence of U+0000, which marks binary values.
 
-The hot path first searches for a backslash, because searching for one byte is faster, and most payloads have none.
+The hot path first searches for a backslash, because searching for one byte is faster, and most payloads contain no
+backslash.
 """
 
 ALL_BUT_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{}"'))

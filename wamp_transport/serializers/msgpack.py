@@ -55,7 +55,7 @@ MAX_UNCHECKED_BYTES: Final = 2 * MAX_OTHER_KEYS
 """A message up to this size cannot contain a map with too many keys: a key and its value take at least two bytes."""
 LISTS: Final = frozenset({*range(0x90, 0xA0), 0xDC, 0xDD})
 MAPS: Final = frozenset({*range(0x80, 0x90), 0xDE, 0xDF})
-"""The first bytes of all lists and of all maps."""
+"""The first bytes of all maps. Those of all lists are in ``LISTS``."""
 MAP_16: Final = 0xDE
 MAP_32: Final = 0xDF
 """The first bytes of maps with more than 15 keys. Searching for a number is much faster than searching for bytes."""
@@ -132,9 +132,10 @@ class MsgPackSerializer(StructSerializer):
             raise unsayable("the router", fault) from fault
 
     def decode_leniently(self, data: bytes, fault: Exception) -> Message:
-        """Decode a message as some JavaScript clients send it.
+        """Decode a message in which some JavaScript client has written ``undefined`` or floats.
 
-        It contains ``undefined`` for missing options, or floats instead of integers.
+        ``undefined`` stands for a missing option, and a float stands for an integer. Raises ProtocolViolation for any
+        other error outside the payload.
         """
         if "`ext`" not in str(fault) and "`float`" not in str(fault):
             raise violation(fault) from fault

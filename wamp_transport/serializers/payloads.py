@@ -1,7 +1,7 @@
 """Check and convert payload values: nesting depth, and binary values in JSON.
 
 JSON has no binary type. In WAMP, a binary value is a string that consists of U+0000 and base64.
-Section of the specification: Advanced Profile, "Binary support in JSON".
+See the WAMP specification, Advanced Profile, "Binary support in JSON".
 """
 
 import binascii

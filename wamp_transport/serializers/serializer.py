@@ -9,7 +9,7 @@ class Serializer(Protocol):
     """A serializer for one WebSocket subprotocol. Each WebSocket message is one WAMP message."""
 
     name: str
-    """Name of the serializer in the configuration and of its payload format, such as ``json``."""
+    """Name of the serializer in the configuration, such as ``json``. Its payload format has the same name."""
     subprotocol: str
     """Name of the WebSocket subprotocol, such as ``wamp.2.json``."""
     is_binary: bool

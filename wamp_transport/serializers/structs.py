@@ -1,4 +1,4 @@
-"""The base class of the serializers that use msgspec. It defines the steps of decoding and the errors."""
+"""The base class of the serializers that use msgspec, and functions with which serializers decode and report errors."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -32,8 +32,8 @@ Building a map from keys with colliding hashes takes quadratic time.
 MAX_OTHER_KEYS = 100
 """Maximum number of keys in a map, or elements in a set, that are neither text nor binary.
 
-Invariant: no dict or set is built from more than this many such values that a peer sent. Their hashes are not
-randomized, so a peer could choose values that collide, and each look-up would then compare all values.
+Invariant: no dict or set that contains more of these values is built from a peer's message. The hashes of these values
+are not randomized, so a peer could choose values whose hashes collide, and each look-up would compare all of them.
 """
 TOO_MANY_KEYS = f"a map has more than {MAX_OTHER_KEYS} keys that are neither text nor binary"
 
@@ -87,10 +87,10 @@ class StructSerializer:
         raise NotImplementedError
 
     def check_payload(self, message: Any, data: bytes) -> None:
-        """Check that args are a list and kwargs are a dictionary, or absent or null. Raises ProtocolViolation.
+        """Check that args are a list and kwargs a dictionary. Both may also be absent or null.
 
-        If there is an error inside args or kwargs, replace the payload with an InvalidPayload. ``data`` is the whole
-        message as received.
+        Raises ProtocolViolation if they have another type. If there is an error inside args or kwargs, replace the
+        payload with an InvalidPayload. ``data`` is the whole message as received.
         """
         raise NotImplementedError
 
@@ -117,7 +117,10 @@ def is_opaque(message: Any) -> bool:
 
 
 def unsayable(name: str, fault: Exception) -> PayloadError:
-    """Return the PayloadError for a payload that ``name``, a serializer or the router, cannot represent."""
+    """Return the PayloadError for a payload that cannot be represented.
+
+    ``name`` is the name of the serializer, or ``the router`` if Python values cannot represent the payload.
+    """
     because = "nested too deeply" if isinstance(fault, RecursionError) else str(fault)
     return PayloadError(f"{name} cannot represent this payload: {because}")
 

@@ -1,4 +1,4 @@
-"""Error URIs of the protocol, and the exceptions of the core.
+"""The error URIs of the protocol, and the exceptions that the router and client sessions raise.
 
     WampError
      +- ProtocolViolation   the peer broke the protocol: ABORT, then the transport is closed
@@ -10,7 +10,7 @@
          +- SessionClosed    the session was closed, or could not be opened
 
 Any other exception raised while a message is handled is a bug in the router.
-Section of the specification: Basic Profile, "Basic Profile URIs"; Advanced Profile, "Advanced Profile URIs".
+See the WAMP specification: Basic Profile, "Basic Profile URIs"; Advanced Profile, "Advanced Profile URIs".
 """
 
 from functools import partial
@@ -59,7 +59,7 @@ CLOSE_TRANSPORT_LOST = "wamp.close.transport_lost"
 
 
 class WampError(Exception):
-    """The base class of the core's exceptions. ``str()`` returns a human-readable message."""
+    """The base class of the exceptions in this module. ``str()`` returns a human-readable message."""
 
 
 class ProtocolViolation(WampError):

@@ -1,6 +1,6 @@
 """The features that this router announces, by role.
 
-Section of the specification: Advanced Profile, "Feature Announcement".
+See the WAMP specification, Advanced Profile, "Feature Announcement".
 """
 
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ DEALER_FEATURES: tuple[str, ...] = (
 
 CLIENT_ROLES: Final = frozenset({"publisher", "subscriber", "caller", "callee"})
 CLIENT_FEATURES: Final = frozenset({*BROKER_FEATURES, *DEALER_FEATURES, "call_cancelling"})
-"""The features of clients that the router uses. ``call_canceling`` has two spellings in the specification."""
+"""The client features that the router uses. ``call_canceling`` has two spellings in the specification."""
 
 
 def known_roles(announced: Mapping[str, ClientRole | None]) -> dict[str, ClientRole | None]:

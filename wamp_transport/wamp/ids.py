@@ -1,6 +1,6 @@
 """The type of WAMP ids, which are integers from 1 to 2^53, and a function that derives stable ids from URIs.
 
-Section of the specification: Basic Profile, "IDs".
+See the WAMP specification, Basic Profile, "IDs".
 """
 
 from hashlib import blake2b

@@ -5,7 +5,7 @@ for options and details have only the keys that this router reads or sends. Othe
 treated as absent. If a value has the wrong type, the error message gives its position. ``args`` and ``kwargs`` are
 still serialized; see the module ``payload``.
 
-Sections of the specification: Basic Profile, "Messages"; Advanced Profile, "Additional Messages".
+See the WAMP specification: Basic Profile, "Messages"; Advanced Profile, "Additional Messages".
 """
 
 from typing import Annotated, Any, Literal, get_args
@@ -21,14 +21,14 @@ EncAlgo = Annotated[str, Meta(pattern=r"^(cryptobox|mqtt|xbr|x_[a-z0-9_]+)\Z")]
 
 
 class Details(Struct, omit_defaults=True):
-    """Options or details in which the router uses no keys."""
+    """Options or details whose keys the router does not use."""
 
 
 # --- opening and closing a session -------------------------------------------------------------------------------
 
 
 class ClientRole(Struct, omit_defaults=True):
-    """A role of a client, with the announced features."""
+    """A role of a client, with the features that the client announced."""
 
     features: dict[str, bool | None] | None = None
 

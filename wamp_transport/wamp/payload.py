@@ -26,7 +26,7 @@ class InvalidPayload:
     """A substitute for the args of a message whose payload is invalid. The request fails, but the session continues.
 
     ``reason`` is a human-readable description. ``len()`` returns a number that is greater than any limit. Therefore,
-    the message always gets the full check against the limits, which refuses the request.
+    the message is always checked against the limits, and this check refuses the request.
     """
 
     __slots__ = ("reason",)

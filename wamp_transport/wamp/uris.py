@@ -1,7 +1,7 @@
 """Validate URIs and patterns, for each match policy.
 
-Section of the specification: Basic Profile, "URIs"; Advanced Profile, "Pattern-based Subscription" and
-"Pattern-based Registrations".
+See the WAMP specification: Basic Profile, "URIs"; Advanced Profile, "Pattern-based Subscription" and "Pattern-based
+Registrations".
 """
 
 import re
@@ -37,7 +37,7 @@ def is_uri(uri: str, match: str = "exact", *, loose: bool = False) -> bool:
 
 
 def component_excess(uri: str, match: str) -> str:
-    """Return an error message if a pattern has too many components; otherwise an empty text."""
+    """Return an error message if a pattern has too many components; otherwise an empty string."""
     count = uri.count(".") + 1
     if match == "exact" or count <= MAX_PATTERN_COMPONENTS:
         return ""

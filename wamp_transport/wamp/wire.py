@@ -1,6 +1,6 @@
 """Convert a message to the array to send, and omit absent elements at its end.
 
-Section of the specification: Basic Profile, "Messages" (empty trailing arguments are omitted).
+See the WAMP specification, Basic Profile, "Messages": empty trailing arguments are omitted.
 """
 
 from collections.abc import Callable

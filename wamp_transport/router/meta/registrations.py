@@ -1,6 +1,6 @@
 """Implement ``wamp.registration.*``: list, describe and remove registrations.
 
-Section of the specification: Advanced Profile, "Registration Meta API".
+See the WAMP specification, Advanced Profile, "Registration Meta API".
 """
 
 from typing import Any

@@ -12,7 +12,7 @@ from .context import Context, Procedure
 def clear(context: Context, caller: Session, arguments: Arguments) -> bool:
     """Delete the retained events of a topic. Return False if it has none.
 
-    The caller must be allowed to publish to the topic, because it could replace the retained event then anyway.
+    The caller must be allowed to publish to the topic. Such a caller could replace the retained events anyway.
     """
     topic: Any = arguments.require(0, "topic", str)
     if len(topic) > caller.limits.uri_length:

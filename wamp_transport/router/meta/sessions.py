@@ -1,6 +1,6 @@
 """Implement ``wamp.session.*``: list, describe and end sessions, and manage testaments.
 
-Sections of the specification: Advanced Profile, "Session Meta API", "Session Testament".
+See the WAMP specification, Advanced Profile, "Session Meta API" and "Session Testament".
 """
 
 from collections.abc import Callable

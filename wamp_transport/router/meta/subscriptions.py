@@ -1,6 +1,6 @@
 """Implement ``wamp.subscription.*``: list, describe and remove subscriptions, and read event history.
 
-Sections of the specification: Advanced Profile, "Subscriptions Meta API", "Event History".
+See the WAMP specification, Advanced Profile, "Subscriptions Meta API" and "Event History".
 """
 
 from typing import Any
@@ -94,8 +94,8 @@ def remove_subscriber(context: Context, caller: Session, arguments: Arguments) -
 def get_events(context: Context, caller: Session, arguments: Arguments) -> LargeResult:
     """Return the past events of a subscription with event history, oldest first by default.
 
-    In Crossbar's dialect, the events have Crossbar's format. By default, the newest event comes first, and at most 10
-    events are returned.
+    In Crossbar's dialect, the events have Crossbar's format, and the defaults are different: the newest event comes
+    first, and at most 10 events are returned.
     """
     subscription = _subscription(context, arguments)
     topic, match = subscription.topic, subscription.match
