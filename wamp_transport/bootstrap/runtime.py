@@ -163,14 +163,14 @@ class Runtime:
             )
 
     def _report_and_look(self, *args: Any, **kwargs: Any) -> None:
-        """Store the report of this node, and look for others."""
+        """Store the report of this node, and look for other nodes."""
         nodes.report(*args, **kwargs)
         self._others.look(nodes.running())
 
     async def _store_report(self, function: Callable[..., object], *args: object, **kwargs: object) -> None:
-        """Access the reports of nodes in the database with ``function``.
+        """Call ``function``, which accesses the nodes' reports in the database, in a thread.
 
-        A failure is logged once and otherwise ignored.
+        If the database fails, log this once and otherwise ignore it.
         """
         try:
             await in_thread(function, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""The sessions that a change of the configuration ends: their numbers by group, and the prediction."""
+"""Predict how many sessions a change of the configuration ends. For this purpose, sessions are counted in groups."""
 
 from ..auth.providers import AuthProvider
 from ..auth.static import StaticPrincipals
@@ -13,7 +13,7 @@ from ..stores.session_groups import SessionCounts, SessionGroup
 
 
 class SessionCounter(NodeObserver):
-    """An observer that counts the sessions of clients by group. Sessions inside the process are not counted."""
+    """An observer that counts the sessions of clients by group. Sessions of this process itself are not counted."""
 
     def __init__(self) -> None:
         self._counts: dict[SessionGroup, int] = {}

@@ -151,7 +151,7 @@ def _read(read: Callable[[], Result]) -> Result:
 
 @contextmanager
 def _tables() -> Iterator[None]:
-    """Convert errors about missing tables to NotMigrated. Raises NoDatabase."""
+    """Context manager: convert errors about missing tables to NotMigrated. Raises NoDatabase."""
     require_database()
     try:
         yield

@@ -118,7 +118,7 @@ class AuditTrail:
     async def _purge(self) -> None:
         self._unpurged = 0
         try:
-            # Entries are deleted in slices, because others wait for the database meanwhile.
+            # Each call deletes a limited number of entries, because other writers must wait for the database meanwhile.
             while await in_thread(audit.purge, app_settings().audit_days) == audit.MAX_DELETED_ROWS:
                 pass
         except DatabaseError as error:

@@ -156,7 +156,7 @@ class GuardedAuthenticator:
     def _on_admitted(self, request: AuthenticationRequest, answer: Admit) -> None:
         """Record a successful login.
 
-        Call it after the router has processed the answer, because the realm can still refuse the session.
+        Call this after the router has processed ``answer``, because the realm can still refuse the session.
         """
         session = self._session_of(request.session_id)
         if session is None or session.state not in ACTIVE_STATES:

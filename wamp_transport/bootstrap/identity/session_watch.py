@@ -35,7 +35,7 @@ Leave = Callable[[int, str, str], None]
 
 
 class SessionWatch:
-    """A watcher that closes the sessions of a node whose identities are no longer valid.
+    """A watcher that closes a node's sessions when their identities are no longer valid.
 
     ``session_exists(session_id)`` returns whether the router has this session. ``leave`` closes a session.
     ``on_closed`` is called with the ID, the identity and a message for each session that the watch closes.

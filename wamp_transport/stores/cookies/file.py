@@ -154,7 +154,7 @@ class FileCookies:
             try:
                 self._take(records, json.loads(line))
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-                if number == 1:  # probably a file of something else, so leave it alone
+                if number == 1:  # probably the file of another program, so leave it unchanged
                     raise CookieStoreError(
                         f"line 1 of the cookie file {self._path} is not a record of a cookie; move the file away"
                     ) from None

@@ -47,7 +47,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self.direct = DaphneTransport(self)
 
     def onOpen(self) -> None:
-        """Register the write buffer as the transport's producer, so that it is notified when the peer reads slowly."""
+        """Register the write buffer with the transport, which then pauses the buffer when the peer reads slowly."""
         super().onOpen()
         if self.direct.connection is not None:
             self.transport.unregisterProducer()
