@@ -48,7 +48,7 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class MountTable:
-    """The mounts of one configuration, which can be found by service key, or by transport and path.
+    """The mounts of one configuration. They can be looked up by service key, or by transport and path.
 
     ``failures`` contains the errors of services that could not be built. Requests for the paths of these services get a
     404 response.

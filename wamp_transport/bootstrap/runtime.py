@@ -1,6 +1,6 @@
 """The runtime of this process.
 
-It starts and stops the node, finds the mount for each request, and reports the node's state to the database.
+It starts and stops the node, finds the service for each request, and reports the node's state to the database.
 """
 
 import asyncio

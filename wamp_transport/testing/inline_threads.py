@@ -33,6 +33,6 @@ class InlineThreads(HandlerThreads):
     def wait_for(
         self, work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, is_over: threading.Event
     ) -> None:
-        """Run ``work`` on the loop and wait for it."""
+        """Run ``work`` on the loop and wait until it ends. ``is_over`` is ignored."""
         assert isinstance(loop, MemoryLoop)  # noqa: S101 - this class is used with no other loop
         loop.run_on_loop(work).result()

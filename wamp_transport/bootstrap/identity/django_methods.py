@@ -26,7 +26,7 @@ class UserDenied(Deny, gc=False):
 
 
 class UserSkipped(Skip, gc=False):
-    """The user of the session cookie may not log in. The router tries the next method.
+    """The result for a user of the session cookie who may not log in. The router tries the next method.
 
     ``authid`` and ``message`` are for the audit trail.
     """

@@ -188,7 +188,7 @@ class GuardedAuthenticator:
     def _columns(self, request: AuthenticationRequest, authid: str | None = None) -> dict[str, Any]:
         """Return the columns of an audit entry that describe a login.
 
-        ``authid`` is the name of a client that has proved its identity. Otherwise, the name in HELLO is used.
+        If the client has proved its identity, ``authid`` is its name. If ``authid`` is None, use the name in HELLO.
         """
         return {
             "realm": request.hello.realm,

@@ -179,7 +179,9 @@ class HandshakeProtocol(WebSocketProtocol):
         handshake.accept(message.get("subprotocol"), headers)
 
     def handle_reply(self, message: dict[str, Any]) -> None:
-        """Process an ASGI event, including those that Daphne does not know or handles incorrectly."""
+        """Process an ASGI event.
+
+        Events that Daphne supports correctly are passed to Daphne's own method."""
         kind = message.get("type")
         if kind == "websocket.accept" and self._simple_handshake is not None:
             self._accept_simple(self._simple_handshake, message)
