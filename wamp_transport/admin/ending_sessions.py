@@ -61,8 +61,8 @@ def visible_sessions(*, only_configured_here: bool = False) -> VisibleSessions:
 class Impact:
     """The number of sessions that a change is expected to end, and ``notes`` on other consequences.
 
-    ``nodes`` contains the names of the running nodes whose sessions were counted. If ``is_maximum``, ``count`` is an upper
-    limit. A change must be confirmed if it ends sessions, or if ``is_risky``.
+    ``nodes`` contains the names of the running nodes whose sessions were counted. If ``is_maximum``, ``count`` is the
+    highest possible number. A change must be confirmed if it ends sessions, or if ``is_risky``.
     """
 
     count: int = 0

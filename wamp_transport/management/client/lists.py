@@ -74,7 +74,9 @@ def write_table(
 
 
 def write_details(command: BaseCommand, details: Mapping[str, Any], options: Mapping[str, Any]) -> None:
-    """Write one item, with a line for each attribute, or as JSON if this option is set. Nested attributes are indented."""
+    """Write one item: with a line for each attribute or, if the option ``json`` is set, as JSON.
+
+    Nested attributes are indented."""
     if options["json"]:
         command.stdout.write(as_json(details, is_indented=True))
         return

@@ -15,7 +15,9 @@ MIN_COLUMN_WIDTH: Final = 8
 def table(
     head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None, *, right: Sequence[str] = ()
 ) -> Iterator[str]:
-    """Yield the lines of a table that is up to ``width`` characters wide. Columns whose header is in ``right`` are right-aligned."""
+    """Yield the lines of a table that is up to ``width`` characters wide.
+
+    ``head`` is the header row. Columns whose header is in ``right`` are right-aligned."""
     cells = [[_one_line(cell) for cell in row] for row in (head, *rows)]
     widths = _fit_widths([max(len(row[column]) for row in cells) for column in range(len(head))], width)
     for row in cells:

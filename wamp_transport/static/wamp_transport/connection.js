@@ -11,7 +11,7 @@
  * tries again about once a minute, because the configuration may be about to change.
  *
  * `change` events are fired whenever `state` changes. A subscription that fails fires a `subscriptionerror` event with
- * `topic` and `error`, and a registration that fails fires a `registrationerror` event with `procedure` and `error`. Both
+ * `topic` and `error`. A registration that fails fires a `registrationerror` event with `procedure` and `error`. Both
  * errors are also written to the console unless the event's default is prevented.
  */
 
@@ -33,7 +33,7 @@ const TRANSIENT_REASONS = [
   "wamp.error.unavailable",
   "wamp.error.slow_consumer",
 ];
-/** Reasons why the router ends an open session after a change of the user or configuration. A new one may be allowed. */
+/** Reasons for ending an open session after a change of the user or configuration. A new session can be allowed. */
 const RENEWABLE_REASONS = [
   LOGOUT,
   "wamp.close.close_realm",
@@ -42,7 +42,7 @@ const RENEWABLE_REASONS = [
   "wamp.error.authentication_failed",
 ];
 
-/** For each method of a session that Connection repeats in later sessions: its counterpart, and the event for errors. */
+/** The session methods that are called again in each later session, with their inverse and the event for errors. */
 const KINDS = {
   subscribe: { undo: "unsubscribe", event: "subscriptionerror", key: "topic", failure: "Not subscribed to" },
   register: { undo: "unregister", event: "registrationerror", key: "procedure", failure: "Not registered:" },
@@ -60,7 +60,7 @@ export class Connection extends EventTarget {
   #isRenewing = false; // after one of RENEWABLE_REASONS, until a session is healthy
   #wasOnline = false; // since `open()`: the realm or the permission existed, so it may come back
   #timer;
-  #entries = new Set(); // what every session subscribes to and registers
+  #entries = new Set(); // the subscriptions and registrations for each session
 
   /** `url` may be a path on the page's own server; for `options` see `Session.open`. */
   constructor(url, realm, options = {}) {
@@ -157,7 +157,7 @@ export class Connection extends EventTarget {
 
   // --- connecting --------------------------------------------------------------------------------------------
 
-  /** Events that tell that the network or the page is back. */
+  /** Add or remove listeners for events which show that the network or the page is available again. */
   #listen(how) {
     for (const name of ["online", "pageshow"]) globalThis[how]?.(name, this.#wake);
     globalThis.document?.[how]("visibilitychange", this.#wake);
