@@ -26,7 +26,8 @@ CONFIRMED = "_sessions_may_end"
 class VisibleSessions:
     """The number of sessions on the running nodes, by group, as far as this process knows.
 
-    ``nodes`` contains the names of these nodes."""
+    ``nodes`` contains the names of these nodes.
+    """
 
     nodes: tuple[str, ...]
     counts: SessionCounts
@@ -128,7 +129,8 @@ class EndingSessionsAdmin(AnyModelAdmin):
     def impact_of_change(self, before: Any, form: Any) -> Impact:
         """Return the impact of a change. Call this after the rows have been saved.
 
-        ``before`` is the result of :meth:`state_before`."""
+        ``before`` is the result of :meth:`state_before`.
+        """
         raise NotImplementedError
 
     def changeform_view(

@@ -49,7 +49,8 @@ class WebSocketForm(RowForm):
     def completed(self, settings: dict[str, Any]) -> dict[str, Any]:
         """Return the settings to save. If an authentication method has no ``type``, add it.
 
-        The type depends on the other attributes of the method."""
+        The type depends on the other attributes of the method.
+        """
         self._check_anonymous_login(settings)
         auth = settings.get("auth")
         with_types = {method.name for method in AUTH_METHODS if method.has_principal_source}

@@ -21,7 +21,8 @@ def process_exists(pid: int) -> bool:
 def _has_ended(pid: int) -> bool:
     """Return whether the process has ended, but still exists because its parent has not waited for it.
 
-    This can be determined only on Linux. On other systems, return False."""
+    This can be determined only on Linux. On other systems, return False.
+    """
     with suppress(OSError, IndexError):
         state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0]
         return state in (b"Z", b"X")

@@ -96,8 +96,8 @@ class FrameReader:
     def read(self, data: bytes, max_payload: int) -> bytes:
         """Deliver the messages at the beginning of ``data`` and return the remaining bytes.
 
-        If bytes remain, :attr:`next_step` shows how to continue. If a frame has a
-        payload of more than ``max_payload`` bytes, the fallback must read it.
+        If bytes remain, :attr:`next_step` shows how to continue. If a frame has a payload of more than ``max_payload``
+        bytes, the fallback must read it.
         """
         first_byte, deliver = self._first_byte, self._deliver
         self._is_interrupted = False
@@ -153,7 +153,8 @@ class FrameReader:
     def take_collected(self, begun: bytes) -> bytes:
         """Stop collecting, and return the bytes of the frame that have arrived.
 
-        ``begun`` contains the first of these bytes, which :meth:`read` has returned; the collected pieces follow."""
+        ``begun`` contains the first of these bytes, which :meth:`read` has returned; the collected pieces follow.
+        """
         data = b"".join((begun, *self._pieces))
         self._pieces.clear()
         self.awaited_bytes = 0

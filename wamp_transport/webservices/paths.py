@@ -139,7 +139,8 @@ class PathTable(Generic[T]):
     def _walk(self, segments: tuple[str, ...]) -> tuple[list[T], int]:
         """Find the service whose path is the longest prefix of `segments`.
 
-        Return a list with this service (empty if there is none) and the length of its path."""
+        Return a list with this service (empty if there is none) and the length of its path.
+        """
         node, found, depth = self._root, self._root.mounts, 0
         for position, segment in enumerate(segments, start=1):
             child = node.children.get(segment)

@@ -35,7 +35,8 @@ TRUST_SECONDS: Final = 90 * 24 * 3600
 MAX_TRUSTED: Final = 10_000
 """The maximum number of trusted addresses that a process stores itself.
 
-It does not rely on the cache alone, because a flood of failed logins can displace the cache's entries."""
+It does not rely on the cache alone, because a flood of failed logins can displace the cache's entries.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,8 @@ class Throttle:
         self._queues: dict[str, AttemptQueue] = {}
         self._trusted: dict[str, None] = {}
         """The keys of the addresses that were trusted last. Several threads use this dict, so each access must be a
-        single, atomic operation."""
+        single, atomic operation.
+        """
 
     async def seconds_to_wait(self, attempt: Attempt) -> int:
         """Return the number of seconds until the client may make this attempt; 0 if it is not locked out."""

@@ -65,7 +65,8 @@ def write_table(
 ) -> None:
     """Write a table with the header row ``head``. If there are no rows, write ``nothing`` to stderr.
 
-    ``right`` contains the headers of right-aligned columns."""
+    ``right`` contains the headers of right-aligned columns.
+    """
     if not rows:
         command.stderr.write(nothing)
         return
@@ -76,7 +77,8 @@ def write_table(
 def write_details(command: BaseCommand, details: Mapping[str, Any], options: Mapping[str, Any]) -> None:
     """Write one item: with a line for each attribute or, if the option ``json`` is set, as JSON.
 
-    Nested attributes are indented."""
+    Nested attributes are indented.
+    """
     if options["json"]:
         command.stdout.write(as_json(details, is_indented=True))
         return

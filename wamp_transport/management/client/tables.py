@@ -17,7 +17,8 @@ def table(
 ) -> Iterator[str]:
     """Yield the lines of a table that is up to ``width`` characters wide.
 
-    ``head`` is the header row. Columns whose header is in ``right`` are right-aligned."""
+    ``head`` is the header row. Columns whose header is in ``right`` are right-aligned.
+    """
     cells = [[_one_line(cell) for cell in row] for row in (head, *rows)]
     widths = _fit_widths([max(len(row[column]) for row in cells) for column in range(len(head))], width)
     for row in cells:

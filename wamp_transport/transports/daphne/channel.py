@@ -29,7 +29,8 @@ IDLE_SECONDS: Final = 60
 LINGER_SECONDS: Final = 1.0
 """The time in seconds for which a refused client's input is discarded before the connection is closed.
 
-Without this delay, the client might not be able to read the reason for the refusal."""
+Without this delay, the client might not be able to read the reason for the refusal.
+"""
 
 
 def is_host(values: Sequence[bytes], *, is_required: bool) -> bool:

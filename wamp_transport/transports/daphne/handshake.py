@@ -155,7 +155,8 @@ class HandshakeProtocol(WebSocketProtocol):
     def dropConnection(self, abort: bool = False) -> None:
         """Close the socket, and unregister the object that writes to it (in Twisted's terms, the transport's producer).
 
-        While a producer is registered, Twisted does not close a TLS connection."""
+        While a producer is registered, Twisted does not close a TLS connection.
+        """
         super().dropConnection(abort)
         if self.transport is not None:
             self.transport.unregisterProducer()
@@ -181,7 +182,8 @@ class HandshakeProtocol(WebSocketProtocol):
     def handle_reply(self, message: dict[str, Any]) -> None:
         """Process an ASGI event.
 
-        Events that Daphne supports correctly are passed to Daphne's own method."""
+        Events that Daphne supports correctly are passed to Daphne's own method.
+        """
         kind = message.get("type")
         if kind == "websocket.accept" and self._simple_handshake is not None:
             self._accept_simple(self._simple_handshake, message)

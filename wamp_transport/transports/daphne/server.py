@@ -74,7 +74,8 @@ def _reason(error: Exception) -> str:
 def flush_scheduler_of(loop: asyncio.AbstractEventLoop) -> FlushScheduler:
     """Return the flush scheduler of a loop.
 
-    All servers on a loop share one scheduler, because a scheduler's hook cannot be removed from the loop."""
+    All servers on a loop share one scheduler, because a scheduler's hook cannot be removed from the loop.
+    """
     return FlushScheduler(loop)
 
 
