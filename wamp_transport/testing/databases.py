@@ -1,4 +1,4 @@
-"""Databases for a live server. Its threads use separate connections, so in-memory SQLite is copied to a file."""
+"""Prepare databases for a live server. An in-memory SQLite database is copied to a file that all threads can open."""
 
 import sqlite3
 import tempfile

@@ -45,7 +45,7 @@ def site_prefix(root_path: str | None) -> tuple[str, ...]:
 
 
 def without_prefix(segments: tuple[str, ...], prefix: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the segments of a path below the prefix of the site; unchanged if the path does not begin with it."""
+    """Return the segments after the prefix of the site; all segments if they do not begin with the prefix."""
     depth = len(prefix)
     if not depth or segments[:depth] != prefix:
         return segments

@@ -1,7 +1,8 @@
 """The session watch. It closes WAMP sessions whose Django user, Django session or stored principal is no longer valid.
 
-Every process reads the changes that Django's signals have recorded, and checks the affected sessions. Some changes have
-no signal, such as ``QuerySet.update`` or the expiry of a Django session. Regular checks of all sessions detect these.
+Changes are recorded by receivers of Django's signals. Every process reads the changes and checks the affected sessions.
+Some changes send no signal, for example ``QuerySet.update`` or the expiry of a Django session. Regular checks of all
+sessions detect such changes.
 """
 
 import asyncio

@@ -27,7 +27,7 @@ MIN_LOOKUP_SECONDS: Final = 0.02
 """The minimum duration of a lookup. It prevents the response time from showing whether a principal exists."""
 
 SAMPLE_LIFETIME_SECONDS: Final = 60.0
-"""The time for which sample credentials are cached. They are the models for challenges to unknown clients."""
+"""The time for which sample credentials are cached. Challenges to unknown clients imitate these credentials."""
 
 MAX_SAMPLED_REALMS: Final = 100
 """The maximum number of realms with cached samples. Clients can send any realm name."""

@@ -2,7 +2,7 @@
 
 Lines are appended and synced to disk before a method returns. An incomplete last line, left by a crash, is dropped.
 When the file is opened, and when most of its lines are obsolete, a new file is written next to it and then renamed.
-Only one process at a time can use the file. It locks ``<file>.lock``, and other processes get an error.
+Only one process at a time can use the file: this process locks ``<file>.lock``, and other processes get an error.
 
 A damaged file is renamed to ``<file>.damaged``, and a new file is created.
 """

@@ -42,7 +42,7 @@ def is_host(values: Sequence[bytes], *, is_required: bool) -> bool:
 
 
 def phrase(status: int) -> bytes:
-    """Return the reason phrase of an HTTP status, including those missing in Twisted; empty if there is none."""
+    """Return the reason phrase of an HTTP status, even if Twisted does not know the status; empty if there is none."""
     if status in RESPONSES:
         return RESPONSES[status]
     try:

@@ -1,4 +1,4 @@
-"""Daphne's server, extended to several transports, changes of the configuration and a graceful shutdown."""
+"""Daphne's server, extended to support several transports, configuration changes and a graceful shutdown."""
 
 import asyncio
 import errno

@@ -20,7 +20,7 @@ from ..listener import Listener
 FIRST_READ, MIN_READ, MAX_READ = 4 * 1024, 1024, 256 * 1024
 """The initial, minimum and maximum size of a read in bytes.
 
-The size is doubled if a read returns that many bytes and they are handled quickly.
+The size is doubled if a read returns as many bytes as possible and they are handled quickly.
 """
 
 SLOW_READ_SECONDS: Final = 0.005
