@@ -14,7 +14,10 @@ _TYPES = {"authenticator": "dynamic", "create": "function"}
 ANONYMOUS_TYPE = f"auth.{ANONYMOUS.name}.type"
 
 OFF = "off"
-"""The choice that disables anonymous login. It is not stored: without an entry, anonymous login is disabled."""
+"""The choice that disables anonymous login.
+
+It is not stored: if there are other methods, anonymous login is disabled unless the configuration has an entry for it.
+"""
 
 
 class WebSocketForm(RowForm):

@@ -56,7 +56,7 @@ class HistoryWriter:
         self._written: Counter[Key] = Counter()
         """The number of events of each history that were written since it was last trimmed."""
         self._loaded: dict[Key, History] = {}
-        """The histories into which the stored events have been loaded. No others may be trimmed."""
+        """The histories into which the stored events have been loaded. Only these histories may be trimmed."""
         self._untrimmed: set[Key] = set()
         self._writing: asyncio.Task[None] | None = None
         self._is_closed = False

@@ -21,12 +21,12 @@ _outlived = threading.local()
 _idle: set[BaseDatabaseWrapper] = set()
 """The persistent connections that are not in use."""
 _closings = 0
-"""How often :func:`close_kept` has been called."""
+"""The number of times that :func:`close_kept` has been called."""
 _lock = threading.Lock()
 
 
 class NoDatabase(DatabaseError):
-    """The project has no database for the tables of this app."""
+    """Raised if the project has no database for the tables of this app."""
 
     def __init__(self) -> None:
         super().__init__("this project has no database (settings.DATABASES is empty)")

@@ -34,7 +34,7 @@ CLOSE_SECONDS: Final = 2.0
 """The time limit for writing the queued entries when the node stops."""
 
 PURGE_INTERVAL_SECONDS: Final = 3600.0
-"""The interval between deletions of old entries, unless many are written."""
+"""The interval between deletions of old entries. If many entries are written, old ones are deleted more often."""
 
 ENTRIES_PER_PURGE: Final = 10_000
 """The number of entries that are written between two deletions of old entries."""

@@ -30,7 +30,7 @@ CACHE_KEY_PREFIX: Final = "wamp_transport.failed"
 """The prefix of all keys in the cache."""
 
 TRUST_SECONDS: Final = 90 * 24 * 3600
-"""How long an address stays trusted after a successful login."""
+"""The time in seconds for which an address stays trusted after a successful login."""
 
 MAX_TRUSTED: Final = 10_000
 """The maximum number of trusted addresses that a process stores itself.

@@ -9,7 +9,7 @@ from wamp_transport.management.client.values import printable
 
 COLUMN_GAP: Final = 2
 MIN_COLUMN_WIDTH: Final = 8
-"""The width to which a column may be shortened, in characters."""
+"""The minimum width of a column that is shortened, in characters."""
 
 
 def table(
