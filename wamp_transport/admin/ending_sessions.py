@@ -108,7 +108,8 @@ class Unconfirmed(Exception):
 class EndingSessionsAdmin(AnyModelAdmin):
     """The base class for the admin of rows whose change or deletion can end sessions.
 
-    A change is made in a transaction. If it ends sessions, it is undone, and a page asks for confirmation.
+    A change is made in a transaction. If it would end sessions and the user has not confirmed it, the transaction is
+    rolled back, and a page asks for confirmation.
     """
 
     actions = ("delete_selected",)
@@ -136,7 +137,7 @@ class EndingSessionsAdmin(AnyModelAdmin):
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Return the form or, if saving would end sessions, a page that asks for confirmation."""
+        """Return the form or, if the user must confirm the impact of a change, the confirmation page."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except Unconfirmed as unconfirmed:

@@ -18,8 +18,7 @@ def local_endpoints(configuration: Configuration, listeners: Mapping[str, Listen
     """Return the WAMP services as dictionaries for JSON, with the fields of :class:`~..stores.operators.WampService`.
 
     ``listeners`` maps transport keys to listeners. A listener whose key is not that of a transport serves the first
-    transport.
-    Listeners that require a client certificate are left out.
+    transport. Listeners that require a client certificate are left out.
     """
     transports = {one.key: one for one in configuration.transports}
     first = next(iter(configuration.transports), None)

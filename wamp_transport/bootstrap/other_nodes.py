@@ -21,7 +21,7 @@ ADVICE: Final = (
 
 
 class OtherNodes:
-    """The other nodes in the database, as the node ``name`` sees them. Each is logged once."""
+    """A detector for the node ``name``, which logs each other node in the database once."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -29,9 +29,10 @@ class OtherNodes:
         self._known: set[str] = set()
 
     def look(self, statuses: Iterable[NodeStatus]) -> list[RunningNode]:
-        """Log and return the nodes that are found for the first time. ``statuses`` include the node's own.
+        """Log and return the other nodes that are found for the first time.
 
-        A node that was killed leaves its row in the database. Such a row is not reported as another node.
+        ``statuses`` contains the statuses of all nodes, and can include that of the detector's own node. A node that
+        was killed leaves its row in the database. Such a row is not reported as another node.
         """
         others = {one.node.name: one for one in statuses if one.node.name != self._name}
         first = self._first_reports

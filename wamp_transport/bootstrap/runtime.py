@@ -104,9 +104,10 @@ class Runtime:
         return self.started.mounts.table.resolve(key, raw_path(scope), prefix)
 
     def find_service(self, key: str, path: bytes, root_path: str) -> PathService | None:
-        """Return the WAMP service at a path; None if there is none. ``root_path`` is that of the ASGI scope.
+        """Return the WAMP service at a path; None if there is none.
 
-        The server calls this before the opening handshake.
+        The server calls this before the opening handshake. ``key`` is the key of the listener, and ``root_path`` is the
+        value in the ASGI scope.
         """
         found = self.resolve({"wamp_transport": key, "raw_path": path, "path": "", "root_path": root_path})
         return None if found is None or found[0].websocket is None else found[0].service

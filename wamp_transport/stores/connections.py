@@ -16,7 +16,7 @@ _breakdowns: Counter[str] = Counter()
 """The number of broken connections that were found, by database alias."""
 
 _outlived = threading.local()
-"""The state of each thread. ``counts`` is a copy of ``_breakdowns`` from the last check of the thread's connections."""
+"""Data of each thread. ``counts`` is a copy of ``_breakdowns`` from the last check of the thread's connections."""
 
 _idle: set[BaseDatabaseWrapper] = set()
 """The persistent connections that are not in use."""

@@ -89,7 +89,7 @@ class FrameReader:
         The owner of the reader sets this time, and :meth:`read` resets it after each complete message.
         """
         self.next_step = WAIT
-        """The next step for the remaining bytes of the last :meth:`read`. Not valid if no bytes remain."""
+        """The next step for the remaining bytes of the last :meth:`read`. It is not valid if no bytes remain."""
 
     # Hot path: once per read from the socket. The loop over frames makes only the calls that are necessary.
 

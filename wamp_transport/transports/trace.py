@@ -74,7 +74,7 @@ class Trace:
         protocol.dataReceived = log_and_receive
 
     def asked(self, path: bytes, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """Log the request of a handshake. ``path`` has no query."""
+        """Log the request of a handshake. ``path`` does not include the query."""
         self._logger.info("%s requests %s (%s)", self._peer, shown(path), shown_headers(headers))
 
     def answered(self, answer: bytes) -> None:

@@ -136,7 +136,7 @@ class WriteBuffer:
         self._end_monitoring()
 
     def pauseProducing(self) -> None:
-        """Stop reading from the peer and start its monitor, because the transport's buffer is full."""
+        """Stop reading from the peer and start to monitor it, because the transport's buffer is full."""
         if not self._is_stopped and self._monitor is None:
             self._monitor = self._make_monitor()
             self._size = sum(map(len, self._frames))

@@ -34,7 +34,7 @@ Without this delay, the client might not be able to read the reason for the refu
 
 
 def is_host(values: Sequence[bytes], *, is_required: bool) -> bool:
-    """Return whether a request has one valid Host header, or none if it is not required; RFC 9112, section 3.2."""
+    """Return whether a request has one valid Host header, or none if it may be missing; see RFC 9112, section 3.2."""
     if not values:
         return not is_required
     found = HOST.fullmatch(values[0].strip())
