@@ -115,7 +115,7 @@ class AttributeField(forms.CharField):
         )
 
     def show_default(self, text: str) -> None:
-        """Show ``text`` as the default of this choice, instead of the default in the schema."""
+        """Show ``text`` as the default value of this choice field, instead of the default in the schema."""
         select: Any = self.widget
         select.choices = [("", gettext("Default (%s)") % text), *select.choices[1:]]
         self.help_text = _help(self.attribute, text)

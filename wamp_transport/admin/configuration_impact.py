@@ -21,7 +21,7 @@ HIDDEN_PAGES = _(
 
 
 def stored_configuration() -> Configuration | None:
-    """Return the configuration in the database; None if it has faults, so that no node applies it."""
+    """Return the configuration in the database; None if it has errors, in which case no node applies it."""
     return configuration_of(Rows.stored())
 
 

@@ -35,7 +35,7 @@ class TrackedCookieAdmin(AnyModelAdmin):
     def purge(self, request: HttpRequest, queryset: Any) -> None:
         """Delete expired cookies.
 
-        Running nodes do this every minute, so the action is only needed without a running node.
+        Running nodes do this every minute, so the action is needed only if no node is running.
         """
         count = queryset.filter(expires_at__lte=timezone.now()).delete()[0]
         text = ngettext("%d expired cookie was deleted.", "%d expired cookies were deleted.", count) % count

@@ -35,8 +35,8 @@ def faults_caused(
 ) -> list[LocatedProblem]:
     """Return the errors that saving the ``changed`` rows and deleting the ``removed`` rows would cause.
 
-    Errors that the stored configuration already has are not returned. Concurrent edits wait until this transaction
-    ends.
+    Errors that the stored configuration already has are not returned. Other edits are blocked until the current
+    transaction ends.
     """
     _wait_for_other_edits()
     stored = Rows.stored()
@@ -59,7 +59,7 @@ def stored_report() -> Report:
 
 
 def configuration_of(rows: Rows) -> Configuration | None:
-    """Return the configuration that these rows contain; None if it has faults."""
+    """Return the configuration that these rows contain; None if it has errors."""
     try:
         return read_mapping(to_document(rows).mapping, rows.base_dir or base_directory(), source="database")
     except ConfigError:

@@ -1,4 +1,4 @@
-"""The pages that say, before a change or a deletion, how many sessions it ends."""
+"""Confirmation pages that show how many sessions a change or a deletion would end."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -19,12 +19,15 @@ from wamp_transport.stores import nodes
 from wamp_transport.stores.session_groups import SessionCounts, SessionGroup, from_json
 
 CONFIRMED = "_sessions_may_end"
-"""The field of a form that was sent from the confirmation page."""
+"""The name of a form field that only the confirmation page sends."""
 
 
 @dataclass(frozen=True, slots=True)
 class VisibleSessions:
-    """The sessions of the running nodes that this process knows, by group. ``nodes`` are the names of these nodes."""
+    """The number of sessions on the running nodes, by group, as far as this process knows.
+
+    ``nodes`` contains the names of these nodes.
+    """
 
     nodes: tuple[str, ...]
     counts: SessionCounts
@@ -35,9 +38,10 @@ class VisibleSessions:
 
 
 def visible_sessions(*, only_configured_here: bool = False) -> VisibleSessions:
-    """Return the sessions of this process, which are exact, and those that other running nodes have reported.
+    """Return the number of sessions on all running nodes.
 
-    If ``only_configured_here``, leave out nodes whose configuration is not that in the database.
+    The number for this process is exact. Other nodes have reported theirs to the database. If ``only_configured_here``,
+    leave out nodes whose configuration does not come from the database.
     """
     counts: dict[str, SessionCounts] = {}
     for status in nodes.running():
@@ -56,10 +60,10 @@ def visible_sessions(*, only_configured_here: bool = False) -> VisibleSessions:
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """The number of sessions that a change ends, as far as it is known, and ``notes`` on further consequences.
+    """The number of sessions that a change is expected to end, and ``notes`` on other consequences.
 
-    ``nodes`` are the running nodes whose sessions were counted. If ``is_maximum``, fewer sessions may end. A change
-    must be confirmed if it ends sessions, or if ``is_risky``.
+    ``nodes`` contains the names of the running nodes whose sessions were counted. If ``is_maximum``, ``count`` is the
+    highest possible number. A change must be confirmed if it ends sessions, or if ``is_risky``.
     """
 
     count: int = 0
@@ -104,7 +108,8 @@ class Unconfirmed(Exception):
 class EndingSessionsAdmin(AnyModelAdmin):
     """The base class for the admin of rows whose change or deletion can end sessions.
 
-    A change is made in a transaction. If it ends sessions, it is undone, and a page asks for confirmation.
+    A change is made in a transaction. If it would end sessions and the user has not confirmed it, the transaction is
+    rolled back, and a page asks for confirmation.
     """
 
     actions = ("delete_selected",)
@@ -119,17 +124,20 @@ class EndingSessionsAdmin(AnyModelAdmin):
         raise NotImplementedError
 
     def state_before(self, form: Any) -> Any:
-        """Return what :meth:`impact_of_change` needs to know about the database before the rows are saved."""
+        """Return data for the parameter ``before`` of :meth:`impact_of_change`. Call this before the rows are saved."""
         raise NotImplementedError
 
     def impact_of_change(self, before: Any, form: Any) -> Impact:
-        """Return the impact of a change. The rows have been saved. ``before`` is the value of :meth:`state_before`."""
+        """Return the impact of a change. Call this after the rows have been saved.
+
+        ``before`` is the result of :meth:`state_before`.
+        """
         raise NotImplementedError
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Return the form or, if saving would end sessions, a page that asks for confirmation."""
+        """Return the form or, if the user must confirm the impact of a change, the confirmation page."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except Unconfirmed as unconfirmed:
@@ -150,7 +158,7 @@ class EndingSessionsAdmin(AnyModelAdmin):
             return TemplateResponse(request, "admin/wamp_transport/confirm_change.html", context)
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
-        """Note the state of the database before the row is saved."""
+        """Store the result of :meth:`state_before` in the form, before the row is saved."""
         form.state_before = self.state_before(form)
         return super().save_form(request, form, change)
 

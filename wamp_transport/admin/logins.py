@@ -14,14 +14,18 @@ _TYPES = {"authenticator": "dynamic", "create": "function"}
 ANONYMOUS_TYPE = f"auth.{ANONYMOUS.name}.type"
 
 OFF = "off"
-"""The choice for anonymous login that is not stored: the configuration has no entry for a method that is off."""
+"""The choice that disables anonymous login.
+
+It is not stored: if there are other methods, anonymous login is disabled unless the configuration has an entry for it.
+"""
 
 
 class WebSocketForm(RowForm):
     """The form of a row that can be a WebSocket service.
 
-    Without any entry in ``auth``, anonymous clients can log in; with other entries only, they cannot. The form shows
-    which of the two is the case, and the user must choose before the first other entry switches anonymous login off.
+    If the section ``auth`` has no entry at all, anonymous clients can log in. If it has only entries for other methods,
+    they cannot. The form shows whether anonymous login is enabled. Adding the first other method would disable it, so
+    the user must then choose explicitly.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -37,7 +41,7 @@ class WebSocketForm(RowForm):
                 field.show_default(gettext("no, as long as no field of this group is set"))
 
     def _offer_anonymous_login(self, name: str, field: AttributeField) -> None:
-        """Replace the choices of anonymous login, and select the one in force."""
+        """Replace the choices for anonymous login, and select the current one."""
         if self._has_other_logins(self.stored) and not self.initial[name]:
             self.initial[name] = OFF
         field.show_default(gettext("yes, as long as no other login is configured"))
@@ -46,7 +50,10 @@ class WebSocketForm(RowForm):
         select.choices = [default, (OFF, gettext("No")), *types]
 
     def completed(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """Return the settings to save. An authentication method without ``type`` gets the type for its attributes."""
+        """Return the settings to save. If an authentication method has no ``type``, add it.
+
+        The type depends on the other attributes of the method.
+        """
         self._check_anonymous_login(settings)
         auth = settings.get("auth")
         with_types = {method.name for method in AUTH_METHODS if method.has_principal_source}
@@ -56,7 +63,10 @@ class WebSocketForm(RowForm):
         return settings
 
     def _check_anonymous_login(self, settings: dict[str, Any]) -> None:
-        """Check that the choice for anonymous login is possible and explicit. Remove the choice ``off``."""
+        """Check the choice for anonymous login. Remove the value ``off`` from ``settings``.
+
+        An explicit choice is required if there are other methods. ``off`` is refused if there are none.
+        """
         name = next((name for name, one in self.attributes.items() if one.path == ANONYMOUS_TYPE), None)
         if name is None or name not in self.cleaned_data:
             return
@@ -81,6 +91,6 @@ class WebSocketForm(RowForm):
 
     @staticmethod
     def _has_other_logins(settings: dict[str, Any]) -> bool:
-        """Return whether ``auth`` has an entry besides that for anonymous login. A disabled method is an entry too."""
+        """Return whether ``auth`` has an entry for another method than anonymous login, even a disabled one."""
         auth = settings.get("auth")
         return isinstance(auth, dict) and any(name != ANONYMOUS.name for name in auth)

@@ -69,7 +69,7 @@ class CredentialForm(AnyModelForm):
             self.fields["secret"].disabled = True
 
     def has_changed(self) -> bool:
-        """Return whether the user has entered anything. A new line in which only a method is chosen does not count."""
+        """Return whether the user has entered anything. In a new row, choosing a method alone does not count."""
         return super().has_changed() and (self.instance.pk is not None or self.changed_data != ["method"])
 
     def clean(self) -> None:
@@ -157,7 +157,7 @@ class PrincipalAdmin(EndingSessionsAdmin):
         return Impact(count, visible.nodes)
 
     def state_before(self, form: Any) -> Principal | None:
-        """Return the stored principal; None for a new one."""
+        """Return the principal as it is stored; None for a new one."""
         return Principal.objects.filter(pk=form.instance.pk).first()
 
     def impact_of_change(self, before: Any, form: Any) -> Impact:

@@ -31,7 +31,7 @@ FLAGS = (
     "disclose_caller",
     "disclose_publisher",
 )
-"""The permission flags that have a checkbox. ``cache`` has no effect here and is left unchanged."""
+"""The permission flags that have a checkbox. ``cache`` has none, because this flag has no effect in this router."""
 
 
 class PermissionForm(RowForm):

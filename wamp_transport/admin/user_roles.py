@@ -57,14 +57,14 @@ class UserRoleForm(AnyModelForm):
         try:
             fault = fault_in(self.instance, choose_source().load())
         except ConfigError:
-            return  # another page reports the faults of the configuration
+            return  # another page reports the errors in the configuration
         if fault is not None:
             self.add_error(fault.field, fault.message)
 
 
 @admin.register(UserRole)
 class UserRoleAdmin(EndingSessionsAdmin):
-    """The admin of the table that gives roles to Django users. Lines are shown in the order in which they are tried."""
+    """The admin of the table that gives roles to Django users. Rows are shown in the order in which they are tried."""
 
     form = UserRoleForm
     list_display = ("__str__", "order", "realm", "kind", "group", "permission", "role")
@@ -74,7 +74,7 @@ class UserRoleAdmin(EndingSessionsAdmin):
     search_fields = ("role", "permission", "group__name")
 
     def impact_of_deletion(self, rows: Iterable[Any]) -> Impact:
-        """Return the impact of deleting lines: the sessions of Django users whose role changes end."""
+        """Return the impact of deleting rows: sessions of Django users end if the user's role changes."""
         realms = {row.realm for row in rows}
         visible = visible_sessions()
         count = visible.count(
@@ -85,11 +85,11 @@ class UserRoleAdmin(EndingSessionsAdmin):
         return Impact(count, visible.nodes, is_maximum=True)
 
     def state_before(self, form: Any) -> UserRole | None:
-        """Return the stored line; None for a new one."""
+        """Return the stored row; None for a new one."""
         return UserRole.objects.filter(pk=form.instance.pk).first()
 
     def impact_of_change(self, before: Any, form: Any) -> Impact:
-        """Return the impact of a new or changed line."""
+        """Return the impact of a new or changed row."""
         if before is not None and model_to_dict(before) == model_to_dict(form.instance):
             return Impact()
         return self.impact_of_deletion([form.instance, *([] if before is None else [before])])

@@ -38,7 +38,10 @@ AsyncHandler = Callable[[Any], Awaitable[Any]]
 
 
 class NotConfigured(ImproperlyConfigured):
-    """No router is configured for Django code, or the realm is ambiguous. The message names the missing setting."""
+    """Raised if no router is configured for Django code, or if the realm is ambiguous.
+
+    The message names the missing setting.
+    """
 
 
 class ApiBackend(Protocol):

@@ -258,7 +258,7 @@ class ServiceLogins:
         self._principals = {name: principals for name, (principals, _) in built.items()}
 
     def is_still_allowed(self, authmethod: str, authprovider: str, authid: str, authrole: str) -> bool:
-        """Return whether the current methods still allow this login, as far as the configuration alone can tell."""
+        """Return whether the current methods still allow this login, judging by the configuration alone."""
         if authmethod in self._django:
             return True  # the session watch ends sessions of Django's users
         if authprovider == AuthProvider.COOKIE:

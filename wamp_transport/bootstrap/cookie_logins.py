@@ -23,7 +23,7 @@ from .cookies import CookieStores
 logger = logging.getLogger(__name__)
 
 MAX_EXTRA_BYTES: Final = 16 * 1024
-"""The maximum size of a login's authextra in bytes of JSON. Logins with a larger one are not stored."""
+"""The maximum size of a login's authextra in bytes of JSON. Logins with a larger authextra are not stored."""
 
 IsStillAllowed = Callable[[str, str, str, str], bool]
 """A function that returns whether the configuration still allows a login.

@@ -155,7 +155,7 @@ class AppHandlers(ConfigurationPart):
     def _forget_missing_realms(self) -> None:
         """Forget the sessions in removed realms, because the router has closed them.
 
-        Log the handlers for which a realm is specified that does not exist.
+        Log the handlers that are declared for a realm that does not exist.
         """
         for realm in self._sessions.keys() - set(self._realms):
             del self._sessions[realm]

@@ -33,7 +33,7 @@ CLOSE_SECONDS: Final = 2.0
 
 
 class DurableHistory(ConfigurationPart, NodeObserver):
-    """The part that stores events of durable histories in the database and restores them.
+    """The part of a node that stores the events of durable histories in the database and restores them.
 
     It also logs when a realm's limit in bytes removes events from its histories, durable or not.
     """
@@ -51,7 +51,7 @@ class DurableHistory(ConfigurationPart, NodeObserver):
         node.observers.add(self)
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Load the stored events into new durable histories, and begin to delete those that exceed their limits.
+        """Load the stored events into new durable histories. Start to delete stored events beyond a history's limits.
 
         The router creates a new history object if a history is new or its options have changed. Therefore this method
         compares the objects, not the configurations.
@@ -105,7 +105,7 @@ class DurableHistory(ConfigurationPart, NodeObserver):
         self._node.flush_effects()
 
     def _log_displaced(self) -> None:
-        """Log how many events the realms' limits in bytes have removed since the last message, once a minute."""
+        """Log how many events were removed because of a realm's limit in bytes, at most once a minute per realm."""
         for name, realm in self._node.router.realms.items():
             histories = realm.broker.event_histories
             count = histories.displaced - self._displaced.get(name, 0)
@@ -115,9 +115,9 @@ class DurableHistory(ConfigurationPart, NodeObserver):
                 self._displaced[name] = histories.displaced
 
     async def _log_unknown(self) -> None:
-        """Log which histories in the database this node does not keep. Raises DatabaseError.
+        """Log which histories have events in the database, but are not configured on this node. Raises DatabaseError.
 
-        Their events are not deleted, because another node or a later configuration can have these histories.
+        These events are not deleted, because another node or a later configuration can use them.
         """
         present = {(realm, one.options.match, one.options.uri) for realm, one in self._node.router.histories()}
         unknown = [key for key in await in_thread(history.find_all) if key not in present]

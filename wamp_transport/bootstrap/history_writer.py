@@ -1,8 +1,8 @@
-"""The writer of event histories. It writes events to the database in batches, and deletes those that no history keeps.
+"""The writer of event histories. It writes events to the database in batches, and deletes old ones.
 
 The queue of a history never holds more events than the history in memory. When the history removes its oldest event,
-the queue drops it too: its row would be deleted immediately after it is written. So the limits of the histories bound
-the queues, in number and in bytes, and a database that does not respond costs no recent event.
+the queue drops it too: its row would be deleted immediately after it is written. The limits of the histories therefore
+limit the queues as well, in number and in bytes. If the database does not respond, no recent events are lost.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ MAX_BATCH_EVENTS: Final = 1_000
 """The maximum number of events that are written in one transaction."""
 
 MAX_BATCH_BYTES: Final = 8 * 1024 * 1024
-"""The size of events after which a transaction gets no more of them."""
+"""When the events in a transaction reach this total size in bytes, no more are added to it."""
 
 TRIM_RATIO: Final = 4
 """A history is trimmed in the database each time a fourth of its events has been replaced."""
@@ -39,9 +39,10 @@ Key = tuple[str, Match, str]
 class HistoryWriter:
     """The queues of events that wait for the database, one for each history, and the task that writes them.
 
-    It belongs to one event loop. ``histories()`` yields the histories of the router with their realms. ``on_recorded``
-    is called for each event that is written, or that will not be written. If the database fails, writing is retried at
-    the next :meth:`flush`.
+    It belongs to one event loop. ``histories()`` yields the histories of the router with their realms.
+    ``on_recorded(records, is_stored)`` is called with True when events are written. It is called with False for events
+    that were dropped, and also if the database fails, so that publishers do not wait any longer. After such a failure,
+    writing is retried at the next :meth:`flush`.
     """
 
     def __init__(
@@ -55,12 +56,12 @@ class HistoryWriter:
         self._written: Counter[Key] = Counter()
         """The number of events of each history that were written since it was last trimmed."""
         self._loaded: dict[Key, History] = {}
-        """The histories into which the stored events have been loaded. No others may be trimmed."""
+        """The histories into which the stored events have been loaded. Only these histories may be trimmed."""
         self._untrimmed: set[Key] = set()
         self._writing: asyncio.Task[None] | None = None
         self._is_closed = False
         self._is_failing = False
-        """Whether the last attempt to write failed. The next one then waits for :meth:`flush`."""
+        """Whether the last attempt to write failed. If so, only :meth:`flush` starts the next attempt."""
         self._log_limiter = LogLimiter()
 
     def __len__(self) -> int:
@@ -78,9 +79,9 @@ class HistoryWriter:
             self._start()
 
     def trim(self, realm: str, history: History) -> None:
-        """Delete the events that a history does not keep from the database, from the next :meth:`flush` on.
+        """Schedule the deletion of stored events that the history no longer contains, for the next :meth:`flush`.
 
-        The stored events must have been loaded into the history before.
+        Call this after the stored events have been loaded into the history.
         """
         key = realm, history.options.match, history.options.uri
         self._loaded[key] = history
@@ -115,7 +116,7 @@ class HistoryWriter:
         self._writing = asyncio.get_running_loop().create_task(self._run())
 
     async def _run(self) -> None:
-        """Write all queued events. After each batch, delete a slice of the old events."""
+        """Write all queued events. After each batch, delete a limited number of old events."""
         try:
             while self._queues or self._untrimmed:
                 await self._write(self._take_batch())
@@ -130,7 +131,7 @@ class HistoryWriter:
             self._writing = None
 
     async def _write(self, batch: list[Record]) -> None:
-        """Write a batch. Raises DatabaseError; the batch is then in its queues again."""
+        """Write a batch. If the database fails, put the events back into their queues and raise DatabaseError."""
         if not batch:
             return
         try:
@@ -151,14 +152,14 @@ class HistoryWriter:
         self._on_recorded(batch, True)
 
     def _stop_waiting(self) -> None:
-        """Answer the publishers that wait for queued events. The events stay queued, and can still be stored later."""
+        """Report to waiting publishers that their events are not stored yet. The events stay queued."""
         waiting = [record for queue in self._queues.values() for record in queue if record.confirmation is not None]
         self._on_recorded(waiting, False)
         for record in waiting:
             record.confirmation = None
 
     def _take_batch(self) -> list[Record]:
-        """Remove and return events to write next. A history with many events leaves room for the others."""
+        """Remove and return the next events to write, up to the limits of a batch."""
         batch: list[Record] = []
         size = 0
         current = self._current()
@@ -169,7 +170,7 @@ class HistoryWriter:
                 batch.append(queue.popleft())
                 size += batch[-1].publication.size
             del self._queues[key]
-            if queue:  # it comes last in the next batch
+            if queue:  # the rest is for a later batch
                 self._queues[key] = queue
         return batch
 
@@ -179,12 +180,12 @@ class HistoryWriter:
             self._on_recorded([queue.popleft()], False)
 
     async def _trim_next(self) -> None:
-        """Delete a slice of the events that a history does not keep from the database. Raises DatabaseError."""
+        """Delete some of the stored events that a history no longer contains. Raises DatabaseError."""
         if not self._untrimmed:
             return
         key = next(iter(self._untrimmed))
         history = self._loaded.get(key)
-        if history is None or history is not self._current().get(key):  # another one has replaced it, or will do so
+        if history is None or history is not self._current().get(key):  # replaced, or not loaded
             self._untrimmed.discard(key)
             return
         history.remove_expired(datetime.now(UTC))

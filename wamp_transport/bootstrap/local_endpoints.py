@@ -17,8 +17,8 @@ LOOPBACK_ADDRESSES: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1
 def local_endpoints(configuration: Configuration, listeners: Mapping[str, Listener]) -> list[dict[str, Any]]:
     """Return the WAMP services as dictionaries for JSON, with the fields of :class:`~..stores.operators.WampService`.
 
-    The keys of ``listeners`` are the keys of transports. A listener with any other key serves the first transport.
-    Listeners that require a client certificate are left out.
+    ``listeners`` maps transport keys to listeners. A listener whose key is not that of a transport serves the first
+    transport. Listeners that require a client certificate are left out.
     """
     transports = {one.key: one for one in configuration.transports}
     first = next(iter(configuration.transports), None)

@@ -14,7 +14,7 @@ class LogLimiter:
         self._logged_at: dict[str, float] = {}
 
     def may_log(self, problem: str) -> bool:
-        """Return whether to log this problem now. If so, it must be logged."""
+        """Return whether to log this problem now. If this returns True, the caller must log it."""
         now = monotonic()
         if now - self._logged_at.get(problem, -LOG_INTERVAL_SECONDS) < LOG_INTERVAL_SECONDS:
             return False

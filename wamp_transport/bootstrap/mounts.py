@@ -48,7 +48,7 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class MountTable:
-    """The mounts of one configuration, which can be found by service key, or by transport and path.
+    """The mounts of one configuration. They can be looked up by service key, or by transport and path.
 
     ``failures`` contains the errors of services that could not be built. Requests for the paths of these services get a
     404 response.
@@ -62,7 +62,7 @@ class MountTable:
     def resolve(self, transport: str, path: str, prefix: tuple[str, ...] = ()) -> tuple[Mount, tuple[str, ...]] | None:
         """Return the mount for a path and the remaining path segments; None if there is no mount.
 
-        ``prefix`` is the prefix of the site, which the path may begin with.
+        ``prefix`` is the path prefix of the site. ``path`` can begin with it or not.
         """
         first = next(iter(self.transports.values()), None)
         table = first if transport == MAIN_LISTENER else self.transports.get(transport)

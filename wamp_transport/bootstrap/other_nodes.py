@@ -1,4 +1,4 @@
-"""Detection of other nodes that use the same database. Several processes are not one router yet, so this is logged."""
+"""Detect and log other nodes that use the same database. Several processes cannot act as one router yet."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ ADVICE: Final = (
 
 
 class OtherNodes:
-    """The other nodes in the database, as the node ``name`` sees them. Each is logged once."""
+    """A detector for the node ``name``, which logs each other node in the database once."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -29,9 +29,10 @@ class OtherNodes:
         self._known: set[str] = set()
 
     def look(self, statuses: Iterable[NodeStatus]) -> list[RunningNode]:
-        """Log and return the nodes that are found for the first time. ``statuses`` include the node's own.
+        """Log and return the other nodes that are found for the first time.
 
-        A node that was killed leaves its row behind, which must not be taken for a second process.
+        ``statuses`` contains the statuses of all nodes, and can include that of the detector's own node. A node that
+        was killed leaves its row in the database. Such a row is not reported as another node.
         """
         others = {one.node.name: one for one in statuses if one.node.name != self._name}
         first = self._first_reports
@@ -52,9 +53,9 @@ class OtherNodes:
 
 
 def _is_alive(status: NodeStatus, first_report: datetime | None) -> bool:
-    """Return whether a node certainly runs: its process exists here, or it has reported since the first look.
+    """Return whether a node certainly runs: its process exists on this host, or it has reported again.
 
-    ``first_report`` is the time of its report at the first look; None if there was none.
+    ``first_report`` is the time of the node's report when this process first read the reports; None if there was none.
     """
     return not status.is_stale and (status.has_process_here or status.node.seen_at != first_report)
 

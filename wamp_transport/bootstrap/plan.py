@@ -125,7 +125,7 @@ class PlanRunner:
                 await self._apply(part, self._wanted, failures)
                 has_recovered = has_recovered or part not in failures
             else:
-                failures.pop(part, None)  # this part has applied the configuration already, without this preparation
+                failures.pop(part, None)  # this part has already applied the configuration and needs no new preparation
         self._finish(failures)
 
     def close(self) -> None:

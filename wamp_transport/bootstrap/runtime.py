@@ -1,6 +1,6 @@
 """The runtime of this process.
 
-It starts and stops the node, finds the mount for each request, and reports the node's state to the database.
+It starts and stops the node, finds the service for each request, and reports the node's state to the database.
 """
 
 import asyncio
@@ -104,9 +104,10 @@ class Runtime:
         return self.started.mounts.table.resolve(key, raw_path(scope), prefix)
 
     def find_service(self, key: str, path: bytes, root_path: str) -> PathService | None:
-        """Return the WAMP service at a path; None if there is none. ``root_path`` is that of the ASGI scope.
+        """Return the WAMP service at a path; None if there is none.
 
-        The server calls this before the opening handshake.
+        The server calls this before the opening handshake. ``key`` is the key of the listener, and ``root_path`` is the
+        value in the ASGI scope.
         """
         found = self.resolve({"wamp_transport": key, "raw_path": path, "path": "", "root_path": root_path})
         return None if found is None or found[0].websocket is None else found[0].service
@@ -163,14 +164,14 @@ class Runtime:
             )
 
     def _report_and_look(self, *args: Any, **kwargs: Any) -> None:
-        """Store the report of this node, and look for others."""
+        """Store the report of this node, and look for other nodes."""
         nodes.report(*args, **kwargs)
         self._others.look(nodes.running())
 
     async def _store_report(self, function: Callable[..., object], *args: object, **kwargs: object) -> None:
-        """Access the reports of nodes in the database with ``function``.
+        """Call ``function``, which accesses the nodes' reports in the database, in a thread.
 
-        A failure is logged once and otherwise ignored.
+        If the database fails, log this once and otherwise ignore it.
         """
         try:
             await in_thread(function, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""The sessions that a change of the configuration ends: their numbers by group, and the prediction."""
+"""Predict how many sessions a change of the configuration ends. For this purpose, sessions are counted in groups."""
 
 from ..auth.providers import AuthProvider
 from ..auth.static import StaticPrincipals
@@ -13,7 +13,7 @@ from ..stores.session_groups import SessionCounts, SessionGroup
 
 
 class SessionCounter(NodeObserver):
-    """An observer that counts the sessions of clients by group. Sessions inside the process are not counted."""
+    """An observer that counts the sessions of clients by group. Sessions of this process itself are not counted."""
 
     def __init__(self) -> None:
         self._counts: dict[SessionGroup, int] = {}
@@ -59,7 +59,7 @@ def group_of(session: Session) -> SessionGroup:
 def count_ending(counts: SessionCounts, before: Configuration, after: Configuration) -> int:
     """Return the number of sessions that end when a node that runs ``before`` applies ``after``.
 
-    The rules are those of ``Node.configure()``, ``Router.configure()`` and the part for logins.
+    The rules are the same as in ``Node.configure()``, ``Router.configure()`` and :class:`~.parts.LoginsPart`.
     """
     old, new = ({one.key: one for one in each.services} for each in (before, after))
     roles = {realm.name: {role.name for role in realm.roles} | {TRUSTED} for realm in after.realms}
@@ -79,7 +79,7 @@ def _keeps_sessions(old: PathService | None, new: PathService | None) -> bool:
 
 
 def _allows_login(service: PathService, group: SessionGroup) -> bool:
-    """Return whether the principal of these sessions can still log in, as far as the configuration alone can tell."""
+    """Return whether the principal of ``group`` can still log in to ``service``, judging by the configuration alone."""
     method, settings = BY_WIRE_NAME[group.method], service.settings
     if not method.ends_with_principal:
         return True
@@ -96,7 +96,7 @@ def _allows_login(service: PathService, group: SessionGroup) -> bool:
 
 
 def _may_exist(source: MethodAuth, group: SessionGroup) -> bool:
-    """Return whether the source can contain this principal. Only static sources can be searched.
+    """Return whether the source can contain the principal of ``group``. Only static sources can be searched.
 
     A group without an authid contains the sessions of several principals; assume that these still exist.
     """

@@ -126,7 +126,7 @@ def config_of_command(path: str | None) -> Iterator[None]:
 
 
 def has_command_configuration() -> bool:
-    """Return whether the running command has the option ``--config``, and does not use the project's configuration."""
+    """Return whether the running command uses the configuration in its option ``--config`` instead of the project's."""
     return _path_of_command is not None
 
 

@@ -56,7 +56,7 @@ class StartedNode:
     Create the object on the event loop. Call :meth:`begin`, then :meth:`apply` for each newer configuration, and
     finally :meth:`stop`.
 
-    ``name`` is the name of the process. ``follow`` applies a configuration to the server. Operators must prove that
+    ``name`` is the name of the node. ``follow`` applies a configuration to the server. Operators must prove that
     they know ``operator_key``, and can join with any role. If the key is None, operators cannot log in.
     """
 

@@ -51,7 +51,7 @@ _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, WorkerThreads] = WeakKeyDic
 
 
 class DatabaseBusy(DatabaseError):
-    """The database queue is full, or a job has waited in it for too long."""
+    """Raised if the database queue is full, or if a job has waited in the queue for too long."""
 
 
 def with_database(work: Callable[[], Result]) -> Result:

@@ -1,4 +1,4 @@
-"""Log lines of the serving commands: with a time, unless the project configures logging itself."""
+"""Add the time to the log lines of ``runserver`` and ``runnode``, unless the project configures logging itself."""
 
 import logging
 from typing import Final
@@ -28,7 +28,7 @@ def add_times_to_logs() -> None:
 
 
 def add_times_to_requests() -> None:
-    """Write the requests that ``runserver`` logs in the format of Django's own ``runserver``, which has a time."""
+    """Log the requests to ``runserver`` in the format of Django's own ``runserver``, which includes the time."""
     logger = logging.getLogger(REQUESTS)
     if settings.LOGGING or logger.handlers:
         return

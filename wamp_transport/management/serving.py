@@ -91,8 +91,8 @@ def run(
 ) -> "WampServer":
     """Run the server until it is stopped, and apply changes of the configuration.
 
-    ``on_listening`` is called with the listeners when all of them are open. If the server cannot start, it is not
-    called, and the attribute ``failure`` of the returned server is set.
+    ``on_listening`` is called with the listeners when all of them are open. If the server cannot start,
+    ``on_listening`` is not called, and the attribute ``failure`` of the returned server is set.
     """
     # Imported here, so that check_libraries() can report incompatible libraries before the import fails.
     from ..transports.daphne import WampServer  # noqa: PLC0415

@@ -62,7 +62,7 @@ _next: WeakKeyDictionary[BaseDatabaseWrapper, Commit] = WeakKeyDictionary()
 
 
 def next_commit(using: str) -> Commit:
-    """Return the Commit to which events in this thread's open transaction in the database ``using`` belong.
+    """Return the Commit that collects the events of this thread's open transaction in the database ``using``.
 
     If no transaction is open, return a new Commit.
     """

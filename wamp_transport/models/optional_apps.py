@@ -1,7 +1,8 @@
 """References to models of ``django.contrib.auth`` or of the project, which are not always installed.
 
-Without its target, a foreign key refers to its own model, without a constraint in the database. It is then always
-empty, and no code needs to distinguish the two cases. Migrations use these functions too.
+If the target of a foreign key is not installed, the key refers to its own model instead, without a constraint in the
+database. Such a key is always empty, so other code need not distinguish the two cases. Migrations use these functions
+too.
 """
 
 from typing import Any
@@ -18,7 +19,7 @@ def has_users() -> bool:
 
 
 def has_groups() -> bool:
-    """Return whether ``django.contrib.auth`` is installed, to which groups belong."""
+    """Return whether ``django.contrib.auth``, which contains the model of groups, is installed."""
     return _is_installed(GROUP_MODEL)
 
 

@@ -1,8 +1,8 @@
 """Conversion between a section of the configuration and a database row.
 
 Some keys are stored in columns of their own, the rest in one JSON column. The conversion is lossless. In most columns,
-null or an empty text means that the configuration does not contain the key. If it contains the key with such a value,
-the key is stored in the JSON column instead.
+null or an empty text means that the configuration does not contain the key. If the configuration contains the key with
+such a value, the key is stored in the JSON column instead.
 """
 
 import copy

@@ -26,7 +26,7 @@ Kind = TypeVar("Kind", bound=ConfigurationRow)
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """All rows of the configuration, which can include an edit that is not stored yet.
+    """All rows of the configuration. They can include changes that are not stored yet.
 
     ``document`` contains the parts of an imported configuration that are not stored in rows.
     """
@@ -145,10 +145,10 @@ def _document(rows: Rows) -> dict[str, Any]:
 def _add(
     document: dict[str, Any], kind: str, row: Realm | Transport, mapping: dict[str, Any], owners: dict[int, Any]
 ) -> None:
-    """Add the mapping of a row to its router worker, in the list ``kind``, which is "realms" or "transports".
+    """Add a row's mapping to the list ``kind`` ("realms" or "transports") of the row's worker in the document.
 
-    The row contains the index of the worker. If there is no router worker with this index, use the first one.
-    ``owners`` maps the ``id()`` of each mapping to its row.
+    The row contains the index of the worker. If there is no router worker with this index, use the first router worker,
+    and add one if there is none. In ``owners``, store the row under the ``id()`` of its mapping.
     """
     workers = document.setdefault("workers", [])
     routers = {index: worker for index, worker in enumerate(workers) if worker.get("type") == "router"}

@@ -134,7 +134,7 @@ def replace(
 
 
 def _read(read: Callable[[], Result]) -> Result:
-    """Call ``read``, which can use several queries, and return its result. Ensure that all rows belong together.
+    """Call ``read``, which can use several queries, and ensure that its result contains rows of only one revision.
 
     Every change of the configuration increments the revision in the same transaction. If the revision is the same
     before and after the queries, all rows belong to this revision. Otherwise, call ``read`` again. Without this check,
@@ -151,7 +151,7 @@ def _read(read: Callable[[], Result]) -> Result:
 
 @contextmanager
 def _tables() -> Iterator[None]:
-    """Convert errors about missing tables to NotMigrated. Raises NoDatabase."""
+    """Context manager: convert errors about missing tables to NotMigrated. Raises NoDatabase."""
     require_database()
     try:
         yield

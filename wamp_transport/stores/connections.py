@@ -17,7 +17,7 @@ _breakdowns: Counter[str] = Counter()
 """The number of broken connections that were found, by database alias."""
 
 _outlived = threading.local()
-"""The state of each thread. ``counts`` is a copy of ``_breakdowns`` from the last check of the thread's connections."""
+"""Data of each thread. ``counts`` is a copy of ``_breakdowns`` from the last check of the thread's connections."""
 
 _ends = threading.local()
 """The :class:`_ThreadEnd` of each thread that used connections, as ``closer``."""
@@ -25,12 +25,12 @@ _ends = threading.local()
 _idle: set[BaseDatabaseWrapper] = set()
 """The persistent connections that are not in use."""
 _closings = 0
-"""How often :func:`close_kept` has been called."""
+"""The number of times that :func:`close_kept` has been called."""
 _lock = threading.Lock()
 
 
 class NoDatabase(DatabaseError):
-    """The project has no database for the tables of this app."""
+    """Raised if the project has no database for the tables of this app."""
 
     def __init__(self) -> None:
         super().__init__("this project has no database (settings.DATABASES is empty)")

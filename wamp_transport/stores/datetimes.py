@@ -1,6 +1,6 @@
 """Conversion between times with a time zone and the values of ``DateTimeField`` columns.
 
-If ``USE_TZ`` is False, columns contain local times without a zone, and databases refuse or misread all others.
+If ``USE_TZ`` is False, columns contain local times without a zone, and databases refuse or misread other values.
 """
 
 from datetime import UTC, datetime

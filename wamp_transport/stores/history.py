@@ -54,7 +54,8 @@ def keep(records: Iterable[Record]) -> None:
 def past(realm: str, options: HistoryOptions, max_size: int = 0) -> list[Publication]:
     """Return the stored events for a topic or pattern, oldest first.
 
-    If they are more than the history's limit or larger than ``max_size`` bytes (0 for no limit), return the latest.
+    If there are more events than the history's limit, or if their total size exceeds ``max_size`` bytes (0 for no
+    limit), return only the latest ones.
     """
     rows = _rows(realm, options.match, options.uri)
     first, size = None, 0
@@ -68,7 +69,7 @@ def past(realm: str, options: HistoryOptions, max_size: int = 0) -> list[Publica
 
 
 def clear(realm: str, match: Match, uri: str) -> int:
-    """Delete all stored events for a topic or pattern, in slices. Return their number."""
+    """Delete all stored events for a topic or pattern, in several transactions. Return their number."""
     total = 0
     while deleted := trim(realm, match, uri, 0):
         total += deleted
@@ -84,8 +85,8 @@ def find_all() -> list[tuple[str, Match, str]]:
 def trim(realm: str, match: Match, uri: str, count: int) -> int:
     """Delete the oldest events for a topic or pattern, so that the latest ``count`` events are left.
 
-    Delete at most MAX_TRIMMED_ROWS of them, because others wait for the database meanwhile. Return the number of
-    deleted rows.
+    Delete at most MAX_TRIMMED_ROWS rows, because other writers must wait for the database meanwhile. Return the number
+    of deleted rows.
     """
     rows = _rows(realm, match, uri)
     surplus = rows

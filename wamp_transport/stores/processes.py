@@ -1,4 +1,4 @@
-"""Whether a process of this host exists."""
+"""Check whether a process exists on this host."""
 
 import os
 from contextlib import suppress
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def process_exists(pid: int) -> bool:
-    """Return whether a process of this host runs. Return True on systems where this cannot be checked safely."""
+    """Return whether a process runs on this host. Return True on systems where this cannot be checked safely."""
     if os.name != "posix":  # elsewhere, os.kill() ends the process
         return True
     try:
@@ -19,7 +19,10 @@ def process_exists(pid: int) -> bool:
 
 
 def _has_ended(pid: int) -> bool:
-    """Return whether the process has ended, but its parent has not noticed it yet. Only Linux tells."""
+    """Return whether the process has ended, but still exists because its parent has not waited for it.
+
+    This can be determined only on Linux. On other systems, return False.
+    """
     with suppress(OSError, IndexError):
         state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0]
         return state in (b"Z", b"X")

@@ -11,7 +11,7 @@ MAX_STORED_GROUPS: Final = 500
 class SessionGroup(NamedTuple):
     """The properties that decide whether a change of the configuration ends a session.
 
-    ``service`` is the key of its service. ``authid`` is empty if the authid does not decide.
+    ``service`` is the key of the service. ``authid`` is empty for sessions whose authid does not matter for this.
     """
 
     service: str

@@ -7,7 +7,7 @@
             self.assertPublished("com.shop.order.created", args=["tea"])
             self.assertEqual(WampClient(user=self.joe).call("com.shop.price", "tea"), "2.50")
 
-The submodules are imported on first use, so that pytest starts no slower in projects that do not use this package.
+The submodules are imported on first use, so that this package does not slow down pytest in projects that do not use it.
 """
 
 from importlib import import_module

@@ -24,7 +24,7 @@ _thread: threading.Thread | None = None
 
 
 class BackgroundServer(WampServer):
-    """A server that another thread starts and stops. It does not stop the reactor."""
+    """A server that is started and stopped from another thread. Stopping the server does not stop the reactor."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._is_ready: Future[None] = Future()

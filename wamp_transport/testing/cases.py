@@ -66,12 +66,15 @@ class WampTestMixin(Case):
 
 
 class WampSimpleTestCase(WampTestMixin, SimpleTestCase):
-    """Django's ``SimpleTestCase``, without a database."""
+    """Django's ``SimpleTestCase`` with an in-memory router. Tests must not use a database."""
 
 
 class WampTestCase(WampTestMixin, TestCase):
-    """Django's ``TestCase``. Handlers see the transaction of the test."""
+    """Django's ``TestCase`` with an in-memory router. Handlers run in the transaction of the test."""
 
 
 class WampTransactionTestCase(WampTestMixin, TransactionTestCase):
-    """Django's ``TransactionTestCase``. Events that are published in ``atomic()`` are sent when the block ends."""
+    """Django's ``TransactionTestCase`` with an in-memory router.
+
+    Events that are published in an ``atomic()`` block are sent when the block ends.
+    """

@@ -1,4 +1,4 @@
-"""Execution of on-commit callbacks in tests, whose transactions are usually rolled back."""
+"""Run on-commit callbacks in tests, although tests usually roll back their transactions."""
 
 import logging
 from collections.abc import Iterator

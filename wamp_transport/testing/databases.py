@@ -1,4 +1,4 @@
-"""Databases for a live server. Its threads use separate connections, so in-memory SQLite is copied to a file."""
+"""Prepare databases for a live server. An in-memory SQLite database is copied to a file that all threads can open."""
 
 import sqlite3
 import tempfile
@@ -18,8 +18,8 @@ def databases_for_threads() -> Iterator[None]:
     """Context manager: make the data that tests commit visible to all threads.
 
     When the block ends, the connections that other threads have opened are closed. An in-memory SQLite database can be
-    used by one connection only. Therefore, it is copied to a file, which is used instead of it inside the block. The
-    original database does not change. Use this context manager outside of transactions.
+    used by one connection only. Therefore, it is copied to a file, and the copy is used inside the block. The original
+    database does not change. Use this context manager outside of transactions.
     """
     opened: list[BaseDatabaseWrapper] = []
     here = threading.get_ident()

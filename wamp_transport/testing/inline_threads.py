@@ -1,4 +1,4 @@
-"""A replacement for handler threads, which runs synchronous handlers in the thread that waits for them.
+"""Run synchronous handlers in the thread that waits for them, instead of in a thread pool.
 
 The handlers can therefore use the database connections of the test.
 """
@@ -16,7 +16,7 @@ Outcome = TypeVar("Outcome")
 
 
 class InlineThreads(HandlerThreads):
-    """A replacement for the thread pool of handlers, which runs them in the current thread.
+    """A replacement for the thread pool of handlers. It runs handlers in the current thread.
 
     The database connections of the handlers stay open, because they belong to the test.
     """
@@ -33,6 +33,6 @@ class InlineThreads(HandlerThreads):
     def wait_for(
         self, work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, is_over: threading.Event
     ) -> None:
-        """Run ``work`` on the loop and wait for it."""
+        """Run ``work`` on the loop and wait until it ends. ``is_over`` is ignored."""
         assert isinstance(loop, MemoryLoop)  # noqa: S101 - this class is used with no other loop
         loop.run_on_loop(work).result()

@@ -1,6 +1,6 @@
 """WebSocket close codes and texts for WAMP reasons.
 
-Section of RFC 6455: 7.4, "Status Codes".
+See RFC 6455, section 7.4, "Status Codes".
 """
 
 from typing import Final

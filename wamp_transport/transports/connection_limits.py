@@ -36,7 +36,8 @@ class ConnectionLimiter:
     def client_refusal(self, address: str | None) -> str:
         """Return the reason to refuse another connection for the client at ``address``; empty if it is accepted.
 
-        Unlike :meth:`refusal`, this method checks only the limit per address. The client can be behind a proxy.
+        Unlike :meth:`refusal`, this method checks only the limit per address. Use it for a client behind a trusted
+        proxy: the connection itself comes from the proxy and was already checked with the proxy's address.
         """
         limit = self.max_per_address
         if limit is None or address is None:
@@ -79,7 +80,7 @@ class ConnectionLimiter:
 def counting_key(address: str) -> str:
     """Return the key under which an address is counted.
 
-    For IPv6 this is the /64 network, because one client can use all of its addresses.
+    For IPv6 this is the /64 network, because one client can use all addresses in such a network.
     """
     if ":" not in address:
         return address

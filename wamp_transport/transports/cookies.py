@@ -1,6 +1,6 @@
 """The cookies in a handshake: the cookie that identifies a client, and Django's session cookie.
 
-Section of RFC 6265: 4, "Server Requirements".
+See RFC 6265, section 4, "Server Requirements".
 """
 
 import logging
@@ -135,7 +135,7 @@ def client_of(connection: Connection) -> str | None:
 def cookies_named(name: str, scope: Mapping[str, Any]) -> list[str]:
     """Return the values of the cookies called ``name``, up to MAX_COOKIES_CHECKED of them.
 
-    Values that no service can have set are left out.
+    Values that cannot come from a cookie of this product are left out.
     """
     return list(dict.fromkeys(_values(name, scope)))[:MAX_COOKIES_CHECKED]
 
@@ -164,9 +164,9 @@ class SessionCookie:
 class SessionCookies:
     """The rule that decides whether Django's session cookie is used in a handshake.
 
-    A browser sends cookies regardless of which page opens a WebSocket. Therefore, the cookie is used only if the Origin
-    header contains the host of the request, which must be one of ``ALLOWED_HOSTS``, or an origin in ``trusted`` such as
-    ``https://shop.example.com``.
+    A browser sends cookies regardless of which page opens a WebSocket. Therefore, the cookie is used only in two cases:
+    the Origin header names the host of the request, and ``ALLOWED_HOSTS`` contains this host; or the Origin header
+    contains one of the origins in ``trusted``, such as ``https://shop.example.com``.
     """
 
     def __init__(self, trusted: Iterable[str] = ()) -> None:

@@ -36,8 +36,8 @@ def shorten_turns(loop: Any) -> bool:
 def call_at_end_of_turns(loop: Any, callback: Callable[[], bool]) -> bool:
     """Call ``callback`` at the end of each turn of ``loop``, before the loop waits for I/O.
 
-    ``callback`` must not raise an exception. It must return true if the loop can have new work and must not wait.
-    Return whether this is supported: if ``loop`` has no selector, do nothing and return False.
+    ``callback`` must not raise an exception. It must return true if it can have created new work for the loop. In this
+    case, the loop does not wait. If ``loop`` has no selector, do nothing and return False; otherwise return True.
     """
     selector = selector_of(loop)
     if selector is None:

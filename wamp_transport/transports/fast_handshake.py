@@ -2,7 +2,7 @@
 
 The parsers of the HTTP server and of Autobahn handle all other requests, and report errors in detail.
 
-Section of RFC 6455: 4.2, "Server-Side Requirements".
+See RFC 6455, section 4.2, "Server-Side Requirements".
 """
 
 import re
@@ -34,7 +34,7 @@ HOST: Final = re.compile(AUTHORITY)
 ORIGIN: Final = re.compile(rb"null|[a-z][a-z0-9+.\-]*://" + AUTHORITY)
 
 UNUSUAL: Final = frozenset({b"content-length", b"transfer-encoding", b"expect", b"daphne-root-path", b"forwarded"})
-"""Headers that a simple request must not have. Headers that begin with ``x-forwarded`` are not allowed either."""
+"""Headers of requests that this module does not parse. The same applies to headers that begin with ``x-forwarded``."""
 
 
 class UpgradeRequest(Struct, gc=False):

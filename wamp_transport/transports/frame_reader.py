@@ -1,7 +1,8 @@
 """Read complete messages from the bytes that a WebSocket client sends, without I/O.
 
-The reader handles only common frames: masked frames that contain a complete message of the expected kind. A fallback
-that implements the whole protocol handles fragments, control frames, violations and very long frames.
+The reader handles only common frames: masked frames that contain a complete message of the expected kind. All other
+frames, such as fragments, control frames, invalid frames and very long frames, must be read by a parser that implements
+the whole protocol. This parser is called the *fallback*.
 """
 
 from codecs import utf_8_decode
@@ -19,8 +20,8 @@ FRAMES_PER_TURN: Final = 128
 LARGE_FRAME_BYTES: Final = 8 * 1024
 """The size in bytes from which a frame is *large*.
 
-The payload is then unmasked without copying it first. While the frame is incomplete, it is not parsed again for each
-piece that arrives.
+The payload of a large frame is unmasked without copying it first. While a large frame is incomplete, it is not parsed
+again for each piece that arrives.
 """
 
 LARGE_MESSAGE_BYTES: Final = 128 * 1024
@@ -34,7 +35,7 @@ class NextStep(Enum):
     """The bytes are the beginning of a frame: read again when more bytes have arrived."""
 
     FALLBACK = "fallback"
-    """The bytes begin with another kind of frame, or are too few to decide: the fallback must read one frame."""
+    """The bytes do not begin with a common frame, or are too few to decide: the fallback must read one frame."""
 
     YIELD = "yield"
     """The peer has used up its turn: read again in the next turn of the event loop."""
@@ -83,20 +84,20 @@ class FrameReader:
         and decrements it for frames that the fallback reads.
         """
         self.incomplete_since = 0.0
-        """The time at which an incomplete message was first seen; 0 if there is none.
+        """The time since which the current message has been incomplete; 0 if no message is incomplete.
 
-        The owner of the reader sets it, and a complete message resets it.
+        The owner of the reader sets this time, and :meth:`read` resets it after each complete message.
         """
         self.next_step = WAIT
-        """The next step for the remaining bytes of the last :meth:`read`. Not valid if no bytes remain."""
+        """The next step for the remaining bytes of the last :meth:`read`. It is not valid if no bytes remain."""
 
     # Hot path: once per read from the socket. The loop over frames makes only the calls that are necessary.
 
     def read(self, data: bytes, max_payload: int) -> bytes:
         """Deliver the messages at the beginning of ``data`` and return the remaining bytes.
 
-        If bytes remain, :attr:`next_step` shows how to continue. Frames with a payload of more than ``max_payload``
-        bytes are left to the fallback.
+        If bytes remain, :attr:`next_step` shows how to continue. If a frame has a payload of more than ``max_payload``
+        bytes, the fallback must read it.
         """
         first_byte, deliver = self._first_byte, self._deliver
         self._is_interrupted = False
@@ -150,7 +151,10 @@ class FrameReader:
         return self.awaited_bytes < 0
 
     def take_collected(self, begun: bytes) -> bytes:
-        """Stop collecting, and return the bytes of the frame so far: first ``begun``, then the collected pieces."""
+        """Stop collecting, and return the bytes of the frame that have arrived.
+
+        ``begun`` contains the first of these bytes, which :meth:`read` has returned; the collected pieces follow.
+        """
         data = b"".join((begun, *self._pieces))
         self._pieces.clear()
         self.awaited_bytes = 0

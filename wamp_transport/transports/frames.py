@@ -1,6 +1,6 @@
 """Parse and build common WebSocket frames, each of which is a complete text or binary message, without I/O.
 
-Section of RFC 6455: 5.2, "Base Framing Protocol".
+See RFC 6455, section 5.2, "Base Framing Protocol".
 """
 
 import os
@@ -12,9 +12,9 @@ from websockets.speedups import apply_mask
 
 TEXT: Final = 0x81
 BINARY: Final = 0x82
-"""``TEXT`` and ``BINARY`` are the first bytes of frames that are a complete message.
+"""``TEXT`` and ``BINARY`` are the first bytes of frames that each contain a complete message.
 
-The final bit is set, and the extension bits are not.
+In these bytes, the final bit is set, and the extension bits are not.
 """
 
 FINAL: Final = 0x80
@@ -22,7 +22,7 @@ COMPRESSED: Final = 0x40
 """The bit in the first byte of a message that marks it as compressed; RFC 7692, section 6."""
 
 WHOLE: Final = frozenset({TEXT, BINARY, TEXT | COMPRESSED, BINARY | COMPRESSED})
-"""The first bytes of frames that are a complete message."""
+"""The first bytes of frames that each contain a complete message, compressed or not."""
 
 MASKED: Final = 0x80
 LENGTH_16: Final = 126

@@ -1,7 +1,8 @@
-"""The host of a request, and whether it is a host of the project: ``ALLOWED_HOSTS``.
+"""Get the host of a request, and check whether it is a host of the project (see Django's setting ``ALLOWED_HOSTS``).
 
-A page can use a host name of its own that resolves to the address of this server (DNS rebinding). Origin and host of
-its requests are then the same, so only a host that the project knows proves that a page is from the same origin.
+An attacker can publish a page under a host name that resolves to the address of this server (DNS rebinding). The Origin
+and Host headers of requests from this page then name the same host. Therefore, a page counts as same-origin only if its
+host is a host of the project.
 """
 
 from collections.abc import Mapping
@@ -17,8 +18,8 @@ HOSTS_IN_DEBUG: Final = (".localhost", "127.0.0.1", "[::1]")
 def request_host(scope: Mapping[str, Any], headers: Mapping[bytes, str]) -> str | None:
     """Return the host of a request with its port, as Django determines it; None if it is not given.
 
-    This product's own server has already put the host that a trusted proxy reports in the Host header. Under other
-    servers, ``USE_X_FORWARDED_HOST`` decides, as for Django's pages.
+    If a trusted proxy reports the host, this product's own server has already copied it to the Host header. Under other
+    servers, the setting ``USE_X_FORWARDED_HOST`` decides which header is used, as for Django's pages.
     """
     is_own_server = "wamp_transport" in scope
     if settings.USE_X_FORWARDED_HOST and not is_own_server and b"x-forwarded-host" in headers:
@@ -36,6 +37,7 @@ def is_host_of_django(host: str) -> bool:
 def is_known_host(host: str) -> bool:
     """Return whether this host can be the host of a same-origin page.
 
-    A project that serves no pages with Django need not set ``ALLOWED_HOSTS``. Then every host is accepted.
+    If ``ALLOWED_HOSTS`` is empty and DEBUG is off, every host is accepted, because a project that serves no pages with
+    Django need not set ``ALLOWED_HOSTS``.
     """
     return not (settings.ALLOWED_HOSTS or settings.DEBUG) or is_host_of_django(host)

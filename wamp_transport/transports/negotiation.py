@@ -1,6 +1,6 @@
 """Negotiate a WebSocket handshake: check the origin and the port, and choose the subprotocol.
 
-Section of the specification: Basic Profile, "WebSocket Transport".
+See the WAMP specification, Basic Profile, "WebSocket Transport".
 """
 
 from collections.abc import Iterable, Mapping, Sequence

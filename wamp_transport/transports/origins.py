@@ -1,6 +1,6 @@
 """Check which web pages may open a WebSocket, by comparing the Origin header with the service's patterns.
 
-Section of RFC 6455: 10.2, "Origin Considerations".
+See RFC 6455, section 10.2, "Origin Considerations".
 """
 
 import re
@@ -68,7 +68,7 @@ class OriginPolicy:
         return is_same and host is not None and self._knows_host(host)
 
     def explains_host(self, host: str | None) -> bool:
-        """Return whether pages can be refused because of the host, which is not one of the project's."""
+        """Return whether a refusal can be explained by the host: ``knows_host`` returns False for it."""
         return self._allow_same and host is not None and not self._knows_host(host)
 
 

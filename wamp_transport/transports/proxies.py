@@ -14,7 +14,10 @@ UNIX: Final = "unix"
 
 MAX_PORT: Final = 65535
 MAX_PORT_DIGITS: Final = 5
-"""Longer texts are not converted: Python raises ValueError for integers with more than 4,300 digits."""
+"""The maximum number of digits of a port.
+
+Longer texts are not converted, because Python raises ValueError for integers with more than 4,300 digits.
+"""
 
 _SECURE: Final = {"https": True, "wss": True, "http": False, "ws": False}
 
@@ -94,7 +97,7 @@ def forward(scope: dict[str, Any], proxies: TrustedProxies) -> None:
 
 
 def parsed(text: str) -> IPv4Address | IPv6Address | None:
-    """Parse an address, without its zone. Return None if it is invalid. IPv4-mapped IPv6 addresses become IPv4."""
+    """Parse an address; return None if it is invalid. The zone is dropped. IPv4-mapped IPv6 addresses become IPv4."""
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:

@@ -34,10 +34,10 @@ class ReadGate:
         self._transport = transport
         self.reasons = NO_REASONS
         self.holds_input = False
-        """Whether bytes that were received before the pause must wait too.
+        """Whether the pause also applies to bytes that were received before it.
 
-        This is False if ``OUTPUT`` is the only reason. The bytes are few, and can contain the peer's reply to a close
-        frame.
+        This is False if ``OUTPUT`` is the only reason, because these bytes are few and can contain the peer's reply to
+        a close frame.
         """
 
     def pause(self, reason: PauseReason) -> None:

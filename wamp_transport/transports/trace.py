@@ -74,7 +74,7 @@ class Trace:
         protocol.dataReceived = log_and_receive
 
     def asked(self, path: bytes, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """Log the request of a handshake. ``path`` has no query."""
+        """Log the request of a handshake. ``path`` does not include the query."""
         self._logger.info("%s requests %s (%s)", self._peer, shown(path), shown_headers(headers))
 
     def answered(self, answer: bytes) -> None:
@@ -116,7 +116,10 @@ class FrameHeads:
         self._unread_payload = 0
 
     def feed(self, data: bytes) -> Iterator[str]:
-        """Parse received or sent bytes. Yield a description of each frame when its head is complete."""
+        """Parse received or sent bytes. Yield a description of each frame when its header is complete.
+
+        The description of a close frame follows when its payload is complete as well.
+        """
         while data:
             if self._unread_payload:
                 count = min(self._unread_payload, len(data))
@@ -135,9 +138,9 @@ class FrameHeads:
 
 
 def head_and_size(data: bytes) -> tuple[int, int]:
-    """Return the sizes of the head and the payload of the frame at the start of ``data``.
+    """Return the sizes of the header and the payload of the frame at the start of ``data``.
 
-    If the head is incomplete, its size is returned as 0.
+    If the header is incomplete, return 0 as its size.
     """
     if len(data) < 2:
         return 0, 0

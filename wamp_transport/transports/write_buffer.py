@@ -1,7 +1,8 @@
 """Collect the bytes for one peer during a turn of the event loop, and send them together at the end of the turn.
 
-The buffer is the producer of a Twisted transport. The transport calls ``pauseProducing`` when its own buffer is full,
-and ``resumeProducing`` when its buffer is empty again. The number of collected bytes is limited if the peer is slow.
+The buffer is registered with a Twisted transport as its *producer*, Twisted's term for an object that writes to the
+transport and can be paused: the transport calls ``pauseProducing`` when its own buffer is full, and ``resumeProducing``
+when its own buffer is empty again. The number of collected bytes is limited if the peer is slow.
 """
 
 from collections.abc import Callable
@@ -135,7 +136,7 @@ class WriteBuffer:
         self._end_monitoring()
 
     def pauseProducing(self) -> None:
-        """Stop reading from the peer and start its monitor, because the transport's buffer is full."""
+        """Stop reading from the peer and start to monitor it, because the transport's buffer is full."""
         if not self._is_stopped and self._monitor is None:
             self._monitor = self._make_monitor()
             self._size = sum(map(len, self._frames))

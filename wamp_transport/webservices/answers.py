@@ -1,6 +1,6 @@
 """Send small HTTP responses over ASGI, with a Content-Length, and without a body if the request method is HEAD.
 
-The module `file_answer` sends files, which are too large for one ASGI message.
+The module `file_answer` sends files, which can be too large for one ASGI message.
 """
 
 import re

@@ -152,7 +152,7 @@ class DjangoStaticFiles:
         """Return the segments of a request's path below STATIC_URL; None if `application` must handle the request."""
         if scope["type"] != "http" or self._files is None or self._prefix is None:
             return None
-        # Of a site below a path, STATIC_URL and the path of the request can both contain the site's prefix, or not.
+        # If the site is below a path prefix, STATIC_URL and the path of the request can each include it or not.
         site = site_prefix(scope.get("root_path"))
         segments = without_prefix(segments_of(raw_path(scope)) or (), site)
         below = without_prefix((*self._prefix, ""), site)[:-1]  # STATIC_URL ends with a slash

@@ -142,9 +142,9 @@ class FileTypes:
 class DirectoryFiles:
     """A FileSource for the files in one directory.
 
-    With `autorefresh`, for development, each request looks for its file on disk. Without it, only files are found that
-    existed when the object was created or when `rescan` was last called. Both operations read the whole directory, so
-    call them in a thread. Raises StaticDirectoryError as `Boundary` does.
+    With `autorefresh`, for development, each request looks for its file on disk. Without it, the index contains only
+    files that existed when the object was created or when `rescan` was last called. Both operations read the whole
+    directory, so call them in a thread. Raises StaticDirectoryError as `Boundary` does.
     """
 
     def __init__(

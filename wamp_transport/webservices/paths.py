@@ -35,17 +35,17 @@ def raw_path(scope: Mapping[str, Any]) -> str:
 
 
 def site_prefix(root_path: str | None) -> tuple[str, ...]:
-    """Return the segments of the path below which the site is, as Django determines it; empty for a whole host.
+    """Return the segments of the site's path prefix, as Django determines it; empty if the site is at the path `/`.
 
-    `root_path` is that of the ASGI scope. The setting FORCE_SCRIPT_NAME takes precedence. The prefix is the beginning
-    of the request's path, unless a proxy has removed it.
+    `root_path` is the value in the ASGI scope. The setting FORCE_SCRIPT_NAME takes precedence. The paths of requests
+    begin with the prefix, unless a proxy removes it.
     """
     prefix = settings.FORCE_SCRIPT_NAME or root_path or ""
     return tuple(segment for segment in prefix.split("/") if segment)
 
 
 def without_prefix(segments: tuple[str, ...], prefix: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the segments of a path below the prefix of the site; unchanged if the path does not begin with it."""
+    """Return the segments after the prefix of the site; all segments if they do not begin with the prefix."""
     depth = len(prefix)
     if not depth or segments[:depth] != prefix:
         return segments
@@ -113,8 +113,9 @@ class PathTable(Generic[T]):
     def resolve(self, path: str, prefix: tuple[str, ...] = ()) -> tuple[T, tuple[str, ...]] | None:
         """Return the service for a percent-encoded path (see `raw_path`), and the remaining segments of the path.
 
-        The service with the longest matching path wins. Return None if no service has this path. `prefix` is the prefix
-        of the site, which the path may begin with and the paths of services usually do not contain.
+        The service with the longest matching path wins. Return None if no service has this path. `prefix` is the path
+        prefix of the site (see `site_prefix`). `path` can begin with it or not; the configured paths of services
+        usually do not contain it.
         """
         last, found = self._last
         if (path, prefix) != last:  # most requests have the same path as the previous one
@@ -136,7 +137,10 @@ class PathTable(Generic[T]):
         return (found[0], segments[depth:]) if found else None
 
     def _walk(self, segments: tuple[str, ...]) -> tuple[list[T], int]:
-        """Return the service with the longest path that `segments` begin with, if any, and the length of this path."""
+        """Find the service whose path is the longest prefix of `segments`.
+
+        Return a list with this service (empty if there is none) and the length of its path.
+        """
         node, found, depth = self._root, self._root.mounts, 0
         for position, segment in enumerate(segments, start=1):
             child = node.children.get(segment)

@@ -34,7 +34,7 @@ CLOSE_SECONDS: Final = 2.0
 """The time limit for writing the queued entries when the node stops."""
 
 PURGE_INTERVAL_SECONDS: Final = 3600.0
-"""The interval between deletions of old entries, unless many are written."""
+"""The interval between deletions of old entries. If many entries are written, old ones are deleted more often."""
 
 ENTRIES_PER_PURGE: Final = 10_000
 """The number of entries that are written between two deletions of old entries."""
@@ -118,7 +118,7 @@ class AuditTrail:
     async def _purge(self) -> None:
         self._unpurged = 0
         try:
-            # Entries are deleted in slices, because others wait for the database meanwhile.
+            # Each call deletes a limited number of entries, because other writers must wait for the database meanwhile.
             while await in_thread(audit.purge, app_settings().audit_days) == audit.MAX_DELETED_ROWS:
                 pass
         except DatabaseError as error:

@@ -20,13 +20,13 @@ Credentials = Callable[[int], Any]
 
 
 class UserDenied(Deny, gc=False):
-    """A denial for a Django user who is known. ``authid`` names the user in the audit trail."""
+    """The denial of a login whose Django user is known. ``authid`` names the user in the audit trail."""
 
     authid: str = ""
 
 
 class UserSkipped(Skip, gc=False):
-    """The user of the session cookie may not log in. The router tries the next method.
+    """The result for a user of the session cookie who may not log in. The router tries the next method.
 
     ``authid`` and ``message`` are for the audit trail.
     """
@@ -36,7 +36,7 @@ class UserSkipped(Skip, gc=False):
 
 
 def user_of(answer: Deny) -> str | None:
-    """Return the authid of the Django user who is denied; None if the user is not known."""
+    """Return the authid of the Django user whose login is denied; None if the user is not known."""
     return answer.authid if isinstance(answer, UserDenied) else None
 
 
@@ -67,7 +67,7 @@ class TokenPrincipals:
         return Principal(identity.role, identity.authid, identity.realm, identity.extra)
 
     def model(self, choice: int, realm: str | None = None) -> Principal | None:
-        """Return None, because challenges for tokens are empty and need no model."""
+        """Return None, because a decoy challenge for a token needs no model: challenges for tokens are empty."""
         return None
 
 

@@ -125,7 +125,7 @@ class GuardedAuthenticator:
         return Attempt(limits, address_of(request.transport), method, request.hello.details.authid)
 
     async def _uncritically(self, function: Callable[[Attempt], Coroutine[Any, Any, None]], attempt: Attempt) -> None:
-        """Call a method of the throttle with ``attempt``. Do nothing if the database threads are busy."""
+        """Call a method of the throttle with ``attempt``. Ignore a failure because of busy database threads."""
         with suppress(DatabaseBusy):
             await function(attempt)
 
@@ -156,7 +156,7 @@ class GuardedAuthenticator:
     def _on_admitted(self, request: AuthenticationRequest, answer: Admit) -> None:
         """Record a successful login.
 
-        Call it after the router has processed the answer, because the realm can still refuse the session.
+        Call this after the router has processed ``answer``, because the realm can still refuse the session.
         """
         session = self._session_of(request.session_id)
         if session is None or session.state not in ACTIVE_STATES:
@@ -188,7 +188,7 @@ class GuardedAuthenticator:
     def _columns(self, request: AuthenticationRequest, authid: str | None = None) -> dict[str, Any]:
         """Return the columns of an audit entry that describe a login.
 
-        ``authid`` is the name of a client that has proved its identity. Otherwise, the name in HELLO is used.
+        If the client has proved its identity, ``authid`` is its name. If ``authid`` is None, use the name in HELLO.
         """
         return {
             "realm": request.hello.realm,

@@ -1,7 +1,8 @@
 """The session watch. It closes WAMP sessions whose Django user, Django session or stored principal is no longer valid.
 
-Every process reads the changes that Django's signals have recorded, and checks the affected sessions. Some changes have
-no signal, such as ``QuerySet.update`` or the expiry of a Django session. Regular checks of all sessions detect these.
+Changes are recorded by receivers of Django's signals. Every process reads the changes and checks the affected sessions.
+Some changes send no signal, for example ``QuerySet.update`` or the expiry of a Django session. Regular checks of all
+sessions detect such changes.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ Leave = Callable[[int, str, str], None]
 
 
 class SessionWatch:
-    """A watcher that closes the sessions of a node whose identities are no longer valid.
+    """A watcher that closes a node's sessions when their identities are no longer valid.
 
     ``session_exists(session_id)`` returns whether the router has this session. ``leave`` closes a session.
     ``on_closed`` is called with the ID, the identity and a message for each session that the watch closes.

@@ -27,7 +27,7 @@ MIN_LOOKUP_SECONDS: Final = 0.02
 """The minimum duration of a lookup. It prevents the response time from showing whether a principal exists."""
 
 SAMPLE_LIFETIME_SECONDS: Final = 60.0
-"""The time for which sample credentials are cached. They are the models for challenges to unknown clients."""
+"""The time for which sample credentials are cached. Challenges to unknown clients imitate these credentials."""
 
 MAX_SAMPLED_REALMS: Final = 100
 """The maximum number of realms with cached samples. Clients can send any realm name."""
@@ -37,9 +37,9 @@ MAX_SAMPLED_REALMS: Final = 100
 class HashedTickets:
     """The tickets of a principal, stored as Django password hashes. A ticket is valid if it matches any of the hashes.
 
-    Each hash is paired with the ID of its credential in the database, so that its use can be recorded. The ID is None
-    for hashes from the configuration. Checks run in a thread. Without hashes, a check takes as long as for a wrong
-    ticket.
+    Each hash is paired with the ID of its credential in the database, so that the last use of the credential can be
+    recorded. The ID is None for hashes from the configuration. Checks run in a thread. If there are no hashes, a check
+    takes as long as for a wrong ticket.
     """
 
     hashes: tuple[tuple[int | None, str], ...] = field(repr=False)

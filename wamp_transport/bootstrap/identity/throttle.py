@@ -30,10 +30,13 @@ CACHE_KEY_PREFIX: Final = "wamp_transport.failed"
 """The prefix of all keys in the cache."""
 
 TRUST_SECONDS: Final = 90 * 24 * 3600
-"""How long an address stays trusted after a successful login."""
+"""The time in seconds for which an address stays trusted after a successful login."""
 
 MAX_TRUSTED: Final = 10_000
-"""How many trusted addresses a process remembers itself. Floods of failures can displace entries of the cache."""
+"""The maximum number of trusted addresses that a process stores itself.
+
+It does not rely on the cache alone, because a flood of failed logins can displace the cache's entries.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,9 @@ class Throttle:
         self._is_failure_logged = False
         self._queues: dict[str, AttemptQueue] = {}
         self._trusted: dict[str, None] = {}
-        """The keys of the addresses that were trusted last. Used in threads: single operations only."""
+        """The keys of the addresses that were trusted last. Several threads use this dict, so each access must be a
+        single, atomic operation.
+        """
 
     async def seconds_to_wait(self, attempt: Attempt) -> int:
         """Return the number of seconds until the client may make this attempt; 0 if it is not locked out."""
@@ -101,9 +106,9 @@ class Throttle:
     async def place_for(self, attempt: Attempt) -> AsyncIterator[None]:
         """Context manager: limit the number of attempts that run at the same time. The block makes the attempt.
 
-        The block is entered when fewer attempts are running than each counter in :meth:`Attempt.counters` allows
-        failures. Otherwise, an attacker could open many connections and try a secret on each of them before the first
-        failure is counted.
+        For each counter in :meth:`Attempt.counters`, the number of running attempts is limited to the number of
+        failures that the counter allows. Without this limit, an attacker could open many connections and try a secret
+        on each of them before the first failure is counted.
         """
         counters = attempt.counters(is_trusted=False)
         if self._is_any_full(counters) and await self._run(self._is_trusted, attempt):

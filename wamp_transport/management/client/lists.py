@@ -63,7 +63,10 @@ def progress(what: str, total: int, least: int = 2 * CONCURRENT_CALLS) -> Callab
 def write_table(
     command: BaseCommand, head: Sequence[str], rows: Sequence[Sequence[str]], nothing: str, right: Sequence[str] = ()
 ) -> None:
-    """Write a table. If there are no rows, write ``nothing`` to stderr."""
+    """Write a table with the header row ``head``. If there are no rows, write ``nothing`` to stderr.
+
+    ``right`` contains the headers of right-aligned columns.
+    """
     if not rows:
         command.stderr.write(nothing)
         return
@@ -72,7 +75,10 @@ def write_table(
 
 
 def write_details(command: BaseCommand, details: Mapping[str, Any], options: Mapping[str, Any]) -> None:
-    """Write one item, with a line for each attribute. Nested attributes are indented."""
+    """Write one item: with a line for each attribute or, if the option ``json`` is set, as JSON.
+
+    Nested attributes are indented.
+    """
     if options["json"]:
         command.stdout.write(as_json(details, is_indented=True))
         return

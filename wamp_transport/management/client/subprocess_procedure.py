@@ -1,7 +1,7 @@
 """A procedure that runs a program for each call. The program reads the arguments as JSON and writes the result.
 
-The callers' arguments never reach a shell. A program is terminated, together with its child processes, if it times out,
-its call is canceled, or the session closes.
+The callers' arguments are never interpreted as shell code. A program is terminated, together with its child processes,
+if it times out, its call is canceled, or the session closes.
 """
 
 import asyncio

@@ -9,13 +9,16 @@ from wamp_transport.management.client.values import printable
 
 COLUMN_GAP: Final = 2
 MIN_COLUMN_WIDTH: Final = 8
-"""The width to which a column may be shortened, in characters."""
+"""The minimum width of a column that is shortened, in characters."""
 
 
 def table(
     head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None, *, right: Sequence[str] = ()
 ) -> Iterator[str]:
-    """Yield the lines of a table that is up to ``width`` characters wide. Columns in ``right`` are right-aligned."""
+    """Yield the lines of a table that is up to ``width`` characters wide.
+
+    ``head`` is the header row. Columns whose header is in ``right`` are right-aligned.
+    """
     cells = [[_one_line(cell) for cell in row] for row in (head, *rows)]
     widths = _fit_widths([max(len(row[column]) for row in cells) for column in range(len(head))], width)
     for row in cells:

@@ -76,8 +76,8 @@ def add_target_arguments(parser: ArgumentParser) -> None:
 def target_of(options: Mapping[str, Any], given: Credential | None = None) -> Target:
     """Return the target from the options, the environment and the settings. Raises Failure.
 
-    If ``given`` is a credential, which an earlier attempt has read, use it again. Some credentials can be read only
-    once, for example from a pipe.
+    ``given`` is a credential that an earlier attempt has read. It is used again, because some credentials can be read
+    only once, for example from a pipe.
     """
     if not options["join_timeout"] > 0:
         raise Failure("--join-timeout must be more than 0", USAGE)

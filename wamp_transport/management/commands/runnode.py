@@ -28,7 +28,7 @@ class Command(BaseCommand):
         add_config_argument(parser)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Run the command. With ``--config``, the project needs no transport of its own."""
+        """Run the command. With ``--config``, do not check that the project's own configuration has a transport."""
         with config_of_command(options.get("config")):
             output: str | None = super().execute(*args, **options)
             return output
@@ -59,6 +59,6 @@ class Command(BaseCommand):
             raise CommandError(str(server.failure))
 
     def _announce(self, open_listeners: Mapping[str, Listener]) -> None:
-        """Print the addresses, which are open now."""
+        """Print the address of each transport that was opened."""
         for key, listener in open_listeners.items():
             self.stdout.write(f"{datetime.now():{DATE_FORMAT}} Transport {key}: {listener}")

@@ -30,7 +30,7 @@ class Command(DaphneRunserver):  # type: ignore[misc]
         add_config_argument(parser)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Run the command. With ``--config``, the project needs no transport of its own."""
+        """Run the command. With ``--config``, do not check that the project's own configuration has a transport."""
         with config_of_command(options.get("config")):
             output: str | None = super().execute(*args, **options)
             return output

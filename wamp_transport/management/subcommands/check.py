@@ -1,4 +1,4 @@
-"""``wamp check``: find the faults in a configuration file, or in the configuration of the project."""
+"""``wamp check``: find the errors in a configuration file, or in the configuration of the project."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ def _in_the_clear(value: Any, place: Location = ()) -> Iterator[Location]:
 
 
 class CheckCommand:
-    """The subcommand ``check``. It reads a configuration and reports all faults and notices."""
+    """The subcommand ``check``. It reads a configuration and reports all errors and notices."""
 
     name = "check"
     help = (

@@ -11,9 +11,10 @@ from wamp_transport.stores import history
 
 
 class ClearHistoryCommand:
-    """The subcommand ``clearhistory``. Nodes delete the events that a history does not keep, but not whole histories.
+    """The subcommand ``clearhistory``.
 
-    A node cannot know whether another node or a later configuration needs a history that it does not have itself.
+    A node deletes old events of its own histories. It does not delete the events of other histories in the database,
+    because other nodes or a later configuration can need them.
     """
 
     name = "clearhistory"

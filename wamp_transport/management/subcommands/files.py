@@ -1,4 +1,4 @@
-"""Atomic writing of text files."""
+"""Write text files atomically."""
 
 import os
 import shutil

@@ -34,7 +34,7 @@ def show_report(command: BaseCommand, report: Report) -> None:
 
 
 def show_notices(command: BaseCommand, configuration: Configuration) -> None:
-    """Print the notices of a configuration, including those on hidden pages of Django."""
+    """Print the notices of a configuration, and a notice for each service that hides the pages of Django."""
     report = configuration.report
     show_report(command, replace(report, notices=(*report.notices, *hidden_pages(configuration))))
 

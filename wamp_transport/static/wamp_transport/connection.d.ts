@@ -28,7 +28,7 @@ interface Online {
 export type ConnectionState = (Offline | Online) & {
   /** URI of the reason why there is no session. */
   reason: string;
-  /** The reason as a text for people. */
+  /** The reason as a human-readable message. */
   message: string;
   /** Time of the next attempt, as `Date.now()`; 0 unless waiting. */
   retryAt: number;
@@ -55,7 +55,7 @@ export class Connection extends EventTarget {
   /** `url` may be a path on the page's own server. */
   constructor(url: string, realm: string, options?: SessionOptions);
   readonly state: ConnectionState;
-  /** Connect now, also while waiting for the next attempt. */
+  /** Connect now, even if the next attempt is due later. */
   open(): void;
   /** Close the session, or stop connecting, and do not reconnect until `open()`. */
   close(): Promise<void>;

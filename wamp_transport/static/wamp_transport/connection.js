@@ -8,30 +8,32 @@
  *
  * Permanent errors (wrong realm, not authorized, session killed by an administrator) are not retried until `open()` is
  * called again. A connection that was online before is different: if its realm, its role or its login is refused now, it
- * tries again about once a minute, because the configuration may be about to change. `change` events are fired whenever `state` changes. A subscription that fails fires a
- * `subscriptionerror` event with `topic` and `error`, and a registration that fails a `registrationerror` event with
- * `procedure` and `error`. Both are also written to the console unless the event's default is prevented.
+ * tries again about once a minute, because the configuration may be about to change.
+ *
+ * `change` events are fired whenever `state` changes. A subscription that fails fires a `subscriptionerror` event with
+ * `topic` and `error`. A registration that fails fires a `registrationerror` event with `procedure` and `error`. Both
+ * errors are also written to the console unless the event's default is prevented.
  */
 
 import { Session, WampError } from "./wamp.js";
 
-/** The first delay is random as well: the pages of a server that restarts must not come back at the same time. */
+/** The first delay is random as well: when a server restarts, not all pages may reconnect at the same time. */
 const FIRST_DELAY_MS = 2000;
 const MAX_DELAY_MS = 20000;
 const SLOW_DELAY_MS = 60000;
-/** A session of this length shows that the server is well: the delays start again from the first. */
+/** After a session of this length, the server counts as healthy: the next delay is the first one again. */
 const HEALTHY_AFTER_MS = 10000;
 const REGISTER_AGAIN_MS = 10000;
 
 const LOGOUT = "wamp.close.logout";
-/** Problems that pass: retried with increasing delays. */
+/** Temporary problems, after which the connection is retried with increasing delays. */
 const TRANSIENT_REASONS = [
   "wamp.close.transport_lost",
   "wamp.close.system_shutdown",
   "wamp.error.unavailable",
   "wamp.error.slow_consumer",
 ];
-/** The router ended an open session because the user or the configuration changed: the next session may be allowed. */
+/** Reasons for ending an open session after a change of the user or configuration. A new session can be allowed. */
 const RENEWABLE_REASONS = [
   LOGOUT,
   "wamp.close.close_realm",
@@ -40,7 +42,7 @@ const RENEWABLE_REASONS = [
   "wamp.error.authentication_failed",
 ];
 
-/** For each method of a session that Connection repeats in later sessions: its counterpart, and the event for errors. */
+/** The session methods that are called again in each later session, with their inverse and the event for errors. */
 const KINDS = {
   subscribe: { undo: "unsubscribe", event: "subscriptionerror", key: "topic", failure: "Not subscribed to" },
   register: { undo: "unregister", event: "registrationerror", key: "procedure", failure: "Not registered:" },
@@ -58,7 +60,7 @@ export class Connection extends EventTarget {
   #isRenewing = false; // after one of RENEWABLE_REASONS, until a session is healthy
   #wasOnline = false; // since `open()`: the realm or the permission existed, so it may come back
   #timer;
-  #entries = new Set(); // what every session subscribes to and registers
+  #entries = new Set(); // the subscriptions and registrations for each session
 
   /** `url` may be a path on the page's own server; for `options` see `Session.open`. */
   constructor(url, realm, options = {}) {
@@ -155,7 +157,7 @@ export class Connection extends EventTarget {
 
   // --- connecting --------------------------------------------------------------------------------------------
 
-  /** Events that tell that the network or the page is back. */
+  /** Add or remove listeners for events which show that the network or the page is available again. */
   #listen(how) {
     for (const name of ["online", "pageshow"]) globalThis[how]?.(name, this.#wake);
     globalThis.document?.[how]("visibilitychange", this.#wake);

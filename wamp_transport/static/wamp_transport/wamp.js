@@ -53,7 +53,7 @@ const CANNOT_AUTHENTICATE = "wamp.error.cannot_authenticate";
 export class WampError extends Error {
   /**
    * @param {string} uri the reason, e.g. `wamp.error.no_such_procedure`
-   * @param {Array} args positional details; a leading string is the text for people
+   * @param {Array} args positional details; a leading string is a human-readable message
    * @param {Object} kwargs details by name
    */
   constructor(uri, args = [], kwargs = {}) {
@@ -192,9 +192,10 @@ export class Session {
 
   /**
    * Register a procedure: `procedure(args, kwargs, details)` returns a value, a `Result` or a promise of either.
-   * The caller receives a `WampError` that it throws as it is, and any other error as `wamp.error.runtime_error`.
-   * If the caller wants progressive results, `details.progress(args, kwargs)` sends one. `details.signal` (an
-   * AbortSignal) is aborted when the call is canceled. The call has been answered then: the return value is ignored.
+   * If the procedure throws a `WampError`, the caller receives it unchanged. Other errors are sent as
+   * `wamp.error.runtime_error`. If the caller wants progressive results, `details.progress(args, kwargs)` sends one.
+   * `details.signal` (an AbortSignal) is aborted when the call is canceled. The return value is then ignored, because
+   * the call was already answered.
    * @returns {Promise<{id: number, procedure: string}>} a receipt for `unregister`
    */
   register(uri, procedure, options = {}) {
@@ -275,7 +276,7 @@ export class Session {
     this.#socket.send(text);
   }
 
-  /** Send a request with the next id in second place. If a value is not JSON this throws, and the id stays unused. */
+  /** Send a request, with the next id as its second element. If a value is not JSON, throw and do not use up the id. */
   #sendRequest([code, ...rest]) {
     if (!this.isOpen) throw new WampError(TRANSPORT_LOST, ["The session is not open."]);
     const requestId = this.#lastRequestId + 1;
@@ -308,7 +309,7 @@ export class Session {
     this.#timer = setTimeout(action, delay);
   }
 
-  /** Wait until nothing arrived for `heartbeatInterval`. Messages only note their time: a timer for each would be slow. */
+  /** Wait until no message has arrived for `heartbeatInterval`. A timer for each message would be slow. */
   #watch() {
     clearTimeout(this.#timer);
     const { heartbeatInterval } = this.#options;
@@ -396,7 +397,7 @@ export class Session {
     } catch (error) {
       if (this.#state !== "joining") return;
       this.#send([ABORT, {}, CANNOT_AUTHENTICATE]);
-      // Other errors are those of the project's function, e.g. of a request for the token while its server restarts.
+      // Other errors come from the project's function, e.g. if it requests a token while the server restarts.
       this.#end(error instanceof WampError ? error.uri : "wamp.error.unavailable", error.message, false);
     }
   }

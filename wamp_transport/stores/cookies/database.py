@@ -19,13 +19,14 @@ MAX_BATCH_ROWS: Final = 1000
 """The maximum number of rows that are deleted in one statement."""
 
 ADDS_PER_PURGE: Final = 1000
-"""The number of records that a process adds between two deletions, in addition to those at intervals."""
+"""The number of new records after which a process deletes old ones. It also does this at intervals."""
 
 
 class DatabaseCookies:
-    """A cookie store in the database. ``purge`` enforces ``max_cookies``, also after ADDS_PER_PURGE new records.
+    """A cookie store in the database.
 
-    Other processes can add records as well, so the number of records is not known without a query.
+    The limit ``max_cookies`` is enforced by ``purge``, not for each new record: other processes can add records as
+    well, so the number of records is not known without a query.
     """
 
     def __init__(self, max_cookies: int) -> None:

@@ -2,7 +2,7 @@
 
 Lines are appended and synced to disk before a method returns. An incomplete last line, left by a crash, is dropped.
 When the file is opened, and when most of its lines are obsolete, a new file is written next to it and then renamed.
-Only one process at a time can use the file. It locks ``<file>.lock``, and other processes get an error.
+Only one process at a time can use the file: this process locks ``<file>.lock``, and other processes get an error.
 
 A damaged file is renamed to ``<file>.damaged``, and a new file is created.
 """
@@ -154,7 +154,7 @@ class FileCookies:
             try:
                 self._take(records, json.loads(line))
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-                if number == 1:  # probably a file of something else, so leave it alone
+                if number == 1:  # probably the file of another program, so leave it unchanged
                     raise CookieStoreError(
                         f"line 1 of the cookie file {self._path} is not a record of a cookie; move the file away"
                     ) from None

@@ -30,7 +30,7 @@ def keep(entries: Iterable[dict[str, Any]]) -> None:
 def purge(days: int) -> int:
     """Delete entries older than ``days``, and the oldest entries beyond MAX_ENTRIES. Return the number of deleted rows.
 
-    If this is MAX_DELETED_ROWS, there can be more of them.
+    If the result is MAX_DELETED_ROWS, more entries can be left: call the function again.
     """
     entries = AuditEntry.objects.values_list("id", flat=True)
     expired = entries.filter(created_at__lt=timezone.now() - timedelta(days=days)).order_by("created_at")

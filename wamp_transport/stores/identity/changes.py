@@ -27,7 +27,7 @@ A process that has not read the changes for longer than this may have missed som
 """
 
 CHANGES_PER_PURGE: Final = 100
-"""Old changes are deleted whenever this many have been stored. Nodes delete them too, but maybe no node is running."""
+"""The number of stored changes after which a process deletes old ones. Nodes do this too, but maybe none is running."""
 
 KEYLESS_SESSIONS: Final = "django.contrib.sessions.backends.signed_cookies"
 """The session engine that stores nothing on the server. With this engine, a logout closes all sessions of the user."""
@@ -76,7 +76,7 @@ def purge() -> int:
 
 
 def connect() -> None:
-    """Connect the receivers to Django's signals. Users and groups have none if their apps are not installed."""
+    """Connect the receivers to Django's signals, for users and groups only if their apps are installed."""
     if has_users():
         _connect_users()
     if has_groups():

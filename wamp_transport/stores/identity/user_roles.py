@@ -1,4 +1,4 @@
-"""Validation of the table that gives roles to Django users: each line must name a realm and a role that exist."""
+"""Validation of the table that gives roles to Django users: each row must name a realm and a role that exist."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from wamp_transport.stores.connections import has_database
 
 @dataclass(frozen=True, slots=True)
 class UserRoleFault:
-    """A fault of a line. ``field`` is the name of the column."""
+    """A problem of a row. ``field`` is the name of the column with the problem."""
 
     field: str
     message: str
 
 
 def fault_in(line: UserRole, configuration: Configuration) -> UserRoleFault | None:
-    """Return the fault of a line of the table; None if there is none, or if no realms are configured.
+    """Return the problem of a row of the table; None if there is none, or if no realms are configured.
 
-    A line for all realms needs a realm that has its role. In the other realms, its users are refused.
+    If the row applies to all realms, at least one realm must have its role. Realms without this role refuse the users.
     """
     names = [realm.name for realm in configuration.realms]
     realms = [realm for realm in configuration.realms if line.realm in ("", realm.name)]
@@ -38,7 +38,7 @@ def fault_in(line: UserRole, configuration: Configuration) -> UserRoleFault | No
 
 
 def faults(configuration: Configuration) -> Iterator[str]:
-    """Yield a description of each fault in the stored table. A project without users or a database has none."""
+    """Yield a description of each problem in the stored table. Without users or a database, there is no table."""
     if not (has_users() and has_database()):
         return
     for line in UserRole.objects.select_related("group"):

@@ -1,6 +1,6 @@
 """One HTTP connection, with limits on the size and duration of request heads and bodies.
 
-Section of RFC 9110: 15.5, "Client Error 4xx".
+See RFC 9110, section 15.5, "Client Error 4xx".
 """
 
 import re
@@ -27,11 +27,14 @@ IDLE_SECONDS: Final = 60
 """The time without data, in seconds, after which a connection is closed if ``client_timeout`` is not set."""
 
 LINGER_SECONDS: Final = 1.0
-"""The time in seconds for discarding more input from a refused client, so that the client can read the reason."""
+"""The time in seconds for which a refused client's input is discarded before the connection is closed.
+
+Without this delay, the client might not be able to read the reason for the refusal.
+"""
 
 
 def is_host(values: Sequence[bytes], *, is_required: bool) -> bool:
-    """Return whether a request has one valid Host header, or none if it is not required; RFC 9112, section 3.2."""
+    """Return whether a request has one valid Host header, or none if it may be missing; see RFC 9112, section 3.2."""
     if not values:
         return not is_required
     found = HOST.fullmatch(values[0].strip())
@@ -39,7 +42,7 @@ def is_host(values: Sequence[bytes], *, is_required: bool) -> bool:
 
 
 def phrase(status: int) -> bytes:
-    """Return the reason phrase of an HTTP status, including those missing in Twisted; empty if there is none."""
+    """Return the reason phrase of an HTTP status, even if Twisted does not know the status; empty if there is none."""
     if status in RESPONSES:
         return RESPONSES[status]
     try:

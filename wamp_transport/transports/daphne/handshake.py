@@ -1,6 +1,6 @@
 """The opening handshake under Daphne: apply the options of the path and process ASGI events.
 
-Section of RFC 6455: 4.2, "Server-Side Requirements".
+See RFC 6455, section 4.2, "Server-Side Requirements".
 """
 
 import time
@@ -153,7 +153,10 @@ class HandshakeProtocol(WebSocketProtocol):
             self.client_addr = scope["client"]
 
     def dropConnection(self, abort: bool = False) -> None:
-        """Close the socket and unregister the producer, which would keep the socket open with TLS."""
+        """Close the socket, and unregister the object that writes to it (in Twisted's terms, the transport's producer).
+
+        While a producer is registered, Twisted does not close a TLS connection.
+        """
         super().dropConnection(abort)
         if self.transport is not None:
             self.transport.unregisterProducer()
@@ -177,7 +180,10 @@ class HandshakeProtocol(WebSocketProtocol):
         handshake.accept(message.get("subprotocol"), headers)
 
     def handle_reply(self, message: dict[str, Any]) -> None:
-        """Process an ASGI event, including those that Daphne does not know or handles incorrectly."""
+        """Process an ASGI event.
+
+        Events that Daphne supports correctly are passed to Daphne's own method.
+        """
         kind = message.get("type")
         if kind == "websocket.accept" and self._simple_handshake is not None:
             self._accept_simple(self._simple_handshake, message)

@@ -47,7 +47,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         self.direct = DaphneTransport(self)
 
     def onOpen(self) -> None:
-        """Register the write buffer as the transport's producer, so that it is notified when the peer reads slowly."""
+        """Register the write buffer with the transport, which then pauses the buffer when the peer reads slowly."""
         super().onOpen()
         if self.direct.connection is not None:
             self.transport.unregisterProducer()
@@ -160,12 +160,12 @@ class WampWebSocketProtocol(HandshakeProtocol):
             self.direct.write_buffer.send_after_flush(data)
 
     def onMessageFrameBegin(self, length: int) -> None:
-        """Check the size of a frame. Allow a compressed frame to be slightly larger than its message."""
+        """Check the size of a frame. A compressed frame may be slightly larger than the limit for messages."""
         limit = self.maxMessagePayloadSize
         if self.is_message_compressed and limit:
             self.maxMessagePayloadSize = max_compressed_size(limit)
         super().onMessageFrameBegin(length)
-        self.maxMessagePayloadSize = limit  # the limit of the message itself is checked when it is decompressed
+        self.maxMessagePayloadSize = limit  # a compressed message is checked again when it is decompressed
 
     def onFrameData(self, payload: bytes) -> bool | None:
         """Handle a piece of a frame.

@@ -1,7 +1,7 @@
 """Choose the protocol of a new connection by its first bytes.
 
-A simple WebSocket handshake is passed directly to the WebSocket protocol of its service. Anything else is passed to the
-HTTP server.
+If the module :mod:`~wamp_transport.transports.fast_handshake` can parse the bytes, the connection is passed directly to
+the WebSocket protocol of the requested service. All other connections are passed to the HTTP server.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Daphne's server, extended to several transports, changes of the configuration and a graceful shutdown."""
+"""Daphne's server, extended to support several transports, configuration changes and a graceful shutdown."""
 
 import asyncio
 import errno
@@ -52,7 +52,7 @@ def report_bugs(event: Mapping[str, Any]) -> None:
 
 
 def guarded(application: Any) -> Any:
-    """Wrap an ASGI application so that it raises only ordinary exceptions. Others would end the process."""
+    """Wrap an ASGI application so that it raises only subclasses of Exception. Others would end the process."""
 
     async def run(scope: Any, receive: Any, send: Any) -> None:
         await run_guarded(application(scope=scope, receive=receive, send=send))
@@ -72,7 +72,10 @@ def _reason(error: Exception) -> str:
 
 @cache
 def flush_scheduler_of(loop: asyncio.AbstractEventLoop) -> FlushScheduler:
-    """Return the flush scheduler of a loop. All servers on the loop share it, because its hook cannot be removed."""
+    """Return the flush scheduler of a loop.
+
+    All servers on a loop share one scheduler, because a scheduler's hook cannot be removed from the loop.
+    """
     return FlushScheduler(loop)
 
 
@@ -170,7 +173,7 @@ class WampServer(Server):  # type: ignore[misc]
             raise ListenError("; ".join(faults))
 
     def websocket_for(self, key: str, request: UpgradeRequest) -> WampWebSocketProtocol | None:
-        """Return the protocol for a parsed request.
+        """Return the protocol for a parsed request to the transport with this ``key``.
 
         Return None if no service has the requested path, or if Autobahn must parse the request.
         """

@@ -18,7 +18,7 @@ class LoggedRequest(NamedTuple):
 
 
 class SimpleHandshake:
-    """The handshake of one connection, whose protocol class was created by :func:`~.protocol.protocol_with`."""
+    """The handshake of one connection. The class of its protocol must come from :func:`~.protocol.protocol_with`."""
 
     __slots__ = ("_protocol", "_request")
 

@@ -20,11 +20,11 @@ from ..listener import Listener
 FIRST_READ, MIN_READ, MAX_READ = 4 * 1024, 1024, 256 * 1024
 """The initial, minimum and maximum size of a read in bytes.
 
-The size is doubled if a read returns that many bytes and they are handled quickly.
+The size is doubled if a read returns as many bytes as possible and they are handled quickly.
 """
 
 SLOW_READ_SECONDS: Final = 0.005
-"""The time in seconds for handling the bytes of a read. If it takes longer, the next read has half their size.
+"""The time limit in seconds for handling the bytes of one read. If it is exceeded, the size of the next read is halved.
 
 Even a few bytes can contain an event for thousands of subscribers, and other peers must wait until it is handled.
 """
@@ -36,7 +36,7 @@ SOCKET_MODE: Final = 0o660
 class CountedConnection(DirectSocket):
     """An accepted connection that counts toward the limits of its port.
 
-    The event loop calls its read method directly.
+    The event loop calls :meth:`doRead` directly.
     """
 
     server: Any

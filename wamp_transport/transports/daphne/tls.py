@@ -32,7 +32,7 @@ EXPORTER_LABEL: Final = b"EXPORTER-Channel-Binding"
 EXPORTER_SIZE: Final = 32
 
 RELEASE_BUFFERS: Final = 0x10
-"""SSL_MODE_RELEASE_BUFFERS: idle connections keep no buffers."""
+"""OpenSSL's mode SSL_MODE_RELEASE_BUFFERS. With this mode, idle connections keep no buffers."""
 
 
 class TlsError(ValueError):
