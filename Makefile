@@ -30,11 +30,11 @@ run: $(VENV)/.installed ## Serve the demo on http://127.0.0.1:8080/
 	@exec $(BIN)/python manage.py runserver $(ADDRESS)
 
 PYTEST := $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
-test: lint types contracts js ## Run the tests, with real clients and a browser (some five minutes)
+test: lint types contracts js ## Run the tests, with real clients and a browser (about five minutes)
 	$(PYTEST) -m "not full" $(LONG_TESTS) $(SHORT_TESTS)
 
 .PHONY: test-full
-test-full: $(VENV)/.installed-dev js ## Run what `make test` leaves out: more programs, servers, databases and pages (some ten minutes)
+test-full: $(VENV)/.installed-dev js ## Run what `make test` leaves out: more programs, servers, databases and pages (about ten minutes)
 	$(PYTEST) -m full $(LONG_TESTS) tests/django tests/unit/compat
 	TEST_EFFORT=5 $(PYTEST) $(PROPERTY_TESTS)
 
@@ -42,12 +42,12 @@ check: lint types contracts ## Run lint, types, contracts and the tests that nee
 	$(BIN)/python -m pytest
 
 .PHONY: test-postgresql
-test-postgresql: $(VENV)/.installed-dev ## Run the tests of Django's side on PostgreSQL, and 20,000 calls of its handlers (some 8 minutes)
+test-postgresql: $(VENV)/.installed-dev ## Run the tests of Django's side on PostgreSQL, and 20,000 calls of its handlers (about 8 minutes)
 	$(BIN)/python -m tests.postgresql $(BIN)/python -m pytest -n auto --dist loadfile tests/django
 	TEST_DATABASE_CALLS=10000 $(BIN)/python -m pytest --timeout 900 tests/integration/test_databases.py tests/integration/test_database_restart.py
 
 .PHONY: test-long
-test-long: $(VENV)/.installed-dev ## Run the property tests with 50 times as many examples (some 30 minutes)
+test-long: $(VENV)/.installed-dev ## Run the property tests with 50 times as many examples (about 30 minutes)
 	TEST_EFFORT=50 $(BIN)/python -m pytest -n auto --timeout 3600 $(PROPERTY_TESTS)
 
 # The wire path: where names of Daphne, Autobahn, Twisted and asyncio are used that may change.
@@ -77,12 +77,12 @@ bench-matching: $(VENV)/.installed-dev ## Measure look-ups among many patterns, 
 	$(BIN)/python -m benchmarks.matching
 
 .PHONY: bench-logins
-bench-logins: $(VENV)/.installed-dev ## Measure the effect of login storms on an open session (some four minutes)
+bench-logins: $(VENV)/.installed-dev ## Measure the effect of login storms on an open session (about four minutes)
 	$(BIN)/python -m benchmarks.login_storm
 
 ROUNDS ?= 5
 .PHONY: bench
-bench: $(VENV)/.installed-dev .venv-crossbar/.installed .venv-xconn/.installed ## Measure beside Crossbar.io and xconn, ROUNDS=5 times (some 25 minutes)
+bench: $(VENV)/.installed-dev .venv-crossbar/.installed .venv-xconn/.installed ## Measure beside Crossbar.io and xconn, ROUNDS=5 times (about 25 minutes)
 	$(BIN)/python -m benchmarks.compare --rounds $(ROUNDS) $(BENCH)
 
 .PHONY: bench-quick
@@ -121,7 +121,7 @@ js:
 	else echo "npm is not installed: tests with JavaScript clients will say so (Debian: apt-get install nodejs npm)"; fi
 
 .PHONY: autobahn-testsuite
-autobahn-testsuite: $(VENV)/.installed-dev ## Run the cases of the Autobahn TestSuite (some 15 minutes), write docs/websocket-conformance.md
+autobahn-testsuite: $(VENV)/.installed-dev ## Run the cases of the Autobahn TestSuite (about 15 minutes), write docs/websocket-conformance.md
 	@[ -x .venv-testsuite/bin/kosoku ] || { $(PYTHON) -m venv .venv-testsuite \
 	  && .venv-testsuite/bin/python -m pip --disable-pip-version-check --quiet install kosoku==0.1.0; }
 	$(BIN)/python -m tests.conformance.run .venv-testsuite/bin/kosoku build/autobahn-testsuite docs/websocket-conformance.md
