@@ -229,9 +229,7 @@ class TlsAuth(MethodAuth):
 class DjangoAuth(Section):
     """Login as a Django user. Roles come from the table "roles of Django users" in the admin."""
 
-    enabled: bool = setting(
-        True, "Offer the method. If it is the only method in `auth` and not offered, nobody can log in."
-    )
+    enabled: bool = setting(True, "Offer the method. If the only method in `auth` is not offered, nobody can log in.")
     default_role: str | None = setting(
         None,
         'Role of users to whom no line of the table "Roles of Django users" applies. Null: their logins are refused.',

@@ -98,7 +98,7 @@ class Cookie(Section):
     )
     store: CookieStoreSection = setting(CookieStoreSection(), "The store that remembers the clients.")
     secure: bool | None = setting(
-        None, "Let browsers send the cookie only over TLS. Null: only if it was set over TLS. (Crossbar: false.)"
+        None, "Let browsers send the cookie only over TLS. Null: yes if it was set over TLS. (Crossbar: false.)"
     )
     http_strict: bool = setting(True, "Hide the cookie from scripts (HttpOnly). (Crossbar: false.)")
     same_site: Literal["Strict", "Lax", "None"] | None = setting(

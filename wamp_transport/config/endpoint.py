@@ -99,7 +99,7 @@ class TcpEndpoint(Section):
         ge=0,
         le=65535,
     )
-    tls: TlsSection | None = setting(None, "Certificate and key for TLS. Absent: no TLS.")
+    tls: TlsSection | None = setting(None, "Certificate and key for TLS. Null: no TLS.")
     portrange: Any = setting(
         None, "First and last port of a range to choose from.", refused="port ranges are not offered; give `port`"
     )

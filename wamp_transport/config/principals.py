@@ -49,7 +49,10 @@ class StaticPrincipal(Section):
         expected="the name of a role",
     )
     authid: str | None = setting(
-        None, "Authid of the principal's sessions. Null: the key of the principal.", min_length=1, expected="an authid"
+        None,
+        "Authid of the principal's sessions. Null: the name under which it is listed.",
+        min_length=1,
+        expected="an authid",
     )
     realm: str | None = setting(
         None,
