@@ -219,24 +219,49 @@ def handshakes(port: int) -> str:
     return "2,000 connections accepted, until their time limit"
 
 
-def half_messages(port: int) -> str:
-    """100 sessions send 16 MiB each in fragments, and never the end."""
-    wires = [joined(port) for _ in range(100)]
-    sent = 0
-    piece = frame(CONTINUATION, b"x" * 65536, fin=False)
+def unfinished(wires: Iterator[Wire], begin: bytes, piece: bytes, pieces: int) -> str:
+    """Send the same beginning of a message, and never its end, through each of some connections."""
+    sent, kept, refused = 0, [], 0
     end = time.monotonic() + SECONDS
     for wire in wires:
-        wire.socket.settimeout(0.2)
-        with suppress(*GONE):
-            wire.send(frame(TEXT, b"[", fin=False))
-            for _ in range(64):
+        kept.append(wire)
+        wire.socket.settimeout(0.5)
+        try:
+            wire.send(begin)
+            for _ in range(pieces):
                 wire.send(piece)
-                sent += 65536
+                sent += len(piece)
+        except GONE:
+            refused += 1
         if time.monotonic() > end:
             break
-    for wire in wires:
+    for wire in kept:
         wire.socket.close()
-    return f"{sent / 1e6:.0f} MB of unfinished messages sent by 100 sessions"
+    return f"{sent / 1e6:.0f} MB sent through {len(kept)} connections, of which the node closed {refused} meanwhile"
+
+
+def half_messages(port: int) -> str:
+    """100 sessions send 16 MB each in fragments of 64 KiB, and never the end."""
+    piece = frame(CONTINUATION, b"x" * 65536, fin=False)
+    return unfinished((joined(port) for _ in range(100)), frame(TEXT, b"[", fin=False), piece, 250)
+
+
+def half_frames(port: int) -> str:
+    """100 sessions announce a message of 16 MB, and send all of it but the last byte."""
+    begin = frame(TEXT, b"x" * 16_000_000)[:-1]
+    return unfinished((joined(port) for _ in range(100)), begin[:65536], begin[65536:], 1)
+
+
+def half_hellos(port: int) -> str:
+    """100 connections without a session send 16 MB each, and never the end."""
+    piece = frame(CONTINUATION, b"x" * 65536, fin=False)
+    return unfinished((opened(port) for _ in range(100)), frame(TEXT, b"[", fin=False), piece, 250)
+
+
+def small_fragments(port: int) -> str:
+    """20 sessions send 2 MB each in fragments of two bytes, and never the end."""
+    piece = frame(CONTINUATION, b"xy", fin=False) * 10_000
+    return unfinished((joined(port) for _ in range(20)), frame(TEXT, b"[", fin=False), piece, 100)
 
 
 def nesting(port: int) -> str:
@@ -276,7 +301,8 @@ ATTACKS: dict[str, Callable[[int], str]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         integer_keys, retained_events, retained_storage, event_history, history_storage, meta_lists, patterns,
-        long_patterns, testaments, slow_reader, handshakes, half_messages, nesting, inflation, header_digits,
+        long_patterns, testaments, slow_reader, handshakes, half_hellos, half_messages, half_frames, small_fragments,
+        nesting, inflation, header_digits,
     )
 }  # fmt: skip
 

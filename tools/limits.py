@@ -28,6 +28,7 @@ from wamp_transport.serializers import cbor, structs
 from wamp_transport.stores.cookies import async_store
 from wamp_transport.stores.identity import audit as stored_audit
 from wamp_transport.tokens import DEFAULT_LIFETIME_SECONDS, MAX_TOKEN_LENGTH
+from wamp_transport.transports import unfinished_messages
 from wamp_transport.transports.daphne import channel, options
 from wamp_transport.transports.origins import MAX_ORIGIN_CHARACTERS
 from wamp_transport.wamp import uris
@@ -149,6 +150,11 @@ LIMITS: dict[str, list[Row]] = {
         ),
         ("size of a message, after decompression", option(WebSocketOptions, "max_message_size"), "close code 1009"),
         ("size of a frame", option(WebSocketOptions, "max_frame_size"), "close code 1009"),
+        (
+            "size of the incomplete messages of all clients together",
+            fixed((unfinished_messages.MAX_UNFINISHED_BYTES, "bytes")),
+            "close code 1009 for the client whose message has been incomplete longest",
+        ),
         ("time for the opening handshake", option(WebSocketOptions, "open_handshake_timeout"), "disconnected"),
         ("time until HELLO", option(WebSocketService, "hello_timeout"), ABORTED),
         ("time for a message to arrive completely", option(WebSocketOptions, "message_timeout"), ABORTED),

@@ -237,7 +237,7 @@ WRONG = [
     ("options.external_port", "0", "from 1 to 65535"),
     ("serializers", "jason", 'unknown serializer "jason"'),
     ("serializers", "[]", "expected at least one serializer, found an empty list"),
-    ("id", "X", "3 to 64 of a-z"),
+    ("id", "X", "3 to 64 characters"),
     ("auth.anonymous.role", "trusted", "role trusted is the router's own"),
     ("auth.ticket.principals", '{"joe": {"ticket": "********"}}', "enter it"),
     ("auth.anonymous.type", "nothing", "expected one of"),

@@ -56,7 +56,7 @@ def test_options_of_a_websocket_transport_have_fields(pages):
         ({"endpoint_type": "unix"}, "port", "does not belong to an endpoint of type unix"),
         ({"endpoint_type": "unix", "port": ""}, "socket_path", "required and missing"),
         ({"endpoint_type": ""}, "port", "Choose what to listen on"),
-        ({"attr_id": "X"}, "attr_id", "3 to 64 of a-z"),
+        ({"attr_id": "X"}, "attr_id", "3 to 64 characters"),
     ],
 )
 def test_wrong_value_is_refused_at_its_field(pages, transport, changes, field, message):

@@ -56,7 +56,7 @@ _NO_INTERRUPT = {"is interrupted": "its callee does not announce call canceling"
 _NUMBERS = {"has large integers": "numbers in JavaScript are not exact beyond 2^53"}
 _NO_PASSTHRU = {"passes payload through": "it does not announce it"}
 _CLOSES = (
-    "it forgets the call, then takes the router's answer for a protocol violation and closes the connection: use `kill`"
+    "it forgets the call, treats the router's answer as a protocol violation, and closes the connection; use `kill`"
 )
 
 #: By library, the features that it lacks, with the reason.
@@ -82,7 +82,7 @@ LACKS: dict[str, dict[str, str]] = {
         "unacknowledged": "it always asks for an acknowledgment",
         "retains": "it validates the option but does not send it",
         "unacceptable URI": "it refuses them itself",
-        "unregisters wildcards": "it takes the pattern for an invalid URI",
+        "unregisters wildcards": "it treats the pattern as an invalid URI",
         "unsubscribes from patterns": "it raises an exception after the router has confirmed",
         **_NO_INTERRUPT,
         **_NUMBERS,

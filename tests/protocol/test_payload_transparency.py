@@ -1,4 +1,4 @@
-"""Advanced Profile, "Payload Passthru Mode": its duties in calls, and ``enc_*``, the older form of Autobahn."""
+"""Advanced Profile, "Payload Passthru Mode": calls, and Autobahn's older options, whose names begin with enc_."""
 
 import pytest
 

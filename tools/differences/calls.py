@@ -247,7 +247,7 @@ identified(
     "disclose_me on CALL",
     "A caller may ask to be disclosed, and a dealer may refuse. If it is allowed, the details name the caller.",
     CALLER,
-    "Callers that ask are disclosed. The realm option `allow_disclose_me: false` refuses such calls with an error.",
+    "Callers that request it are disclosed. The realm option `allow_disclose_me: false` refuses this with an error.",
     disclose_me=True,
 )
 identified(
@@ -265,7 +265,7 @@ identified(
     f'{ADVANCED}, "Caller Identification"',
     "With disclose_caller the invocation contains the caller's session id.",
     keeps=CALLER,
-    means="Callees that ask receive the identity of the caller.",
+    means="Callees that request it receive the identity of the caller.",
 )
 def disclose_caller(stage: Stage) -> str:
     callee, caller = stage.join(), stage.join()

@@ -73,7 +73,7 @@ asked(
     ("403", "400"),
     "/ws",
     "Origin: foo",
-    means="The patterns decide on it as on any other text.",
+    means="The origin is compared with the patterns like any other text.",
 )
 asked(
     "An unknown subprotocol",
@@ -288,7 +288,7 @@ request(
     "A plain GET of a WebSocket service",
     "Not specified.",
     "",
-    "The response is a page for people.",
+    "The response is a page that people can read.",
     without=PLAIN,
     section=TRANSPORT,
 )

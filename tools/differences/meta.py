@@ -56,7 +56,7 @@ refused(
     "ERROR wamp.error.invalid_uri",
     "wamp.session.kill",
     "other",
-    means="Reasons are checked.",
+    means="The router checks that the reason is a valid URI.",
     reason="not a uri",
 )
 refused(

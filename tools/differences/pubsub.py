@@ -153,7 +153,7 @@ disclosed(
     "realm1",
     "A publisher may ask to be disclosed, and a broker may refuse.",
     ALL_KEYS,
-    "Publishers that ask are disclosed. The realm option `allow_disclose_me: false` refuses such "
+    "Publishers that request disclosure are disclosed. The realm option `allow_disclose_me: false` refuses such "
     "publications with an error.",
     disclose_me=True,
 )

@@ -73,7 +73,7 @@ twice(
     "force_reregister with three callees",
     SHARED,
     "Not in the specification: an option of Autobahn.",
-    means="All previous callees are removed, and not only every second one.",
+    means="All previous callees are removed, not only every second one.",
 )
 def force(stage: Stage) -> str:
     callees = [stage.join() for _ in range(3)]

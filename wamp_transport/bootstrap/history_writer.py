@@ -159,18 +159,23 @@ class HistoryWriter:
             record.confirmation = None
 
     def _take_batch(self) -> list[Record]:
-        """Remove and return the next events to write, up to the limits of a batch."""
+        """Remove and return the next events to write, up to the limits of a batch.
+
+        A history with more events than fit is continued after the others, so that a busy history does not delay them.
+        """
         batch: list[Record] = []
         size = 0
         current = self._current()
         for key, queue in list(self._queues.items()):
             if key in current:
                 self._shorten(queue, len(current[key]))
+            if len(batch) >= MAX_BATCH_EVENTS or size >= MAX_BATCH_BYTES:
+                continue  # the queue keeps its place
             while queue and len(batch) < MAX_BATCH_EVENTS and size < MAX_BATCH_BYTES:
                 batch.append(queue.popleft())
                 size += batch[-1].publication.size
             del self._queues[key]
-            if queue:  # the rest is for a later batch
+            if queue:
                 self._queues[key] = queue
         return batch
 

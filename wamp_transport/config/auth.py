@@ -37,10 +37,10 @@ PRINCIPALS = ("principals", "users")
 
 
 _WHO = (
-    "Source that decides on logins. static: the principals given here. dynamic: a WAMP procedure, called as (realm, "
-    "authid, details). function: a Python callable with the same arguments."
+    "Where logins are decided. static: in this configuration. dynamic: by a WAMP procedure with the arguments (realm, "
+    "authid, details). function: by a Python callable with the same arguments."
 )
-_STORED = f"{_WHO} database: the principals in the database, edited in the admin."
+_STORED = f"{_WHO} database: by the principals in the database, which are edited in the admin."
 
 
 class MethodAuth(Section):
@@ -54,7 +54,7 @@ class MethodAuth(Section):
     type: TicketKind = setting(..., _WHO)
     default_role: str | None = setting(
         None,
-        "Role of sessions for which no other role is given. Null: such logins are refused.",
+        "Role of sessions for which no other role is given. Null: their logins are refused.",
         alias="default-role",
         min_length=1,
         expected="the name of a role",
@@ -62,30 +62,30 @@ class MethodAuth(Section):
     authenticator: str | None = setting(None, "URI of the procedure that decides, for type dynamic.")
     authenticator_realm: str | None = setting(
         None,
-        "Realm of that procedure. Null: the realm that the client asks for.",
+        "Realm of `authenticator`. Null: the realm that the client requests.",
         alias="authenticator-realm",
         min_length=1,
         expected="the name of a realm",
     )
     authenticator_role: str | None = setting(
         None,
-        "Role with which the procedure is called. Null: the router's own, which may call anything.",
+        "Role with which `authenticator` is called. Null: the router's own role, which may call anything.",
         alias="authenticator-role",
         min_length=1,
         expected="the name of a role",
     )
     create: str | None = setting(
         None,
-        "For type function: package.module.name of a callable. It is called once as create(config, controller) and "
-        "returns the function that decides.",
+        "For type function: dotted path of a callable, package.module.name. It is called once as "
+        "create(config, controller), and returns the function that decides.",
         pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)+$",
         expected="package.module.name",
     )
-    config: dict[str, Any] | None = setting(None, "Parameters of that callable.")
+    config: dict[str, Any] | None = setting(None, "The argument `config` of `create`.")
     expose_controller: bool = setting(
         False,
-        "Hand the node's controller to that callable.",
-        ignored="there is no controller here: the callable gets None",
+        "Pass the node's controller to `create`.",
+        ignored="there is no controller; `create` gets None",
     )
 
     @classmethod
@@ -122,17 +122,17 @@ class AnonymousAuth(MethodAuth):
     static_keys = ("role", "authid", "realm")
 
     type: Kind = setting(..., _WHO)
-    role: str = setting("anonymous", "Role that these sessions get.", min_length=1, expected="the name of a role")
+    role: str = setting("anonymous", "Role of anonymous sessions.", min_length=1, expected="the name of a role")
     authid: str | None = setting(
         None,
-        "Authid that all these sessions get. Null: a random one for each session.",
+        "Authid of all anonymous sessions. Null: a random authid for each session.",
         min_length=1,
         expected="an authid",
     )
     realm: str | None = setting(
         None,
-        "Accepted, as by Crossbar, but without effect: the client names its realm.",
-        ignored="the realm is the one that the client asks for",
+        "Accepted for compatibility with Crossbar. It has no effect, because each client names its realm.",
+        ignored="sessions join the realm that the client requests",
     )
 
     @classmethod
@@ -150,7 +150,7 @@ def _listed(help: str) -> Any:
 class TicketAuth(MethodAuth):
     """Login with a ticket: a password or token that the client sends in plain text. Use TLS."""
 
-    type: TicketKind = setting(..., f"{_STORED} token: signed tokens that Django code makes, and the token hook's.")
+    type: TicketKind = setting(..., f"{_STORED} token: by signed tokens that Django code makes, and by the token hook.")
     principals: dict[str, TicketPrincipal] | None = _listed("Principals and their tickets")
 
     def listed(self) -> Mapping[str, TicketPrincipal]:
@@ -191,15 +191,15 @@ class CryptosignAuth(MethodAuth):
     trustroots: Any = setting(
         None,
         "Roots of certificate chains, by realm.",
-        refused="certificates of cryptosign (EIP-712, of Ethereum) are not offered, and without them nobody could log "
+        refused="certificates of cryptosign (EIP-712 of Ethereum) are not offered, and without them nobody could log "
         "in as configured; list the clients' public keys under `principals`, or use type dynamic, "
         "function or database",
     )
     router_key: Key | None = setting(
         None,
-        '"${NAME}" for the environment variable with the private key (Ed25519, 32 octets in hex) with which the router '
-        "proves itself to clients that send it a `challenge`. Null: one made of SECRET_KEY, the same in all processes; "
-        "`manage.py wamp keygen --router` shows its public key.",
+        "Private key (Ed25519, 32 octets in hex) with which the router authenticates itself to clients that send a "
+        '`challenge`. Give it as "${NAME}", a reference to an environment variable. Null: a key derived from '
+        "SECRET_KEY, which is the same in all processes. `manage.py wamp keygen --router` prints its public key.",
         expected='"${NAME}"',
         secret=True,
     )
@@ -232,10 +232,10 @@ class TlsAuth(MethodAuth):
 class DjangoAuth(Section):
     """Login as a Django user. Roles come from the table "roles of Django users" in the admin."""
 
-    enabled: bool = setting(True, "Offer the method. If it is the only entry in `auth`, False lets nobody log in.")
+    enabled: bool = setting(True, "Offer the method. If the only method in `auth` is not offered, nobody can log in.")
     default_role: str | None = setting(
         None,
-        "Role of users for whom no line of that table applies. Null: their logins are refused.",
+        'Role of users to whom no line of the table "Roles of Django users" applies. Null: their logins are refused.',
         alias="default-role",
         min_length=1,
         expected="the name of a role",
@@ -255,12 +255,12 @@ class TokenAuth(DjangoAuth):
 class SessionAuth(DjangoAuth):
     """Login as the user who is logged in to Django. The browser sends Django's session cookie with the handshake.
 
-    A page can use the cookie only if its origin is one of `trusted_origins`, or if the page is from the same host and
-    this host is one of Django's ALLOWED_HOSTS. The option `allowed_origins` does not change that.
+    The cookie is accepted only from pages of the requested host, which must be one of Django's ALLOWED_HOSTS, and from
+    pages of `trusted_origins`. The option `allowed_origins` does not change this.
     """
 
     trusted_origins: tuple[str, ...] = setting(
-        (), "Further origins whose pages may use the cookie, as scheme://host:port; no stars."
+        (), "Other origins whose pages may use the cookie, as scheme://host:port, without asterisks."
     )
 
     @classmethod
@@ -298,12 +298,13 @@ class Auth(Section):
     tls: TlsAuth | None = setting(None, "Login with a TLS certificate.", secret=True)
     cookie: dict[str, Any] | None = setting(
         None,
-        "Login of a client that has logged in before, by its cookie: an empty object. The service needs `cookie`.",
+        "Login with the cookie of a client that has logged in before. The value is an empty object. The service must "
+        "have a `cookie`.",
         secret=True,
     )
-    token: TokenAuth | None = setting(None, "Login with a signed token: an object, which may be empty.")
+    token: TokenAuth | None = setting(None, "Login with a signed token. The object may be empty.")
     django_session: SessionAuth | None = setting(
-        None, "Login as the user who is logged in to Django: an object, which may be empty.", alias="django-session"
+        None, "Login as the user who is logged in to Django. The object may be empty.", alias="django-session"
     )
     anonymous_proxy: Any = _internal("anonymous-proxy")
     cryptosign_proxy: Any = _internal("cryptosign-proxy")

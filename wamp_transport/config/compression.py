@@ -11,16 +11,20 @@ class Deflate(Section):
 
     request_no_context_takeover: bool = setting(False, "Ask clients to reset their window for each message.")
     request_max_window_bits: int = setting(
-        0, "Largest window to ask clients for, 9 to 15 bits. 0: do not ask.", unit="bits", ge=0, le=15
+        0, "Maximum window size to request from clients, 9 to 15 bits. 0: no request.", unit="bits", ge=0, le=15
     )
     no_context_takeover: bool | None = setting(
         None, "Reset the server's window for each message. Null: only if the client asks for it."
     )
     max_window_bits: int | None = setting(
-        None, "Largest window of the server, 9 to 15 bits. Null: as the client asks, else 15.", unit="bits", ge=9, le=15
+        None,
+        "Maximum window size of the server in bits. Null: the size that the client requests, or 15.",
+        unit="bits",
+        ge=9,
+        le=15,
     )
     memory_level: int | None = setting(
-        None, "Memory used for compressing, 1 (least) to 9 (most). Null: zlib's own default, 8.", ge=1, le=9
+        None, "Memory for compression, from 1 (least) to 9 (most). Null: zlib's default, 8.", ge=1, le=9
     )
 
     @classmethod
@@ -34,6 +38,4 @@ class Deflate(Section):
 class Compression(Section):
     """The compression methods that the server accepts."""
 
-    deflate: Deflate | None = setting(
-        None, "Parameters of permessage-deflate; {} for the defaults. Absent: no compression."
-    )
+    deflate: Deflate | None = setting(None, "Parameters of permessage-deflate. {}: the defaults. Null: no compression.")

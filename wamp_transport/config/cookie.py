@@ -15,7 +15,7 @@ _STORE_KEYS: Mapping[str, tuple[str, ...]] = {
 MIN_SAFE_LENGTH = 22
 """The minimum length of an ID that cannot be guessed: 22 characters contain 132 bits."""
 
-_ONE_DATABASE = "cookies are kept in the database of the Django project"
+_ONE_DATABASE = "cookies are stored in the database of the Django project"
 
 
 class CookieStoreSection(Section):
@@ -27,16 +27,16 @@ class CookieStoreSection(Section):
 
     type: Literal["memory", "file", "database"] = setting(
         "database",
-        "Kind of store. memory: lost when the process ends. file: one process at a time. database: Django's, "
-        "for any number of processes.",
+        "Kind of store. memory: records are lost when the process ends. file: for one process at a time. "
+        "database: Django's database, for any number of processes.",
     )
     filename: str | None = setting(
-        None, "File of the records, for type file; relative to the node's directory.", min_length=1
+        None, "File for the records, for type file. A relative path starts in the node's directory.", min_length=1
     )
-    purge_on_startup: bool = setting(False, "Delete expired records when the node starts, not a minute later.")
+    purge_on_startup: bool = setting(False, "Delete expired records when the node starts, instead of a minute later.")
     max_cookies: int = setting(
         100_000,
-        "Records kept at most, 1 to 100000000. Above that the oldest ones without a login are deleted first.",
+        "Maximum number of records. If it is exceeded, the oldest records without a login are deleted first.",
         ge=1,
         le=100_000_000,
     )
@@ -48,11 +48,11 @@ class CookieStoreSection(Section):
     )
     maxsize: int = setting(
         2**30,
-        "Largest size of Crossbar's database in bytes, 131072 to 137438953472 (128 GiB).",
+        "Maximum size of Crossbar's database in bytes.",
         unit="bytes",
         ge=2**17,
         le=2**37,
-        ignored=f"{_ONE_DATABASE}; max_cookies limits how many",
+        ignored=f"{_ONE_DATABASE}; max_cookies limits their number",
     )
     readonly: bool = setting(False, "Open Crossbar's database for reading only.", ignored=_ONE_DATABASE)
     sync: bool = setting(True, "Write every change to Crossbar's database immediately.", ignored=_ONE_DATABASE)
@@ -76,34 +76,35 @@ class Cookie(Section):
 
     name: str = setting(
         "cbtid",
-        "Name of the cookie: at least two of a-z, 0-9 and _, starting with a letter. __Host- may stand before it: over "
-        "TLS browsers then take the cookie from this host alone, so that nobody else can give them one.",
+        "Name of the cookie: at least two characters (a-z, 0-9 and _; the first is a letter), optionally with the "
+        "prefix __Host-. Over TLS, browsers accept a cookie with this prefix only from this host, so that no other "
+        "host can set it.",
         pattern="^(__Host-)?[a-z][a-z0-9_]+$",
-        expected="at least two of a-z, 0-9 and _, starting with a letter",
+        expected="at least two characters (a-z, 0-9 and _; the first is a letter)",
     )
     length: int = setting(
         24,
-        "Length of the cookie's value in characters, 6 to 64, six random bits each.",
+        "Length of the cookie's value in characters. Each character contains six random bits.",
         unit="characters",
         ge=6,
         le=64,
     )
     max_age: int = setting(
         604_800,
-        "Lifetime of the cookie in seconds, 1 to 311040000 (ten years). The server enforces it as well.",
+        "Lifetime of the cookie in seconds, at most 3600 days. The server enforces it as well.",
         unit="s",
         ge=1,
         le=311_040_000,
     )
-    store: CookieStoreSection = setting(CookieStoreSection(), "The store of the records.")
+    store: CookieStoreSection = setting(CookieStoreSection(), "The store that remembers the clients.")
     secure: bool | None = setting(
-        None, "Have browsers send the cookie over TLS only. Null: if it was set over TLS. (Crossbar: false.)"
+        None, "Let browsers send the cookie only over TLS. Null: yes if it was set over TLS. (Crossbar: false.)"
     )
     http_strict: bool = setting(True, "Hide the cookie from scripts (HttpOnly). (Crossbar: false.)")
     same_site: Literal["Strict", "Lax", "None"] | None = setting(
         "Lax",
-        "The cookie's SameSite attribute: Strict, Lax or None. Null: not set. Pages of other sites connect with the "
-        "cookie if it is None. (Crossbar: null.)",
+        "The SameSite attribute: Strict, Lax or None. With None, pages of other sites connect with the cookie. "
+        "Null: no attribute. (Crossbar: null.)",
     )
 
     @classmethod

@@ -20,38 +20,38 @@ class TlsSection(Section):
 
     key: str = setting(
         ...,
-        "File of the private key (PEM, without a password), absolute or relative to the directory of the "
+        "Path of the private key (PEM, without a password), absolute or relative to the directory of the "
         "configuration file.",
         pattern=FILE,
         expected="the path of a file",
     )
     certificate: str = setting(
         ...,
-        "File of the certificate (PEM); certificates after the first one are sent as its chain.",
+        "Path of the certificate (PEM). If the file contains further certificates, they are sent as its chain.",
         pattern=FILE,
         expected="the path of a file",
     )
     chain_certificates: tuple[Annotated[str, Field(pattern=FILE)], ...] = setting(
-        (), "Files of intermediate certificates (PEM), to be sent after the certificate, in this order."
+        (), "Paths of intermediate certificates (PEM). They are sent after the certificate, in this order."
     )
     ca_certificates: tuple[Annotated[str, Field(pattern=FILE)], ...] = setting(
         (),
-        "Files of the authorities (PEM) whose client certificates are accepted. If any are given, clients are asked "
-        "for a certificate, and a certificate that none of these signed is refused.",
+        "Paths of the certificates (PEM) of the authorities that issue client certificates. If any are given, clients "
+        "are asked for a certificate, and a certificate that none of these authorities signed is refused.",
     )
     require_client_certificate: bool | None = setting(
         None,
-        "Refuse clients without a certificate. Not given: they are refused if there are `ca_certificates`.",
+        "Refuse clients without a certificate. Null: refuse them if `ca_certificates` are given.",
     )
     dhparam: str | None = setting(
         None,
-        "File of Diffie-Hellman parameters (PEM) for DHE ciphers. Not needed for ECDHE.",
+        "Path of Diffie-Hellman parameters (PEM) for DHE ciphers. Not needed for ECDHE.",
         pattern=FILE,
         expected="the path of a file",
     )
     ciphers: str | None = setting(
         None,
-        "Ciphers for TLS 1.2 as OpenSSL lists them. Null: those with forward secrecy and authenticated encryption.",
+        "Ciphers for TLS 1.2, in OpenSSL's format. Null: those with forward secrecy and authenticated encryption.",
         pattern=r"^[A-Za-z0-9_:+!@=,\- ]+$",
         expected="a cipher list of OpenSSL",
     )
@@ -77,7 +77,7 @@ class TcpEndpoint(Section):
     type: Literal["tcp"] = setting(..., 'Must be "tcp".')
     port: Port = setting(
         ...,
-        'TCP port, 1 to 65535, or "$NAME" to take it from the environment variable NAME.',
+        'TCP port, 1 to 65535, or "$NAME" to read it from the environment variable NAME.',
         ge=1,
         le=65535,
         expected='a port from 1 to 65535, or "$NAME" for an environment variable',
@@ -86,20 +86,20 @@ class TcpEndpoint(Section):
         "", "Address of the interface to listen on, such as 127.0.0.1 or ::1. Empty: all interfaces.", pattern=r"^\S*$"
     )
     version: Literal[4, 6] = setting(4, "IP version, 4 or 6, if the interface does not determine it.")
-    backlog: int = setting(50, "Connections the system keeps waiting to be accepted, 1 to 65535.", ge=1, le=65535)
+    backlog: int = setting(50, "Maximum number of connections that wait to be accepted.", ge=1, le=65535)
     shared: bool = setting(
         False,
-        "Lets several processes listen on the same port (SO_REUSEPORT, Linux).",
+        "Let several processes listen on the same port (SO_REUSEPORT, Linux).",
     )
     user_timeout: int | None = setting(
         None,
-        "Time in milliseconds, 0 to 65535, that sent data may stay unacknowledged before the connection is closed "
+        "Time in milliseconds that sent data may stay unacknowledged before the connection is closed "
         "(TCP_USER_TIMEOUT, Linux). 0 or null: the system decides.",
         unit="ms",
         ge=0,
         le=65535,
     )
-    tls: TlsSection | None = setting(None, "Certificate and key for TLS. Absent: no TLS.")
+    tls: TlsSection | None = setting(None, "Certificate and key for TLS. Null: no TLS.")
     portrange: Any = setting(
         None, "First and last port of a range to choose from.", refused="port ranges are not offered; give `port`"
     )
@@ -126,7 +126,7 @@ class UnixEndpoint(Section):
         pattern=r"^[^\x00]+$",
         expected="the path of a socket",
     )
-    backlog: int = setting(50, "Connections the system keeps waiting to be accepted, 1 to 65535.", ge=1, le=65535)
+    backlog: int = setting(50, "Maximum number of connections that wait to be accepted.", ge=1, le=65535)
 
 
 class OtherEndpoint(Section, extra="allow"):

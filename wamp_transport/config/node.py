@@ -19,7 +19,7 @@ class WorkerOptions(Section):
 
     disabled: Switch = setting(
         False,
-        'Leave this worker out. "${NAME}": leave it out if the environment variable NAME is not empty.',
+        'Disable this worker. "${NAME}": disable it if the environment variable NAME is not empty.',
     )
     title: str | None = setting(None, "Title of the process.", ignored=_ONE_PROCESS)
     python: str | None = setting(None, "Python executable.", ignored=_ONE_PROCESS)
@@ -27,8 +27,8 @@ class WorkerOptions(Section):
     cpu_affinity: tuple[int, ...] = setting((), "Processors to run on.", ignored=_ONE_PROCESS)
     env: Any = setting(None, "Environment of the process.", ignored=_ONE_PROCESS, secret=True)
     extra: Any = setting(None, "Values for components.", ignored=_ONE_PROCESS)
-    expose_controller: bool = setting(False, "Hand the node's controller to components.", ignored=_ONE_PROCESS)
-    expose_shared: bool = setting(False, "Hand a shared object to components.", ignored=_ONE_PROCESS)
+    expose_controller: bool = setting(False, "Pass the node's controller to components.", ignored=_ONE_PROCESS)
+    expose_shared: bool = setting(False, "Pass a shared object to components.", ignored=_ONE_PROCESS)
 
 
 class RouterWorker(Section):
@@ -39,11 +39,12 @@ class RouterWorker(Section):
     options: WorkerOptions = setting(WorkerOptions(), "Options of the worker.")
     realms: tuple[RealmSection, ...] = setting(
         (),
-        "Realms of the router. Absent everywhere: realm1, open to anonymous clients, as Crossbar's examples need it.",
+        "Realms of the router. If no worker has realms, the router has one realm, realm1, open to anonymous clients. "
+        "Crossbar's examples rely on this.",
     )
     transports: tuple[TransportSection, ...] = setting((), "The addresses and services that clients connect to.")
     components: tuple[Any, ...] = setting(
-        (), "Components run beside the router.", ignored="components are not started here; run them as WAMP clients"
+        (), "Components to run beside the router.", ignored="components are not started here; run them as WAMP clients"
     )
     connections: Any = setting(None, "Database connections.", ignored="not offered", quiet=((),))
     manhole: Any = setting(None, "A remote shell in the process.", ignored="not offered", secret=True)
@@ -77,7 +78,7 @@ class Controller(Section):
 class Node(Section):
     """A node configuration in the format of Crossbar's config.json, version 2."""
 
-    schema_url: str | None = setting(None, "Address of a JSON Schema, for editors.", alias="$schema")
+    schema_url: str | None = setting(None, "URL of a JSON Schema, for editors.", alias="$schema")
     version: int = setting(2, "Version of the format: 2.", ge=2, le=2, expected="2")
     controller: Controller = setting(
         Controller(), "Crossbar's node controller. This router has none, so its attributes are ignored."

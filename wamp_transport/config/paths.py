@@ -20,7 +20,7 @@ class PathTree(Section):
     type: Literal["path"] = setting(..., 'Must be "path".')
     id: str | None = identifier()
     paths: dict[Key, "Service"] = setting(
-        ..., 'Services by path segment (letters, digits, _ and -), or "/" for the path itself.'
+        ..., 'Services by path segment (letters, digits, _ and -). The key "/" means the path itself.'
     )
 
 

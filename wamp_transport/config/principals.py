@@ -43,15 +43,26 @@ class StaticPrincipal(Section):
     """The base class of principals in the configuration: the identity and role that their sessions get."""
 
     role: str | None = setting(
-        None, "Role of its sessions. Null: the method's `default-role`.", min_length=1, expected="the name of a role"
+        None,
+        "Role of the principal's sessions. Null: the method's `default-role`.",
+        min_length=1,
+        expected="the name of a role",
     )
     authid: str | None = setting(
-        None, "Authid of its sessions. Null: its key in this list.", min_length=1, expected="an authid"
+        None,
+        "Authid of the principal's sessions. Null: the name under which it is listed.",
+        min_length=1,
+        expected="an authid",
     )
     realm: str | None = setting(
-        None, "Realm that its sessions join. Null: the one they ask for.", min_length=1, expected="the name of a realm"
+        None,
+        "Realm that the principal's sessions join. Null: the realm that the client requests.",
+        min_length=1,
+        expected="the name of a realm",
     )
-    extra: dict[str, Any] | None = setting(None, "Details that WELCOME sends them as authextra.")
+    extra: dict[str, Any] | None = setting(
+        None, "Details that the principal's sessions receive in WELCOME as authextra."
+    )
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
@@ -71,8 +82,8 @@ class TicketPrincipal(StaticPrincipal):
     )
     ticket_hash: Hash | None = setting(
         None,
-        "Instead of `ticket`: its hash, made by Django's password hashers. The ticket itself is then nowhere on the "
-        "server. `manage.py wamp hash-secret ticket` makes one.",
+        "Hash of the ticket, made by Django's password hashers. It replaces `ticket`, so that the ticket itself is not "
+        "stored on the server. `manage.py wamp hash-secret ticket` makes a hash.",
         expected="a hash as text",
         secret=True,
     )
@@ -90,23 +101,21 @@ class CraPrincipal(StaticPrincipal):
 
     secret: Secret | None = setting(
         None,
-        'The secret in clear text, as in Crossbar, or "${NAME}" for an environment variable. With salt, '
-        "iterations and keylen the key is derived from it.",
+        'The secret in clear text, as in Crossbar, or "${NAME}" for an environment variable. If salt, iterations and '
+        "keylen are given, the key is derived from the secret.",
         expected="the secret as text",
         secret=True,
     )
     derived_key: Secret | None = setting(
         None,
-        "Instead of `secret`: the key derived from it with salt, iterations and keylen, in base64. The secret itself "
-        "is then not stored on the server. `manage.py wamp hash-secret wampcra` makes one.",
+        "The key derived from the secret with salt, iterations and keylen, in base64. It replaces `secret`, so that "
+        "the secret itself is not stored on the server. `manage.py wamp hash-secret wampcra` makes a key.",
         expected="a key in base64",
         secret=True,
     )
     salt: str | None = setting(None, "Salt of the key.", min_length=1, expected="a text")
-    iterations: int | None = setting(None, f"Iterations of PBKDF2, 1 to {MAX_ITERATIONS}.", ge=1, le=MAX_ITERATIONS)
-    keylen: int | None = setting(
-        None, f"Length of the key in octets, 1 to {MAX_KEYLEN}.", unit="octets", ge=1, le=MAX_KEYLEN
-    )
+    iterations: int | None = setting(None, "Number of iterations of PBKDF2.", ge=1, le=MAX_ITERATIONS)
+    keylen: int | None = setting(None, "Length of the key in octets.", unit="octets", ge=1, le=MAX_KEYLEN)
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
@@ -134,12 +143,12 @@ class ScramPrincipal(StaticPrincipal):
 
     kdf: Literal["argon2id13", "argon2id-13", "pbkdf2"] = setting(
         ...,
-        "How the keys were derived. argon2id13: for clients of the specification's method wamp-scram. argon2id-13: for "
-        "the dialect of Autobahn and Crossbar, method scram. pbkdf2: for both.",
+        "Function that derived the keys. argon2id13: for clients that use the method wamp-scram of the specification. "
+        "argon2id-13: for clients that use the method scram of Autobahn and Crossbar. pbkdf2: for both.",
     )
-    iterations: int = setting(..., f"Iterations, 1 to {MAX_ITERATIONS}.", ge=1, le=MAX_ITERATIONS)
+    iterations: int = setting(..., "Number of iterations.", ge=1, le=MAX_ITERATIONS)
     memory: int | None = setting(
-        None, f"Memory of Argon2 in KiB, 8 to {MAX_MEMORY_KIB}.", unit="KiB", ge=8, le=MAX_MEMORY_KIB
+        None, "Memory that Argon2 uses, in KiB. Required for Argon2.", unit="KiB", ge=8, le=MAX_MEMORY_KIB
     )
     salt: str = setting(..., "Salt, in hex, at least 8 octets.", pattern=r"^([0-9a-fA-F]{2}){8,1024}$", expected="hex")
     stored_key: Key = setting(
@@ -163,7 +172,8 @@ class CryptosignPrincipal(StaticPrincipal):
 
     authorized_keys: tuple[str, ...] = setting(
         ...,
-        "Its public keys (Ed25519), each 32 octets in hex. With several a key can be replaced without interruption.",
+        "Public keys of the principal (Ed25519), each 32 octets in hex. With several keys, you can replace one without "
+        "interruption.",
     )
 
     @classmethod
@@ -181,14 +191,14 @@ class TlsPrincipal(StaticPrincipal):
 
     certificate_sha1: str | None = setting(
         None,
-        "SHA-1 fingerprint of its certificate.",
+        "SHA-1 fingerprint of the principal's certificate.",
         alias="certificate-sha1",
         pattern=_SHA1,
         expected="a fingerprint of 20 octets in hex",
     )
     certificate_sha256: str | None = setting(
         None,
-        "SHA-256 fingerprint of its certificate. Preferred.",
+        "SHA-256 fingerprint of the principal's certificate. Preferable to SHA-1.",
         alias="certificate-sha256",
         pattern=_SHA256,
         expected="a fingerprint of 32 octets in hex",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
-from wamp_transport.config.limits import LimitsSection, RealmLimitsSection, limit
+from wamp_transport.config.limits import SESSIONS, LimitsSection, RealmLimitsSection, limit
 from wamp_transport.config.report import Location, short
 from wamp_transport.config.section import Finding, Section, identifier, setting
 from wamp_transport.router.options import MIB, AuthorizerOptions, HistoryOptions, Match, Permission, RoleOptions
@@ -41,19 +41,21 @@ class PermissionSection(Section):
 
     uri: str = setting(
         ...,
-        "URI or pattern. Without `match` a final * means prefix, and * for a whole component means wildcard.",
+        "URI or pattern. Without `match`, an asterisk at the end means prefix, and asterisks in place of whole "
+        "components mean wildcard.",
         pattern=_LOOSE,
         expected="a URI without blanks and #",
     )
     match: Literal["exact", "prefix", "wildcard"] | None = setting(
         None,
-        "How the URI matches: exact, prefix or wildcard (an empty component matches any). "
-        "Null: as the stars in the URI say.",
+        "Match policy: exact, prefix or wildcard (an empty component matches any). "
+        "Null: determined by the asterisks in the URI.",
     )
     allow: Allow = setting(Allow(), "Actions that are allowed.")
     disclose: Disclose = setting(Disclose(), "Disclosure of identities to receivers.")
     cache: bool = setting(
-        False, "Accepted for compatibility with Crossbar. Static permissions are always cached, so it has no effect."
+        False,
+        "Accepted for compatibility with Crossbar. It has no effect, because static permissions are always cached.",
     )
     payload_types: Any = setting(
         None,
@@ -98,46 +100,49 @@ class RoleSection(LimitsSection):
 
     id: str | None = identifier()
     name: str = setting(..., "Name of the role.", pattern=r"^\S+$", expected="the name of a role, without blanks")
+    max_sessions: int = limit(0, f"{SESSIONS} role")
     permissions: tuple[PermissionSection, ...] | None = setting(
-        None, "What the role may do. Where several cover a URI, exact wins over the longest prefix over wildcards."
+        None,
+        "Permissions of the role. If several match a URI, an exact match takes precedence, then the longest prefix, "
+        "then wildcards.",
     )
     allow_by_default: bool = setting(
-        False, "Allow everything. Only if no permissions are given.", alias="allow-by-default"
+        False, "Allow everything. It has no effect if `permissions` are given.", alias="allow-by-default"
     )
     trustlevel: int | None = setting(
         None,
-        "Trust level of the role's sessions, from 0, shown to receivers of their calls and events. Null: none.",
+        "Trust level of the role's sessions. It is sent to the receivers of their calls and events. Null: none.",
         ge=0,
     )
     authorizer: str | None = setting(
         None,
         "Procedure that decides on every action instead of `permissions`. It is called with the session's details, the "
-        "URI, the action and the options, and answers with true, false or a dictionary.",
+        "URI, the action and the options, and returns true, false or a dictionary.",
         pattern=_PROCEDURE,
         expected="the URI of a procedure",
     )
     authorizer_function: str | None = setting(
         None,
-        "Python function that decides instead of a procedure, by its dotted path. It takes the same arguments and "
-        "gives the same answers; it may be a coroutine function.",
+        "Dotted path of a Python function that decides instead of a procedure. It takes the same arguments and returns "
+        "the same values. It can be a coroutine function.",
         pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)+$",
         expected="the dotted path of a function, such as shop.wamp.authorize",
     )
     authorizer_timeout: int = setting(
         10_000,
-        "Time in milliseconds that the authorizer may take, from 1. After that the action fails.",
+        "Maximum time in milliseconds until the authorizer answers. If it is exceeded, the action fails.",
         unit="ms",
         ge=1,
     )
     authorizer_cache_time: int = setting(
         300,
-        "Time in seconds for which an answer with `cache` true is remembered, from 0. 0: until the realm's "
-        "configuration changes, as in Crossbar.",
+        "Time in seconds for which an answer that contains `cache: true` is cached. 0: until the realm's configuration "
+        "changes, as in Crossbar.",
         unit="s",
         ge=0,
     )
     authorizer_cache_per_authid: bool = setting(
-        False, "Remember an answer only for the authid that it was given for, not for the whole role."
+        False, "Cache an answer only for the authid of the session that it was given for, not for the whole role."
     )
 
     @classmethod
@@ -191,71 +196,75 @@ class RealmOptionsSection(RealmLimitsSection):
 
     uri_check: Literal["strict", "loose"] = setting(
         "loose",
-        "loose: URI components of anything but blanks, # and dots. strict: of a-z, 0-9 and _ only.",
+        "loose: URI components may contain any characters except blanks, # and dots. strict: only a-z, 0-9 and _.",
     )
     event_dispatching_chunk_size: int = setting(
         100,
-        "Receivers served at a time, from 1.",
+        "Number of receivers to which an event is sent at a time.",
         ge=1,
-        ignored="events are sent in slices of the router's own choice",
+        ignored="the router itself decides to how many receivers it sends an event at a time",
     )
     enable_meta_api: bool = setting(
-        True, "Offer the procedures and events of the meta API, to roles that may use them."
+        True, "Offer the procedures and events of the meta API to roles that are permitted to use them."
     )
     bridge_meta_api: bool = setting(
-        False, "Offer the meta API across linked routers.", ignored="routers are not linked that way"
+        False, "Offer the meta API across linked routers.", ignored="links to other routers are not offered"
     )
     allow_disclose_me: bool = setting(
-        True, "Honor a client's wish to be disclosed to receivers. False: such a request is an error."
+        True, "Disclose clients to receivers if they request it with `disclose_me`. False: such a request is an error."
     )
     dialect: Literal["crossbar", "specification"] | None = setting(
         None,
         "crossbar: the answer to GOODBYE repeats the client's reason, wamp.session.on_leave has the session id as its "
         "only argument, and event history has Crossbar's form: newest first, 10 events unless a limit is given, with "
-        "the publisher's session, authid and authrole. specification: as specified. "
-        "Null: crossbar in a file, specification elsewhere.",
+        "the publisher's session, authid and authrole. specification: as in the WAMP specification. "
+        "Null: crossbar if the configuration is a file, specification otherwise.",
     )
     strict_request_ids: bool = setting(
-        False, "Require each session's request ids to count 1, 2, 3 and so on. Some clients do not."
+        False,
+        "Require that each session numbers its requests 1, 2, 3 and so on. Some clients do not number requests this "
+        "way.",
     )
     timeouts_in_seconds: bool = setting(
-        False, "Take the timeout of a call as seconds, as Crossbar does, instead of milliseconds."
+        False, "Interpret the timeout of a call in seconds, as Crossbar does, instead of milliseconds."
     )
     strict_progress: bool = setting(
         False,
         "Require clients to announce progressive results, progressive calls and call canceling before they use or "
-        "get these, as specified. Autobahn|JS and wampy.js do not announce them.",
+        "receive them, as in the specification. Autobahn|JS and wampy.js do not announce them.",
     )
     lenient_progress: bool | None = setting(
-        None, "The former name of `strict_progress`, with the opposite meaning. Use that one."
+        None, "The former name of `strict_progress`, with the opposite meaning. Use `strict_progress` instead."
     )
     max_call_timeout: int = setting(
         0,
-        "Time in milliseconds after which any call ends with an error, from 0. 0: calls may last indefinitely.",
+        "Maximum duration of any call in milliseconds. Longer calls end with an error. 0: no limit.",
         unit="ms",
         ge=0,
     )
-    max_retained: int = setting(10_000, "Topics whose last event is retained, from 0. 0: no limit.", ge=0)
-    max_retained_size: int = limit(64 * MIB, "Size of all retained events in bytes of memory", unit="bytes")
+    max_retained: int = limit(10_000, "Maximum number of topics with retained events")
+    max_retained_size: int = limit(64 * MIB, "Maximum size of all retained events, in bytes of memory", unit="bytes")
     max_retained_share: int = setting(
         50,
-        "Percentage of `max_retained` and `max_retained_size` that one publisher (authid) may use, 1 to 100. The role "
-        "trusted may use all.",
+        "Percentage of `max_retained` and `max_retained_size` that one publisher (authid) may use. Sessions with the "
+        "role trusted may use all of the space.",
         unit="%",
         ge=1,
         le=100,
     )
     max_retained_age: int = setting(
-        0, "Time in seconds after which a retained event is deleted, from 0. 0: never.", unit="s", ge=0
+        0, "Maximum age of a retained event in seconds. Older events are deleted. 0: no limit.", unit="s", ge=0
     )
     max_history_size: int = limit(
         64 * MIB,
-        "Size of the events in all event histories in bytes of memory; beyond it the largest history loses its oldest "
-        "events",
+        "Maximum size of the events in all event histories, in bytes of memory. If it is exceeded, the oldest events "
+        "of the largest history are deleted",
         unit="bytes",
     )
-    max_testaments_size: int = limit(64 * MIB, "Size of all testaments in bytes of memory", unit="bytes")
-    max_session_testaments_size: int = limit(MIB, "Size of one session's testaments in bytes of memory", unit="bytes")
+    max_testaments_size: int = limit(64 * MIB, "Maximum size of all testaments, in bytes of memory", unit="bytes")
+    max_session_testaments_size: int = limit(
+        MIB, "Maximum size of one session's testaments, in bytes of memory", unit="bytes"
+    )
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
@@ -283,10 +292,14 @@ class RealmOptionsSection(RealmLimitsSection):
 class HistorySection(Section):
     """An event history: the events of a topic or pattern are stored."""
 
-    uri: str = setting(..., "Topic or pattern.", pattern=_LOOSE, expected="a URI without blanks and #")
-    match: Literal["exact", "prefix", "wildcard"] = setting("exact", "How the URI matches.")
-    limit: int | None = setting(None, "Events to keep, from 1. Null: the limit of the store.", ge=1)
-    max_age: int = setting(0, "Time in seconds after which an event is dropped, from 0. 0: never.", unit="s", ge=0)
+    uri: str = setting(
+        ..., "A topic or pattern whose events are stored.", pattern=_LOOSE, expected="a URI without blanks and #"
+    )
+    match: Literal["exact", "prefix", "wildcard"] = setting("exact", "Match policy of the URI.")
+    limit: int | None = setting(None, "Maximum number of stored events. Null: the limit of the store.", ge=1)
+    max_age: int = setting(
+        0, "Maximum age of an event in seconds. Older events are deleted. 0: no limit.", unit="s", ge=0
+    )
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
@@ -298,19 +311,21 @@ class StoreSection(Section):
     """The event store of a realm."""
 
     type: Literal["memory", "database"] = setting(
-        "memory", "memory: until the process ends. database: in the project's database, so that it survives."
+        "memory",
+        "memory: events are lost when the process ends. database: events are stored in the project's database and "
+        "survive a restart.",
     )
-    limit: int = setting(100, "Events to keep of each topic or pattern, from 1.", ge=1)
+    limit: int = setting(100, "Maximum number of stored events of each topic or pattern in `event-history`.", ge=1)
     sync: bool = setting(
         False,
-        "For type database: acknowledge a publication only after its event is written. Else events are written every "
-        "250 ms, and the last ones are lost if the process is killed.",
+        "For type database: acknowledge a publication only after its event has been written. Otherwise events are "
+        "written every 250 ms, and the last ones are lost if the process is killed.",
     )
     event_history: tuple[HistorySection, ...] = setting(
-        (), "Topics and patterns whose events are kept.", alias="event-history"
+        (), "Topics and patterns whose events are stored.", alias="event-history"
     )
     call_queue: Any = setting(
-        None, "Queues for calls of busy callees.", alias="call-queue", ignored="calls are not queued", quiet=((),)
+        None, "Queues for calls to busy callees.", alias="call-queue", ignored="calls are not queued", quiet=((),)
     )
 
     @classmethod
@@ -340,19 +355,20 @@ class RealmSection(Section):
     id: str | None = identifier()
     name: str = setting(
         ...,
-        "Name of the realm: 3 to 255 of letters, digits and _ - @ . with a letter first, or 0x and 40 hex digits.",
+        "Name of the realm: 3 to 255 letters, digits or the characters _ - @ . ; the first is a letter. "
+        "Also possible: 0x and 40 hex digits.",
         pattern=r"^([A-Za-z][A-Za-z0-9_\-@.]{2,254}|0x[0-9a-fA-F]{40})$",
-        expected="3 to 255 of letters, digits and _ - @ . with a letter first",
+        expected="3 to 255 letters, digits or the characters _ - @ . (the first is a letter)",
     )
-    roles: tuple[RoleSection, ...] = setting((), "Roles that sessions may have. Without any, nothing is allowed.")
+    roles: tuple[RoleSection, ...] = setting((), "Roles that sessions can have. Without roles, nothing is allowed.")
     options: RealmOptionsSection = setting(RealmOptionsSection(), "Options of the realm.")
     store: StoreSection | None = setting(None, "Event history.")
     stats: Any = setting(None, "Statistics.", ignored="statistics of sessions are not offered yet")
-    inventory: Any = setting(None, "Catalogue of payload types.", ignored="payload types are not offered")
+    inventory: Any = setting(None, "Catalog of payload types.", ignored="payload types are not offered")
     rlinks: Any = setting(
         None,
         "Links to other routers.",
-        ignored="links to other routers are not offered; nothing passes from or to them",
+        ignored="links to other routers are not offered; no messages are exchanged with them",
         quiet=((),),
     )
 

@@ -14,9 +14,8 @@ from wamp_transport.config.section import Section
 _HEAD = """# Configuration reference
 
 Generated from the schema. A node is configured by a `config.json` of version 2, or by a mapping of the same form.
-**Offered** shows what is supported: *ignored* is accepted and reported as having no effect, *refused* keeps the
-configuration from being used. Unknown keys are refused.
-"""
+The column **offered** shows whether the router supports a key. *ignored*: the key is accepted, but has no effect, and
+this is reported. *refused*: a configuration with this key is not used. Unknown keys are refused."""
 
 
 def json_schema() -> dict[str, Any]:

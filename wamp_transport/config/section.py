@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from wamp_transport.config.report import Level, Location
 
 IDENTIFIER = "^[a-z][a-z0-9_]{2,63}$"
-IDENTIFIER_EXPECTED = "3 to 64 of a-z, 0-9 and _, starting with a letter"
+IDENTIFIER_EXPECTED = "a name of 3 to 64 characters (a-z, 0-9 and _; the first is a letter)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,8 @@ def identifier() -> Any:
     """Declare the attribute ``id``: a name for management tools, which Crossbar allows for every item."""
     return setting(
         None,
-        "A name of your choice for this item, unique among its kind. 3 to 64 of a-z, 0-9 and _, letter first.",
+        "A name of your choice, unique among items of the same kind. 3 to 64 characters: a-z, 0-9 and _. The first is "
+        "a letter.",
         pattern=IDENTIFIER,
         expected=IDENTIFIER_EXPECTED,
     )

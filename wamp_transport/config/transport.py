@@ -19,43 +19,44 @@ class WebOptions(Section):
 
     access_log: bool = setting(
         False,
-        "Log every request and WebSocket handshake, one line each: client, method, path, status, octets of the body, "
-        "seconds. At level INFO of wamp_transport.access; on standard error unless logging is configured.",
+        "Log each request and WebSocket handshake on one line: client, method, path, status, bytes of the body, "
+        "duration in seconds. The logger is wamp_transport.access, the level INFO. Unless logging is configured, the "
+        "lines are written to standard error.",
     )
     display_tracebacks: bool = setting(
         False, "Show tracebacks on error pages.", ignored="tracebacks are never shown to clients"
     )
     hsts: bool = setting(
         False,
-        "Tell browsers to use only TLS from now on (Strict-Transport-Security), in responses sent over TLS, by this "
-        "server or by a trusted proxy.",
+        "Send the header Strict-Transport-Security, which tells browsers to use only TLS from now on. It is part of "
+        "responses that this server or a trusted proxy sends over TLS.",
     )
-    hsts_max_age: int = setting(31_536_000, "Time in seconds for which browsers follow that, from 0.", unit="s", ge=0)
+    hsts_max_age: int = setting(31_536_000, "Time in seconds for which browsers obey `hsts`.", unit="s", ge=0)
     client_timeout: int | None = setting(
         None,
-        "Time in seconds, 1 to 86400, that an HTTP connection may be idle between requests, or a request's body may "
-        "make no progress. Null: 60 seconds.",
+        "Maximum time in seconds that a connection may be idle between requests, and that the transfer of a request's "
+        "body may make no progress. Null: 60 seconds.",
         unit="s",
         ge=1,
         le=86_400,
     )
     request_timeout: int = setting(
         20,
-        "Time in seconds, 1 to 3600, from a connection's beginning, TLS included, or from a request's first byte until "
-        "the head of the request is complete.",
+        "Maximum time in seconds until the head of a request is complete: for the first request from the start of the "
+        "connection, including TLS; for later requests from the first byte.",
         unit="s",
         ge=1,
         le=3600,
     )
     max_request_head: int = setting(
         16_384,
-        "Largest head of a request, all lines together, in bytes, 1024 to 1048576.",
+        "Maximum size of a request's head (the request line and all headers) in bytes.",
         unit="bytes",
         ge=1024,
         le=2**20,
     )
     max_request_body: int = setting(
-        128 * 2**20, "Largest body of a request in bytes, from 0. 0: no limit.", unit="bytes", ge=0, le=2**40
+        128 * 2**20, "Maximum size of a request's body in bytes. 0: no limit.", unit="bytes", ge=0, le=2**40
     )
 
 
@@ -65,7 +66,7 @@ DEFAULT_MAX_CONNECTIONS: Final = 50_000
 def _max_connections() -> Any:
     return setting(
         DEFAULT_MAX_CONNECTIONS,
-        "Connections open at the same time, from 1. Further ones are closed right after they are accepted.",
+        "Maximum number of open connections. Further connections are closed immediately after they are accepted.",
         ge=1,
     )
 
@@ -73,9 +74,9 @@ def _max_connections() -> Any:
 def _max_connections_per_address() -> Any:
     return setting(
         None,
-        "Of these, connections from one IP address (of IPv6: one /64 network), from 1. Trusted proxies "
-        "and Unix sockets have no such limit; their requests count for the client that they name. "
-        "Null: no limit, as many people may share an address.",
+        "Maximum number of open connections from one IP address (for IPv6, from one /64 network). Trusted proxies and "
+        "Unix sockets have no such limit; each of their requests is counted for the client that its headers name. "
+        "Null: no limit, because many people can share an address.",
         ge=1,
     )
 
@@ -83,8 +84,9 @@ def _max_connections_per_address() -> Any:
 def _trusted_proxies() -> Any:
     return setting(
         (),
-        "Addresses and networks of proxies, and `unix` for a Unix socket, whose Forwarded or X-Forwarded-For, -Proto, "
-        "-Host and -Port headers name the client. The same headers from other addresses are ignored.",
+        "Addresses and networks of proxies; `unix` for all clients of a Unix socket. The headers Forwarded or "
+        "X-Forwarded-For, -Proto, -Host and -Port of these proxies name the client. The same headers from other "
+        "addresses are ignored.",
         expected='IP addresses, networks such as 10.0.0.0/8, or "unix"',
     )
 
@@ -111,12 +113,12 @@ class WebTransport(Section):
     type: Literal["web"] = setting(..., 'Must be "web".')
     id: str | None = identifier()
     endpoint: Endpoint | None = setting(
-        None, "Address to listen on. Absent: TCP port 8080 of 127.0.0.1. (Crossbar requires it.)"
+        None, "Address to listen on. Null: TCP port 8080 on 127.0.0.1. (Crossbar requires this key.)"
     )
     paths: dict[Key, Service] = setting(
         ...,
-        'Services by path segment (letters, digits, _ and -), or "/" for the root. A path without a service '
-        "of its own goes to the nearest one above, else 404.",
+        'Services by path segment (letters, digits, _ and -). The key "/" means the root. A request for a path without '
+        "a service is handled by the service at the nearest parent path. If there is none, the answer is 404.",
     )
     options: WebOptions = setting(WebOptions(), "Options of the transport.")
     max_connections: int = _max_connections()
@@ -134,7 +136,7 @@ class WebSocketTransport(WebSocketSection):
 
     type: Literal["websocket"] = setting(..., 'Must be "websocket".')
     endpoint: Endpoint | None = setting(
-        None, "Address to listen on. Absent: TCP port 8080 of 127.0.0.1. (Crossbar requires it.)"
+        None, "Address to listen on. Null: TCP port 8080 on 127.0.0.1. (Crossbar requires this key.)"
     )
     max_connections: int = _max_connections()
     max_connections_per_address: int | None = _max_connections_per_address()

@@ -16,17 +16,15 @@ class StaticOptions(Section):
         ignored="directory listings are not offered; a directory without index.html answers 404",
     )
     mime_types: dict[str, str] = setting(
-        {}, 'Further media types by file name extension, such as {".md": "text/markdown"}.'
+        {}, 'Additional media types by file name extension, such as {".md": "text/markdown"}.'
     )
     cache_timeout: int | None = setting(
-        43_200, "Time in seconds that browsers may cache a file, from 0. Null: no caching headers.", unit="s", ge=0
+        43_200, "Time in seconds for which browsers may cache a file. Null: no caching headers.", unit="s", ge=0
     )
     default_file: str | None = setting(
-        None, "File served for every unknown path below, for single-page applications.", min_length=1
+        None, "File to serve for all paths that match no other file, for single-page applications.", min_length=1
     )
-    allow_cross_origin: bool = setting(
-        False, "Let pages of other origins read the files. Unlike Crossbar, where it is always on, off by default."
-    )
+    allow_cross_origin: bool = setting(False, "Let pages of other origins read the files. (Crossbar: always.)")
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
@@ -53,8 +51,8 @@ class StaticService(Section):
         pattern=r"^[^\x00]+$",
         expected="the path of a directory",
     )
-    package: str | None = setting(None, "Python package that holds the files; with `resource`.", min_length=1)
-    resource: str | None = setting(None, "Directory inside that package.", pattern=r"^[^\x00]+$")
+    package: str | None = setting(None, "Python package that contains the files. Requires `resource`.", min_length=1)
+    resource: str | None = setting(None, "Directory of the files in `package`.", pattern=r"^[^\x00]+$")
     options: StaticOptions = setting(StaticOptions(), "Options of served files.")
 
     @classmethod
@@ -80,7 +78,7 @@ class JsonService(Section):
 
     type: Literal["json"] = setting(..., 'Must be "json".')
     id: str | None = identifier()
-    value: Any = setting(..., "The value: any JSON.")
+    value: Any = setting(..., "The JSON value.")
     options: JsonOptions = setting(JsonOptions(), "Options of the response.")
 
 

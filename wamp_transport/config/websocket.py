@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from wamp_transport.config.auth import Auth
 from wamp_transport.config.compression import Compression
 from wamp_transport.config.cookie import Cookie
-from wamp_transport.config.limits import LimitsSection, Lockout
+from wamp_transport.config.limits import SESSIONS, LimitsSection, Lockout, limit
 from wamp_transport.config.report import short
 from wamp_transport.config.section import Finding, Section, identifier, setting
 
@@ -37,34 +37,32 @@ Milliseconds = Annotated[int, Field(ge=0, le=_LONGEST), AfterValidator(_not_too_
 
 
 def _time(default: int, help: str) -> Any:
-    return setting(
-        default,
-        help + " In milliseconds: 0, or from 1000.",
-        unit="ms",
-        expected=f"0, or an integer from 1000 to {_LONGEST} (ms)",
-    )
+    return setting(default, help, unit="ms", expected=f"0, or an integer from 1000 to {_LONGEST} (ms)")
 
 
 def _size(default: int, help: str) -> Any:
-    return setting(default, f"{help} In bytes, 0 to {MAX_SIZE_BYTES} (64 MiB).", unit="bytes", ge=0, le=MAX_SIZE_BYTES)
+    return setting(default, help, unit="bytes", ge=0, le=MAX_SIZE_BYTES)
 
 
 class WebSocketOptions(LimitsSection):
     """Options of WebSocket connections, and limits of the sessions on them."""
 
+    max_sessions: int = limit(0, f"{SESSIONS} service")
     allowed_origins: tuple[str, ...] = setting(
         ("*",),
-        "Origins whose pages may connect, as scheme://host:port, * for any text; without a port the scheme's own. "
-        "same-origin stands for the host of the request, which must be one of Django's ALLOWED_HOSTS if these are set. "
-        "For clients that send no Origin see allow_missing_origin.",
+        "Origins whose pages may connect, as scheme://host:port. * matches any text. Without a port, the default port "
+        "of the scheme applies. same-origin means the host of the request, which must be one of Django's ALLOWED_HOSTS "
+        "if these are set. For clients that send no Origin, see `allow_missing_origin`.",
     )
-    allow_null_origin: bool = setting(True, 'Accept connections of pages whose origin is "null", such as local files.')
+    allow_null_origin: bool = setting(
+        True, 'Accept connections from pages whose origin is "null", such as local files.'
+    )
     allow_missing_origin: bool = setting(
-        True, "Accept clients that send no Origin: devices and programs. False: browsers only."
+        True, "Accept clients that send no Origin, such as devices and programs. False: only browsers can connect."
     )
     external_port: int | None = setting(
         None,
-        "Port that clients see, 1 to 65535, if a proxy stands in front. A request that names another port is refused. "
+        "Port that clients see if a proxy is in front of the server. A request that names another port is refused. "
         "Null: not checked.",
         ge=1,
         le=65535,
@@ -73,53 +71,64 @@ class WebSocketOptions(LimitsSection):
     enable_rfc6455: bool = setting(True, "Accept handshakes of the standard protocol, version 13.")
     enable_webstatus: bool = setting(True, "Show a status page in response to plain HTTP requests.")
     validate_utf8: bool = setting(
-        True, "Check text messages for valid UTF-8. Invalid text closes the connection with 1007."
+        True, "Check that text messages are valid UTF-8. If one is not, the connection is closed with code 1007."
     )
-    mask_server_frames: bool = setting(False, "Mask outgoing frames. This violates the standard and is for tests.")
+    mask_server_frames: bool = setting(False, "Mask outgoing frames. This violates the standard; it is for tests.")
     require_masked_client_frames: bool = setting(
-        True, "Close the connection with 1002 if a client's frame is not masked."
+        True, "Close the connection with code 1002 if a client's frame is not masked."
     )
     apply_mask: bool = setting(True, "Unmask incoming frames. False is for tests.")
-    max_frame_size: int = _size(0, "Largest frame accepted, as sent on the wire; 0: no limit.")
-    max_message_size: int = _size(16 * 1024 * 1024, "Largest message accepted, uncompressed; 0: no limit.")
-    auto_fragment_size: int = _size(0, "Split outgoing messages into frames of this size; 0: do not split.")
-    fail_by_drop: bool = setting(
-        False, "After a violation drop the connection immediately instead of closing it with a code."
+    max_frame_size: int = _size(0, "Maximum size of an incoming frame in bytes, as received. 0: no limit.")
+    max_message_size: int = _size(
+        16 * 1024 * 1024, "Maximum size of an incoming message in bytes, uncompressed. 0: no limit."
     )
-    echo_close_codereason: bool = setting(False, "Answer a close frame with the code and reason received.")
-    open_handshake_timeout: Milliseconds = _time(0, "Time for the opening handshake; 0: no limit.")
-    close_handshake_timeout: Milliseconds = _time(0, "Time for the closing handshake; 0: 30 seconds.")
+    auto_fragment_size: int = _size(0, "Split outgoing messages into frames of this size in bytes. 0: do not split.")
+    fail_by_drop: bool = setting(
+        False, "After a protocol violation, drop the connection immediately instead of closing it with a code."
+    )
+    echo_close_codereason: bool = setting(False, "Answer a close frame with the received code and reason.")
+    open_handshake_timeout: Milliseconds = _time(
+        0, "Maximum duration of the opening handshake in milliseconds. 0: no limit."
+    )
+    close_handshake_timeout: Milliseconds = _time(
+        0, "Maximum duration of the closing handshake in milliseconds. 0: 30 seconds."
+    )
     message_timeout: Milliseconds = _time(
         120_000,
-        "Time for a message to arrive completely, from its first byte; 0: no limit. Ends peers that send very slowly.",
+        "Maximum time in milliseconds from the first byte of a message until it is complete. Clients that send more "
+        "slowly are disconnected. 0: no limit.",
     )
     outgoing_limit: int = _size(
-        1024 * 1024, "Bytes that may stay queued for a slow peer for longer than the grace period."
+        1024 * 1024, "Maximum number of bytes that may stay queued for a slow client after the grace period."
     )
-    outgoing_grace_period: Milliseconds = _time(10_000, "Time for which more may be queued, as after a burst.")
+    outgoing_grace_period: Milliseconds = _time(
+        10_000, "Time in milliseconds for which more bytes may stay queued, for example after a burst of events."
+    )
     outgoing_policy: Literal["close", "drop"] = setting(
         "close",
-        "Treatment of a peer that does not catch up. close: its session ends. drop: it misses events, and calls to "
-        "it are answered with wamp.error.unavailable, until it has caught up.",
+        "What happens to a client that does not catch up. close: its session ends. drop: until it has caught up, it "
+        "misses events, and calls to it are answered with wamp.error.unavailable.",
     )
     max_outgoing_size: int = setting(
         16 * 1024 * 1024,
-        "Bytes that may be queued for a peer at all. Above it the grace period counts as over, above twice as much the "
-        f"connection is closed in any case. {MIN_OUTGOING_BYTES} (64 KiB) to {MAX_SIZE_BYTES} (64 MiB).",
+        "Maximum number of bytes that may be queued for a client. Above it, the grace period ends immediately. Above "
+        "twice this number, the connection is always closed.",
         unit="bytes",
         ge=MIN_OUTGOING_BYTES,
         le=MAX_SIZE_BYTES,
     )
     tcp_nodelay: bool = setting(True, "Send small packets without delay (TCP_NODELAY).")
-    auto_ping_interval: Milliseconds = _time(0, "Time between pings; 0: no pings.")
-    auto_ping_timeout: Milliseconds = _time(0, "Time to wait for a pong before dropping the connection; 0: no limit.")
-    auto_ping_size: int = setting(12, "Size of a ping in bytes, 12 to 125.", unit="bytes", ge=12, le=125)
-    auto_ping_restart_on_any_traffic: bool = setting(True, "Let any message from the client count as a pong.")
+    auto_ping_interval: Milliseconds = _time(0, "Time between pings in milliseconds. 0: no pings.")
+    auto_ping_timeout: Milliseconds = _time(
+        0, "Time in milliseconds to wait for a pong before the connection is dropped. 0: no limit."
+    )
+    auto_ping_size: int = setting(12, "Size of a ping in bytes.", unit="bytes", ge=12, le=125)
+    auto_ping_restart_on_any_traffic: bool = setting(True, "Treat any message from the client as a pong.")
     compression: Compression | None = setting(None, "Compression of messages.")
     require_websocket_subprotocol: bool = setting(
-        True, "Refuse clients that offer no known WAMP subprotocol. False: use JSON with them."
+        True, "Refuse clients that offer no known WAMP subprotocol. False: use JSON for them."
     )
-    show_server_version: bool = setting(False, "Name the software's version in the Server header.")
+    show_server_version: bool = setting(False, "Send the software's version in the header Server.")
     enable_flash_policy: bool = setting(
         False, "Serve a Flash policy file.", ignored="Flash is gone; no policy file is served"
     )
@@ -159,22 +168,27 @@ class WebSocketSection(Section):
     id: str | None = identifier()
     url: str | None = setting(
         None,
-        "URL that clients use, ws:// or wss://, with the full path of the service. Shown, not enforced. "
-        "Null: taken from the request.",
+        "URL for clients, ws:// or wss://, with the full path of the service. It is displayed, not enforced. "
+        "Null: derived from the request.",
     )
     serializers: tuple[str, ...] | None = setting(
         None,
-        "WAMP serializers to offer: json, msgpack, cbor. The client's order decides. Null: all that are installed.",
+        "WAMP serializers to offer: json, msgpack, cbor. The client's order of preference decides. "
+        "Null: all that are installed.",
     )
     options: WebSocketOptions = setting(WebSocketOptions(), "Options of the connections.")
-    auth: Auth | None = setting(None, "Authentication. Absent or empty: anonymous, with role anonymous.")
+    auth: Auth | None = setting(
+        None, "Authentication methods. Null or empty: clients are anonymous and have the role anonymous."
+    )
     lockout: Lockout = setting(Lockout(), "Limits for failed logins.")
-    cookie: Cookie | None = setting(None, "Cookie tracking. Null: clients get no cookie.")
-    hello_timeout: Milliseconds = _time(10_000, "Time for a client to open a session with HELLO; 0: no limit.")
+    cookie: Cookie | None = setting(None, "The cookie that identifies clients. Null: clients get no cookie.")
+    hello_timeout: Milliseconds = _time(
+        10_000, "Maximum time in milliseconds until a client opens a session with HELLO. 0: no limit."
+    )
     debug: bool = setting(
         False,
-        "Log handshakes, frames (kind, length, flags; no payload) and closes of connections made from now on, with the "
-        "logger wamp_transport.traffic and below it the service's id or path.",
+        "Log the handshakes, frames (kind, length and flags, but no payload) and closes of new connections. The logger "
+        "is wamp_transport.traffic, followed by the service's id or path.",
     )
 
     @classmethod

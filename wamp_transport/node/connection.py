@@ -207,6 +207,11 @@ class Connection:
 
     # End of the hot path.
 
+    @property
+    def is_joining(self) -> bool:
+        """Whether the session is not established yet."""
+        return self._node.is_joining(self)
+
     def violate(self, message: str) -> None:
         """End the session, because the peer sent an invalid message."""
         self._node.violate(self, message)

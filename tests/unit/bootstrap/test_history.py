@@ -208,6 +208,15 @@ def test_events_of_bounded_size_are_written_in_one_transaction(flush, store, pub
     assert store.batches == [[1, 2], [3]]
 
 
+def test_busy_history_does_not_delay_others(flush, store, publish, node, monkeypatch):
+    monkeypatch.setattr(history_writer, "MAX_BATCH_EVENTS", 2)
+    other = HistoryOptions("com.x", "wildcard", is_durable=True)
+    node.configure(options(replace(DURABLE, limit=9), replace(other, limit=1)))
+    publish(1, 2, 3, 4, 5, 6)
+    flush()
+    assert store.batches == [[1, 2], [6, 3], [4, 5], [6]]
+
+
 def test_stored_events_are_trimmed_at_the_start_slice_by_slice(apply, flush, node, store):
     store.kept = list(range(8))
     apply()

@@ -20,7 +20,7 @@ def test_good_realm_name_is_accepted(worker, node, read, name):
 @pytest.mark.parametrize("name", ["", "ab", "1ab", "a b c", "a" * 256, "abc\n", "äbc", "0x12", 5, None, ["abc"]])
 def test_bad_realm_name_is_refused(worker, node, read, name):
     worker["realms"][0]["name"] = name
-    assert "expected 3 to 255 of letters" in read(node).faults[f"{PLACE}.name"].message
+    assert "expected 3 to 255 letters" in read(node).faults[f"{PLACE}.name"].message
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ def test_page_has_every_section_and_attribute():
 def test_row_tells_values_default_offer_and_help():
     rows = markdown().splitlines()
     row = next(row for row in rows if row.startswith("| `max_frame_size`"))
-    assert "an integer from 0 to 67108864 (bytes) | `0` | yes | Largest frame accepted" in row
+    assert "an integer from 0 to 67108864 (bytes) | `0` | yes | Maximum size of an incoming frame" in row
     row = next(row for row in rows if row.startswith("| `enable_flash_policy`"))
     assert "| ignored: Flash is gone" in row
     row = next(row for row in rows if row.startswith("| `anonymous-proxy`"))

@@ -29,8 +29,9 @@ def add_credential_arguments(parser: ArgumentParser) -> None:
     """Add ``--authid`` and the options that select the source of the credential."""
     group = parser.add_argument_group(
         "login",
-        "No credential is needed for this project's node on this machine. Elsewhere the login is anonymous without one."
-        " The variables WAMP_AUTHID and WAMP_TICKET, WAMP_SECRET, WAMP_TOKEN or WAMP_KEY replace the options.",
+        "No credential is needed for this project's node on this machine. For other routers, the login is anonymous"
+        " unless you give a credential. The environment variables WAMP_AUTHID, WAMP_TICKET, WAMP_SECRET, WAMP_TOKEN and"
+        " WAMP_KEY can be used instead of the options.",
     )
     group.add_argument("--authid", help="the authid to log in with")
     group.add_argument("--role", help="the role to use at this project's node (default: trusted)")

@@ -53,15 +53,19 @@ def add_target_arguments(parser: ArgumentParser) -> None:
     """Add ``--url``, ``--realm`` and the other options that select a router."""
     group = parser.add_argument_group(
         "router",
-        "Without --url and the variable WAMP_URL the command connects to this project's node on this machine; if none"
-        " is running, to WAMP_TRANSPORT['API']['URL'] of the settings.",
+        "Without --url and the environment variable WAMP_URL, the command connects to this project's node on this"
+        " machine. If none is running, it connects to the URL in the setting WAMP_TRANSPORT['API']['URL'].",
     )
     group.add_argument("--url", help="URL of a WAMP router, such as wss://example.com/ws")
     group.add_argument("--realm", help="the realm; may be omitted if this project's node has only one")
     group.add_argument(
         "--node", metavar="NAME", help="the node to use if several nodes of this project run on this machine"
     )
-    group.add_argument("--serializer", choices=["json", "msgpack", "cbor"], help="default: msgpack, else json")
+    group.add_argument(
+        "--serializer",
+        choices=["json", "msgpack", "cbor"],
+        help="default: msgpack, or json if the router does not offer msgpack",
+    )
     group.add_argument(
         "--join-timeout",
         type=float,

@@ -36,19 +36,23 @@ class BenchCommand:
             type=float,
             default=2.0,
             metavar="S",
-            help="length of each of the four measurements (default: %(default)g)",
+            help="duration of each of the four measurements (default: %(default)g)",
         )
         parser.add_argument(
-            "--concurrency", type=int, default=32, metavar="N", help="exchanges at the same time (default: %(default)s)"
+            "--concurrency",
+            type=int,
+            default=32,
+            metavar="N",
+            help="number of calls or events in flight in the second and fourth measurement (default: %(default)s)",
         )
         parser.add_argument(
-            "--size", type=int, default=64, metavar="BYTES", help="size of the payload (default: %(default)s)"
+            "--size", type=int, default=64, metavar="BYTES", help="size of the payload in bytes (default: %(default)s)"
         )
         parser.add_argument(
             "--uri-prefix",
             default="com.wampnode.bench.",
             metavar="URI",
-            help="URI that your role may register, call, publish and subscribe to",
+            help="prefix of the URIs to use; your role must be allowed to register, call, publish and subscribe",
         )
         parser.add_argument("--json", action="store_true", help="write a JSON object: router, size, measures")
         add_target_arguments(parser)

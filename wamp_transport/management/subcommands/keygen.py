@@ -30,7 +30,7 @@ class KeygenCommand:
         parser.add_argument(
             "--router",
             action="store_true",
-            help="only show the public key of this router, which it uses unless `router_key` is configured",
+            help="only show the public key that this router uses unless `router_key` is configured",
         )
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:

@@ -32,7 +32,7 @@ class KillCommand:
         parser.add_argument(
             "--reason", metavar="URI", help=f"reason URI for the clients (default: {errors.CLOSE_KILLED})"
         )
-        parser.add_argument("--message", help="text sent to the clients, for people")
+        parser.add_argument("--message", help="human-readable message for the clients")
         parser.add_argument("--yes", "-y", action="store_true", help="do not ask for confirmation")
         parser.add_argument("--json", action="store_true", help="print a JSON object with the ids as 'killed'")
         add_target_arguments(parser)

@@ -59,7 +59,7 @@ class RegisterCommand:
             type=int,
             default=DEFAULT_CONCURRENCY,
             metavar="N",
-            help=f"calls that run at the same time (default: %(default)s); {MAX_QUEUED_CALLS} more are queued",
+            help=f"maximum number of simultaneous calls (default: %(default)s); {MAX_QUEUED_CALLS} more are queued",
         )
         parser.add_argument(
             "--timeout", type=float, metavar="SECONDS", help="time limit for a call, including its time in the queue"

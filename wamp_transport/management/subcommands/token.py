@@ -23,7 +23,11 @@ class TokenCommand:
         parser.add_argument("--realm", help="limit the token to this realm")
         parser.add_argument("--role", help="role in the realm (default: the user's own)")
         parser.add_argument(
-            "--lifetime", type=float, default=DEFAULT_LIFETIME_SECONDS, metavar="SECONDS", help="default: %(default)s"
+            "--lifetime",
+            type=float,
+            default=DEFAULT_LIFETIME_SECONDS,
+            metavar="SECONDS",
+            help="lifetime of the token (default: %(default)g)",
         )
         parser.add_argument("--once", action="store_true", help="allow only one login")
 

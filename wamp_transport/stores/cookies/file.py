@@ -171,7 +171,7 @@ class FileCookies:
         os.replace(self._path, damaged)
         logger.error(
             "Line %d of the cookie file %s is not a record of a cookie. The file was renamed to %s, and a new one was "
-            "begun: clients get new cookies and must log in again",
+            "started: clients get new cookies and must log in again",
             line_number,
             self._path,
             damaged,

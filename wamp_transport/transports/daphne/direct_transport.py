@@ -1,13 +1,15 @@
 """The transport between a WebSocket of this product's server and a WAMP connection, without ASGI events."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from autobahn.exception import PayloadCorruptError, PayloadExceededError
 
 from ...compat.twisted import DirectSocket
-from ...node.connection import Connection, MessageEncoder
+from ...node.connection import MAX_UNJOINED_BYTES, Connection, MessageEncoder
 from ...serializers.serializer import Serializer
+from ...wamp.errors import PAYLOAD_SIZE_EXCEEDED
 from ..backpressure import Bounds, SlowConsumerMonitor
 from ..close_codes import close_code, close_text
 from ..consumer import wrong_kind
@@ -18,7 +20,11 @@ from ..read_gate import PauseReason, ReadGate
 from ..write_buffer import WriteBuffer
 from .options import restart_pings, stop_pings
 
+logger = logging.getLogger(__name__)
+
 NOT_UTF8 = "text that is not valid UTF-8"
+TOO_LONG_UNJOINED = f"a message of more than {MAX_UNJOINED_BYTES} bytes, the limit until a session is established"
+TOO_MANY_UNFINISHED = "the incomplete messages of all clients are too large; this one has been incomplete longest"
 
 
 class DaphneTransport:
@@ -28,7 +34,17 @@ class DaphneTransport:
     :meth:`detach`. ``protocol`` is the WebSocket's protocol, which stores the received bytes that were not parsed yet.
     """
 
-    __slots__ = ("_is_binary", "_protocol", "connection", "gate", "reader", "write", "write_buffer")
+    __slots__ = (
+        "_is_binary",
+        "_is_ending",
+        "_protocol",
+        "connection",
+        "gate",
+        "is_counted",
+        "reader",
+        "write",
+        "write_buffer",
+    )
 
     connection: Connection | None
     gate: ReadGate
@@ -45,7 +61,11 @@ class DaphneTransport:
     def __init__(self, protocol: Any) -> None:
         self._protocol = protocol
         self._is_binary = False
+        self._is_ending = False
+        """Whether the connection will be closed soon because of an incomplete message."""
         self.connection = None
+        self.is_counted = False
+        """Whether an incomplete message of the peer counts towards the limit of all peers."""
         self.write = discard
 
     def encoder(self, serializer: Serializer) -> MessageEncoder:
@@ -84,12 +104,14 @@ class DaphneTransport:
 
         Break reference cycles, so that the memory of the connection is freed immediately.
         """
-        self._protocol = None
         self.write = discard
         if self.connection is not None:
+            if self.is_counted:
+                self.count_unfinished(0)
             self.connection = None
             self.reader.interrupt()
             del self.gate, self.reader, self.write_buffer
+        self._protocol = None
 
     def deliver(self, payload: bytes, *, is_binary: bool) -> None:
         """Deliver a message that Autobahn's parser has read."""
@@ -151,6 +173,41 @@ class DaphneTransport:
         """End the session immediately, even if the socket is still open."""
         if self.connection is not None:
             self.connection.lost()
+
+    def count_unfinished(self, size: int) -> None:
+        """Count an incomplete message that takes ``size`` bytes of memory; 0 if the message is complete or discarded.
+
+        Close the connection soon if the message is too long for a connection without a session.
+        """
+        if size > MAX_UNJOINED_BYTES and self.connection is not None and self.connection.is_joining:
+            self._end_soon(None)
+        if self._is_ending:
+            size = 0
+        self.is_counted = self._protocol.server.unfinished_messages.update(self, size)
+
+    def give_up_message(self) -> None:
+        """Close the connection soon, because the incomplete messages of all peers together take too much memory."""
+        self.is_counted = False
+        self._end_soon(PAYLOAD_SIZE_EXCEEDED)
+
+    def _end_soon(self, reason: str | None) -> None:
+        """Close the connection in the next turn: Autobahn's parser, which may be running, must not notice it."""
+        if not self._is_ending:
+            self._is_ending = True
+            self._protocol.server.loop.call_soon(self._end_message, reason)
+
+    def _end_message(self, reason: str | None) -> None:
+        """Close the connection in the middle of a message; with ``reason`` None because of a protocol violation."""
+        protocol, connection = self._protocol, self.connection
+        if connection is None or protocol.state != protocol.STATE_OPEN:
+            return
+        if reason is None:
+            connection.violate(TOO_LONG_UNJOINED)
+        else:
+            logger.warning("Closed the connection of a client: %s", TOO_MANY_UNFINISHED)
+            self.close(reason, TOO_MANY_UNFINISHED)
+            self.lost()
+        protocol.drop_message()
 
     def check_message_time(self, *, is_incomplete: bool, seconds: float) -> None:
         """Report a violation if a message has been incomplete for more than ``seconds``; 0 for no limit.

@@ -15,6 +15,7 @@ from twisted.internet.protocol import connectionDone
 from ...config.websocket import WebSocketOptions
 from ..frame_reader import FRAMES_PER_TURN, LARGE_MESSAGE_BYTES, STOP, WAIT, YIELD
 from ..read_gate import PauseReason
+from ..unfinished_messages import MIN_COUNTED_BYTES, PIECE_BYTES
 from .direct_transport import DaphneTransport
 from .handshake import HandshakeProtocol, initial_attributes
 from .options import CLOSE_TIMEOUT_SECONDS, attributes
@@ -38,6 +39,9 @@ class WampWebSocketProtocol(HandshakeProtocol):
 
     message_timeout = 0.0
     """The time in seconds within which a message must be complete; 0 for no limit."""
+
+    _piece_bytes = 0
+    """The memory in bytes of the pieces of an incomplete message that Autobahn's parser has read."""
 
     _is_closed_by_peer = False
     _abort_timer: asyncio.TimerHandle | None = None
@@ -94,6 +98,8 @@ class WampWebSocketProtocol(HandshakeProtocol):
                 if self.autoPingTimeoutCall and self.autoPingRestartOnAnyTraffic and len(self.data) < len(data):
                     self.cancel_ping_timeout()
                 if not self.data or reader.next_step is WAIT:
+                    if direct.is_counted or len(self.data) >= MIN_COUNTED_BYTES:
+                        direct.count_unfinished(len(self.data) + reader.awaited_bytes)
                     return
                 if reader.next_step is YIELD:
                     self._end_turn()
@@ -105,20 +111,19 @@ class WampWebSocketProtocol(HandshakeProtocol):
             reader.frames_left -= 1  # a frame counts twice, because Autobahn's parser reads head and payload separately
             if reader.frames_left <= 0:
                 self._end_turn()
-        if self.state == self.STATE_CLOSING:
-            self._look_for_close()
+        self._look_for_close()
 
     # End of the hot path.
 
     def _look_for_close(self) -> None:
-        """Read frames with Autobahn's parser until the peer replies to the router's close frame.
+        """If the router has sent a close frame, read frames with Autobahn's parser until the peer replies to it.
 
         The peer can have sent many other frames before this reply.
         """
-        reader, gate = self.direct.reader, self.direct.gate
-        while self.state == self.STATE_CLOSING and PauseReason.TURN not in gate.reasons and self.processData():
-            reader.frames_left -= 1
-            if reader.frames_left <= 0:
+        direct = self.direct
+        while self.state == self.STATE_CLOSING and PauseReason.TURN not in direct.gate.reasons and self.processData():
+            direct.reader.frames_left -= 1
+            if direct.reader.frames_left <= 0:
                 self._end_turn()
 
     def _end_turn(self) -> None:
@@ -143,6 +148,16 @@ class WampWebSocketProtocol(HandshakeProtocol):
         # Do not call self.sendCloseFrame(), which also ends the session: the router ends this session itself.
         super().sendCloseFrame(code, reason)
         self.direct.stop()
+
+    def drop_message(self) -> None:
+        """Close the socket without reading the rest of an incomplete message, and free the memory of the message.
+
+        Call this after the close frame was sent, from the event loop.
+        """
+        self.dropConnection()
+        self.direct.reader.take_collected(b"")
+        self.data = b""
+        self.frame_data = self.message_data = None
 
     def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
         """Send a close frame, in reply to the peer's or because of an error, and end the session immediately."""
@@ -177,15 +192,25 @@ class WampWebSocketProtocol(HandshakeProtocol):
             return None
         return super().onFrameData(payload)  # type: ignore[no-any-return]
 
+    def onMessageFrameData(self, payload: bytes) -> None:
+        """Keep a piece of a message, decompressed if necessary."""
+        super().onMessageFrameData(payload)
+        self._piece_bytes += len(payload) + PIECE_BYTES
+        if self._piece_bytes >= MIN_COUNTED_BYTES and self.direct.connection is not None:
+            self.direct.count_unfinished(self._piece_bytes)
+
     def onMessageFrame(self, payload: list[bytes]) -> None:
         """Handle a frame of a message. Drop empty pieces, because Autobahn would store any number of them."""
         super().onMessageFrame([piece for piece in payload if piece])
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """Deliver a message that Autobahn's parser has read."""
+        self._piece_bytes = 0
         if self.direct.connection is None:
             super().onMessage(payload, isBinary)
             return
+        if self.direct.is_counted:
+            self.direct.count_unfinished(0)
         if self.is_message_compressed and len(payload) > LARGE_MESSAGE_BYTES:
             self._end_turn()
         self.direct.deliver(payload, is_binary=isBinary)

@@ -24,6 +24,7 @@ from ..event_loop import enable_busy_poll, shorten_turns
 from ..fast_handshake import UpgradeRequest
 from ..flush_scheduler import FlushScheduler
 from ..listener import Listener
+from ..unfinished_messages import UnfinishedMessages
 from .open_transport import OpenTransport
 from .options import FindService, is_debugged, options_of
 from .protocol import WampWebSocketProtocol, protocol_with
@@ -124,6 +125,7 @@ class WampServer(Server):  # type: ignore[misc]
         enable_busy_poll(self.loop, busy_poll)
         self._flush_scheduler = flush_scheduler_of(self.loop)
         self.flush_soon = self._flush_scheduler.flush_soon
+        self.unfinished_messages = UnfinishedMessages()
         self._announce: Callable[[], None] | None = options.get("ready_callable")
         self.ready_callable = self._ready
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from daphne.ws_protocol import WebSocketFactory
@@ -12,6 +13,7 @@ from wamp_transport.config.configuration import PathService
 from wamp_transport.config.websocket import WebSocketOptions, WebSocketService
 from wamp_transport.transports.daphne.protocol import WampWebSocketProtocol, protocol_with
 from wamp_transport.transports.fast_handshake import parse_simple_upgrade
+from wamp_transport.transports.unfinished_messages import UnfinishedMessages
 from wamp_transport.transports.write_buffer import WriteBuffer
 
 REQUEST = (
@@ -42,8 +44,8 @@ class Loop:
         self.timers.append((seconds, function))
         return self
 
-    def call_soon(self, function: Any) -> None:
-        self.timers.append((0.0, function))
+    def call_soon(self, function: Any, *args: Any) -> None:
+        self.timers.append((0.0, partial(function, *args)))
 
     def cancel(self) -> None:
         self.timers.clear()
@@ -69,6 +71,7 @@ class Server:
         self.actions: list[str] = []
         self.scopes: list[dict[str, Any]] = []
         self.loop = Loop()
+        self.unfinished_messages = UnfinishedMessages()
 
     def find_service(self, key: str, path: bytes, root_path: str) -> PathService | None:
         self.asked.append((key, path))
@@ -115,6 +118,7 @@ class Recorder:
         self.settled: list[int] = []  # how many of them, each time that there were no more
         self.violations: list[str] = []
         self.losses = 0
+        self.is_joining = False
         self.congestions: list[bool] = []
         self.overflows: list[int] = []
         self.on_message: Callable[[], None] = lambda: None

@@ -1,0 +1,56 @@
+"""A limit for the memory of incomplete messages: those of which clients have sent the beginning but not the end.
+
+The sizes of all connections of a server count together, because many connections with a small part of a message each
+take as much memory as one connection with a large part.
+"""
+
+from typing import Final, Protocol
+
+MAX_UNFINISHED_BYTES: Final = 96 * 1024 * 1024
+"""Maximum size in bytes of the incomplete messages of all connections of a server together."""
+
+MIN_COUNTED_BYTES: Final = 8 * 1024
+"""The size in bytes below which an incomplete message is not counted, so that short messages cost no time."""
+
+PIECE_BYTES: Final = 64
+"""The size in bytes that is added for each piece of a message, because every piece is an object of its own."""
+
+
+class Sender(Protocol):
+    """The connection that an incomplete message belongs to."""
+
+    def give_up_message(self) -> None:
+        """Close the connection soon and free the memory of its incomplete message."""
+        ...
+
+
+class UnfinishedMessages:
+    """The sizes of the incomplete messages of all connections of a server.
+
+    If they exceed ``limit`` bytes together, the connections whose messages have been incomplete for the longest time
+    are closed: an ordinary client sends the rest of its message without a pause.
+    """
+
+    def __init__(self, limit: int = MAX_UNFINISHED_BYTES) -> None:
+        self._limit = limit
+        self._sizes: dict[Sender, int] = {}  # in the order in which the messages were first counted
+        self.total = 0
+        """The size in bytes of all counted messages together."""
+
+    def update(self, sender: Sender, size: int) -> bool:
+        """Set the size of a sender's incomplete message in bytes. Return whether the message is counted now.
+
+        A message that is complete, or shorter than :data:`MIN_COUNTED_BYTES`, is not counted.
+        """
+        before = self._sizes.get(sender, 0)
+        if size < MIN_COUNTED_BYTES:
+            self.total -= before
+            self._sizes.pop(sender, None)
+            return False
+        self._sizes[sender] = size
+        self.total += size - before
+        while self.total > self._limit:
+            oldest = next(iter(self._sizes))
+            self.total -= self._sizes.pop(oldest)
+            oldest.give_up_message()
+        return sender in self._sizes
