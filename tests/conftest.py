@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
 IS_SHORT = pytest.StashKey[bool]()
 """Set if ``pytest`` is run without paths and without ``-m``."""
 
-MAX_CASES = 3
+MAX_CASES = 2
 """The number of cases of a parametrized test that ``pytest`` without paths runs."""
 
 
@@ -60,22 +60,20 @@ DJANGO_FIXTURES = (
 
 
 def some_cases(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Return the items, with at most MAX_CASES cases of each test, spread evenly over all its cases."""
+    """Return the items of a short run: without tests that empty all tables, and with MAX_CASES cases of each test."""
     tests: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
-        tests[item.nodeid.partition("[")[0]].append(item)
-    return [cases[number] for cases in tests.values() for number in spread(len(cases), MAX_CASES)]
+        marker = item.get_closest_marker("django_db")
+        if marker is None or not marker.kwargs.get("transaction"):
+            tests[item.nodeid.partition("[")[0]].append(item)
+    return [case for cases in tests.values() for case in spread(cases, MAX_CASES)]
 
 
-def spread(count: int, limit: int) -> list[int]:
-    """Return at most ``limit`` of the numbers from 0 to ``count`` - 1, with the first and the last one.
-
-    >>> spread(9, 3)
-    [0, 4, 8]
-    """
-    if count <= limit:
-        return list(range(count))
-    return [number * (count - 1) // (limit - 1) for number in range(limit)]
+def spread(cases: list[pytest.Item], limit: int) -> list[pytest.Item]:
+    """Return at most ``limit`` of the cases, among them the first and the last one."""
+    if len(cases) <= limit:
+        return cases
+    return [cases[number * (len(cases) - 1) // (limit - 1)] for number in range(limit)]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

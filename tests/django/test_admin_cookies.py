@@ -40,6 +40,7 @@ def test_pages_show_cookies_without_their_values(admin_client, cookies):
     assert admin_client.get(reverse("admin:wamp_transport_trackedcookie_add")).status_code == 403
 
 
+@pytest.mark.long
 def test_expired_cookies_are_deleted_by_the_action(admin_client, cookies):
     old, new, *_ = cookies
     data = {"action": "purge", "_selected_action": [old.id, new.id]}

@@ -144,6 +144,7 @@ def test_what_sends_no_signal_is_found_in_a_review(stage, joe):
     assert stage.review() == {1: LOGIN_NOT_ALLOWED}
 
 
+@pytest.mark.long
 @pytest.mark.expects_errors(
     "Looking up a user or token timed out, and the login is denied: hooks are too slow (running"
 )

@@ -66,6 +66,7 @@ def as_stored(mapping):
     return json.loads(json.dumps(mapping), parse_float=number)
 
 
+@pytest.mark.long
 @settings(
     deadline=None, max_examples=examples(12), suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import pytest
 from daphne.ws_protocol import WebSocketFactory
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -204,6 +205,7 @@ def usual(path: str = "/ws", *others: str) -> bytes:
 PLAIN, SMALL = WebSocketOptions(), WebOptions(max_request_head=SMALL_HEAD)
 
 
+@pytest.mark.long
 @settings(max_examples=examples(30), deadline=None)
 @example(usual("/ws;x"), PLAIN, WebOptions(), 1)
 @example(usual("//other/ws"), PLAIN, WebOptions(), 1)

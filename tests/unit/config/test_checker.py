@@ -67,6 +67,7 @@ def test_finding_beyond_the_data_has_a_place_too():
     assert [problem.message for problem in problems(findings, {"b": 5, "a": (1,)})] == ["z", "y", "x"]
 
 
+@pytest.mark.long
 def test_very_many_faults_are_told_in_reasonable_time():
     given = {f"key{index}": index for index in range(5000)}
     assert len(found(WebSocketOptions, given)) == 5000

@@ -325,6 +325,7 @@ def is_sound(outcome):
     return bool(outcome.faults) and bool(str(outcome))
 
 
+@pytest.mark.long
 @settings(max_examples=examples(80), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(mutations=st.lists(MUTATION, min_size=1, max_size=4))
 def test_any_mutation_is_read_or_refused(mutations):

@@ -85,6 +85,7 @@ def test_frame_that_is_not_whole_is_waited_for() -> None:
     assert len(reader.messages) == 2
 
 
+@pytest.mark.long
 @given(st.lists(st.text(max_size=300).map(str.encode), max_size=6), st.data())
 def test_stream_cut_anywhere_means_the_same(messages: list[bytes], data: st.DataObject) -> None:
     stream = b"".join(frame(TEXT, each) for each in messages)

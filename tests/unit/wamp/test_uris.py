@@ -31,6 +31,7 @@ def test_other_characters_are_only_for_loose_uris(uri):
         assert is_uri(uri, match, loose=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("uri", ["a." * 200_000, "a" * 1_000_000 + "!", "." * 1_000_000, "a." * 200_000 + "#"])
 def test_check_takes_no_long_time(uri):
     for match in MATCHES:

@@ -186,6 +186,7 @@ def test_link_loops_end(site):
     assert not boundary.allows(str(site / "ping"))
 
 
+@pytest.mark.long
 def test_directories_full_of_links_to_each_other_end(site):
     for first in range(5):
         (site / f"d{first}").mkdir()

@@ -114,6 +114,7 @@ STREAM = b"".join(
 EXPECTED = [b"first", "frag é".encode(), b"", b"x" * 130, b"last"]
 
 
+@pytest.mark.long
 def test_stream_split_anywhere_means_the_same() -> None:
     for position in range(len(STREAM) + 1):
         messages, violations, lost, sent, dropped = both(STREAM[:position], STREAM[position:])
@@ -244,6 +245,7 @@ def streams(draw: st.DrawFn) -> list[bytes]:
     return [data[begin:end] for begin, end in pairwise(cuts)]
 
 
+@pytest.mark.long
 @settings(max_examples=examples(60), deadline=None)
 @given(streams(), st.booleans(), st.booleans())
 def test_any_stream_means_the_same_on_both_paths(pieces: list[bytes], binary: bool, masked: bool) -> None:
