@@ -310,6 +310,20 @@ def test_bytes_of_calls_in_flight_are_limited(serializer):
     assert {session.calls_size for session in node.router.sessions.values()} == {0}
 
 
+def test_rerouted_calls_in_flight_count(serializer):
+    node = MemoryNode(options(Limits(calls_size=10_000)))
+    first, second, caller = (joined(node, serializer, callee=["call_reroute"]) for _ in range(3))
+    for callee in (first, second):
+        assert callee.request([REGISTER, 1, {"invoke": "first"}, PROCEDURE])[0] == REGISTERED
+    caller.send([CALL, 1, {}, PROCEDURE, ["x" * 6000]])
+    first.send([ERROR, INVOCATION, first.receive()[1], {}, "wamp.error.unavailable"])
+    assert second.receive()[0] == INVOCATION
+    error = caller.request([CALL, 2, {}, PROCEDURE, ["x" * 6000]])
+    assert error[:5] == [ERROR, CALL, 2, {}, QUOTA_EXCEEDED]
+    second.lose()
+    assert {session.calls_size for session in node.router.sessions.values()} == {0}
+
+
 def test_many_small_calls_in_flight_are_limited_as_well(serializer):
     node = MemoryNode(options(Limits(calls_size=10_000)))
     callee, caller = joined(node, serializer), joined(node, serializer)

@@ -179,9 +179,27 @@ class Connection:
         """Decode and route one of several messages from the peer. Call :meth:`flush_effects` after the last one."""
         if self.is_closed:
             return
+        if len(data) > MAX_SHARED_BYTES:
+            self._feed_large(data)
+            return
+        try:
+            message = self._decode(data)
+        except Exception as error:  # noqa: BLE001 - bytes that crash a decoder must not stop the node
+            self._refuse(error)
+        else:
+            self._node.feed(self, message)
+
+    def flush_effects(self) -> None:
+        """Carry out the effects of the messages passed to :meth:`feed`, such as sending events to subscribers."""
+        self._node.flush_effects()
+
+    # End of the hot path.
+
+    def _feed_large(self, data: bytes) -> None:
+        """Decode and route a message of more than :data:`MAX_SHARED_BYTES`."""
         must_enable_gc = False
         if len(data) > MAX_UNJOINED_BYTES:
-            if self._node.is_joining(self):
+            if self.is_joining:
                 limit = MAX_UNJOINED_BYTES
                 self.violate(f"a message of {len(data)} bytes; the limit is {limit} until a session is established")
                 return
@@ -189,23 +207,21 @@ class Connection:
             gc.disable()
         try:
             message = self._decode(data)
-        except ProtocolViolation as violation:
-            self.violate(str(violation))
-        except Exception:  # noqa: BLE001 - bytes that crash a decoder must not stop the node
-            self._node.report_bug(self)
+        except Exception as error:  # noqa: BLE001 - see feed()
+            self._refuse(error)
         else:
-            if len(data) > MAX_SHARED_BYTES:
-                detach_payload(message, len(data) // 2)
+            detach_payload(message, len(data) // 2)
             self._node.feed(self, message)
         finally:
             if must_enable_gc:
                 gc.enable()
 
-    def flush_effects(self) -> None:
-        """Carry out the effects of the messages passed to :meth:`feed`, such as sending events to subscribers."""
-        self._node.flush_effects()
-
-    # End of the hot path.
+    def _refuse(self, error: Exception) -> None:
+        """End the session because of an exception of the decoder. Call this while the exception is handled."""
+        if isinstance(error, ProtocolViolation):
+            self.violate(str(error))
+        else:
+            self._node.report_bug(self)
 
     @property
     def is_joining(self) -> bool:

@@ -34,9 +34,6 @@ INVOCATION = CODES[Invocation]
 YIELD = CODES[Yield]
 NO_RESULT_DETAILS = ResultDetails()
 NO_YIELD_OPTIONS = YieldOptions()
-OVERHEAD_BYTES = 500
-"""The approximate size of a call in flight without its payload."""
-
 MAX_ENDED_STREAMS = 1000
 """Maximum number of progressive calls that are remembered per caller; see :meth:`Calls.remember_stream`."""
 
@@ -64,8 +61,6 @@ class Calls:
         caller.calls[call.request_id ^ REQUEST_KEY] = record
         peer.invocations[invocation_id] = record
         callee.in_flight += 1
-        record.size = OVERHEAD_BYTES + len(call.args) + len(call.kwargs)
-        caller.calls_size += record.size
         return record
 
     def end(self, record: CallRecord) -> None:
@@ -73,7 +68,8 @@ class Calls:
         record.caller.calls.pop(record.request_id ^ REQUEST_KEY, None)
         record.callee.peer.invocations.pop(record.invocation_id, None)
         record.callee.in_flight -= 1
-        record.caller.calls_size -= record.size
+        if record.size:
+            record.caller.calls_size -= record.size
         if record.deadline is not None:
             record.deadline.cancel()
         if record.is_streaming:
@@ -102,6 +98,11 @@ class Calls:
         self._outbox.append(Send((record.caller.id,), result, session.payload_format))
 
     # End of the hot path.
+
+    def count_size(self, record: CallRecord) -> None:
+        """Count the size of a call that is not small. :meth:`end` takes it off again."""
+        record.size = len(record.call.args) + len(record.call.kwargs)
+        record.caller.calls_size += record.size
 
     def take_error(self, session: Session, message: Error) -> CallRecord | None:
         """End the call that a callee has answered with ERROR, and return its record.

@@ -32,9 +32,9 @@ from .effects import Effect, Send
 from .environment import Announce, Environment, RouterProcedure
 from .message_checks import (
     check_announced,
+    check_call_options,
     check_node_key,
     check_pattern,
-    check_progress_announced,
     check_progress_supported,
     check_sizes,
     passes_progress,
@@ -86,14 +86,13 @@ class Dealer:
         if (open_call is not None or session.ended_streams) and self._forward_part(session, message, open_call):
             return
         options = message.options
-        if options.progress and self.options.strict_progress:
-            check_progress_announced(session)
-        if options.ppt_scheme is not None:
-            check_announced(session, "caller", options, "CALL")
+        is_plain = options == NO_OPTIONS
+        if not is_plain:
+            check_call_options(session, options, is_strict=self.options.strict_progress)
         procedure = message.procedure
         role = self._roles[session.authrole]
         decision = role.calls.get(procedure) or role.check(session, "call", procedure, options)
-        if options.progress:
+        if not is_plain and options.progress:
             # Further CALL messages with this id must not start new calls, even if this first CALL fails below.
             self.calls.remember_stream(session, message.request_id)
         limits = session.limits
@@ -108,14 +107,16 @@ class Dealer:
                 self._answer(session, message)
                 return
             registration = self._require_pattern(procedure)
-        if len(session.calls) >= limits.calls or session.calls_size + size > limits.calls_size:
-            raise limits.refusal("calls" if len(session.calls) >= limits.calls else "calls_size")
+        if size > limits.unchecked_size or len(session.calls) >= limits.unchecked_calls:
+            limits.check_calls(len(session.calls), session.calls_size + size)
         try:
-            self._invoke(session, message, registration, decision.disclose, ())
+            record = self._invoke(session, message, registration, decision.disclose, is_plain, ())
         except RequestRefused:
             if registration.has_active_callee:
                 raise
-            self._invoke(session, message, self._require_pattern(procedure), decision.disclose, ())
+            record = self._invoke(session, message, self._require_pattern(procedure), decision.disclose, is_plain, ())
+        if size > limits.unchecked_size:
+            self.calls.count_size(record)
 
     def _invoke(
         self,
@@ -123,11 +124,14 @@ class Dealer:
         message: Call,
         registration: Registration,
         disclose: bool,
+        is_plain: bool,
         excluded: tuple[int, ...],
     ) -> CallRecord:
-        """Choose a callee and send an INVOCATION to it. Raises RequestRefused if there is none."""
+        """Choose a callee and send an INVOCATION to it. Raises RequestRefused if there is none.
+
+        ``is_plain`` tells that the CALL has no options.
+        """
         options = message.options
-        is_plain = options == NO_OPTIONS
         if registration.match != "exact":
             callees = registration.callees.values()
             barred = (each.peer.id for each in callees if not self._is_permitted(each, message.procedure))
@@ -194,8 +198,11 @@ class Dealer:
             if record.call.options.progress:
                 # The CALL messages after the first one were not stored, so they cannot be sent to another callee.
                 raise RequestRefused(errors.NO_AVAILABLE_CALLEE, "the callee of a progressive call is unavailable")
-            again = self._invoke(caller, record.call, record.registration, record.is_disclosed, tried)
+            is_plain = record.call.options == NO_OPTIONS
+            again = self._invoke(caller, record.call, record.registration, record.is_disclosed, is_plain, tried)
             again.tried = tried
+            if record.size:
+                self.calls.count_size(again)
             self.calls.transfer_deadline(record, again)
         except RequestRefused as refused:
             self.calls.refuse(caller, record.request_id, refused.uri, str(refused))
@@ -223,7 +230,7 @@ class Dealer:
             self._registry.check_room(match, procedure)
             registration = self._create(match, procedure, invoke)
         else:
-            self._check_policy(registration, invoke)
+            _check_policy(registration, invoke)
         is_joining = session.id not in registration.callees
         if is_joining:
             registration.callees[session.id] = Callee(session, next(self._numbers), options)
@@ -391,13 +398,6 @@ class Dealer:
             match, procedure, lambda new_id: Registration(new_id, procedure, match, invoke, created)
         )
 
-    def _check_policy(self, registration: Registration, invoke: str) -> None:
-        if registration.invoke == "single":
-            raise RequestRefused(errors.PROCEDURE_ALREADY_EXISTS, f"{registration.procedure!r} is already registered")
-        if registration.invoke != invoke:
-            text = f"{registration.procedure!r} is registered with the invocation policy {registration.invoke!r}"
-            raise RequestRefused(errors.PROCEDURE_EXISTS_WITH_DIFFERENT_POLICY, text)
-
     def _revoke_callees(self, registration: Registration) -> None:
         for callee in list(registration.callees.values()):
             self.revoke(callee.peer, registration, errors.UNREGISTERED)
@@ -412,3 +412,12 @@ def describe(registration: Registration) -> dict[str, object]:
         "match": registration.match,
         "invoke": registration.invoke,
     }
+
+
+def _check_policy(registration: Registration, invoke: str) -> None:
+    """Check that a callee with this invocation policy may join a registration. Raises RequestRefused."""
+    if registration.invoke == "single":
+        raise RequestRefused(errors.PROCEDURE_ALREADY_EXISTS, f"{registration.procedure!r} is already registered")
+    if registration.invoke != invoke:
+        text = f"{registration.procedure!r} is registered with the invocation policy {registration.invoke!r}"
+        raise RequestRefused(errors.PROCEDURE_EXISTS_WITH_DIFFERENT_POLICY, text)

@@ -26,13 +26,19 @@ LIMIT_ERRORS: Final = {
 
 UNLIMITED: Final = maxsize - 1
 
+SMALL_BYTES: Final = 250
+"""Maximum size in bytes of the payload of a *small* call. Small calls in flight are only counted, to save time."""
+
+OVERHEAD_BYTES: Final = 500
+"""The approximate size in bytes of a call in flight without its payload."""
+
 
 class SessionLimits:
     """The limits of a session: for each limit, the strictest value that its realm, role or service sets.
 
     A limit that none of them sets is :data:`UNLIMITED`. If the URI and the payload of a message together are not longer
     than ``unchecked_size``, the message exceeds no limit. For most messages, the hot path therefore needs only one
-    comparison.
+    comparison. Likewise, a session with fewer than ``unchecked_calls`` calls in flight may make another *small* call.
     """
 
     __slots__ = (
@@ -43,6 +49,7 @@ class SessionLimits:
         "payload_size",
         "registrations",
         "subscriptions",
+        "unchecked_calls",
         "unchecked_size",
         "uri_length",
     )
@@ -56,7 +63,19 @@ class SessionLimits:
         self.uri_length = self._strictest("uri_length")
         self.depth = self._strictest("depth")
         self.payload_size = self._strictest("payload_size")
-        self.unchecked_size = min(self.uri_length, self.depth, self.payload_size)
+        self.unchecked_size = min(self.uri_length, self.depth, self.payload_size, SMALL_BYTES)
+        # Without a check, small calls take at most about a quarter of the permitted size.
+        self.unchecked_calls = min(self.calls, self.calls_size // (4 * OVERHEAD_BYTES))
+
+    def check_calls(self, count: int, size: int) -> None:
+        """Raise RequestRefused if a session with ``count`` calls in flight may not make another one.
+
+        ``size`` is the size in bytes of the payloads of these calls, small ones excluded, and of the new one.
+        """
+        if count >= self.calls:
+            raise self.refusal("calls")
+        if count * OVERHEAD_BYTES + size > self.calls_size:
+            raise self.refusal("calls_size")
 
     def refusal(self, name: str) -> RequestRefused:
         """Return the error for exceeding the limit ``name``. Its text says which realm, role or service sets it."""

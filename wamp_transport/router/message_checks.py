@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from ..wamp import errors
 from ..wamp.errors import ProtocolViolation, RequestRefused
-from ..wamp.messages import RegisterOptions, SubscribeOptions
+from ..wamp.messages import CallOptions, RegisterOptions, SubscribeOptions
 from ..wamp.payload import TOO_DEEP, InvalidPayload
 from ..wamp.uris import component_excess
 from .records import Peer, Session
@@ -64,9 +64,13 @@ def check_announced(session: Peer, role: str, options: Any, name: str) -> None:
         raise ProtocolViolation(f"{name} uses ppt_scheme without the feature {PASSTHRU} announced for {role}")
 
 
-def check_progress_announced(session: Peer) -> None:
-    """Check that a caller announced progressive calls. Raises ProtocolViolation."""
-    if not session.has("caller", PROGRESSIVE_CALLS):
+def check_call_options(session: Peer, options: CallOptions, *, is_strict: bool) -> None:
+    """Check that a caller announced what it uses: passthru mode and, if the realm is strict, progressive calls.
+
+    Raises ProtocolViolation.
+    """
+    check_announced(session, "caller", options, "CALL")
+    if options.progress and is_strict and not session.has("caller", PROGRESSIVE_CALLS):
         raise ProtocolViolation(f"CALL.options.progress without the feature {PROGRESSIVE_CALLS} announced")
 
 

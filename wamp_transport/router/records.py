@@ -56,7 +56,7 @@ class CallPeer(Peer, Protocol):
 
     - ``payload_format``: the format of the raw payload in the peer's current message
     - ``calls``: the calls that the peer made, by request id XORed with :data:`REQUEST_KEY`
-    - ``calls_size``: the approximate size in bytes of the calls that the peer made
+    - ``calls_size``: the size in bytes of the payloads of the calls that the peer made, without those of small calls
     - ``invocations``: the calls that the peer received, by invocation id
     - ``last_invocation``: the last invocation id that was assigned
     - ``ended_streams``: the request ids of the peer's progressive calls whose last CALL message has not arrived; if
@@ -295,7 +295,7 @@ class CallRecord(Struct, eq=False):
     - ``is_disclosed``: whether the permissions or the authorizer of the caller's role disclose the caller's identity
     - ``details``: the details of the first INVOCATION, which apply to all further ones
     - ``tried``: the session ids of callees that were unavailable
-    - ``size``: the approximate size of the call in bytes
+    - ``size``: the size of the payload in bytes; 0 if the call is small
     """
 
     caller: CallPeer

@@ -1,6 +1,6 @@
 import pytest
 
-from wamp_transport.router.limits import LIMIT_ERRORS, NO_LIMITS, UNLIMITED, SessionCounts, SessionLimits
+from wamp_transport.router.limits import LIMIT_ERRORS, NO_LIMITS, SMALL_BYTES, UNLIMITED, SessionCounts, SessionLimits
 from wamp_transport.router.options import Limits
 from wamp_transport.wamp.errors import RequestRefused
 
@@ -13,7 +13,8 @@ def test_strictest_limit_applies_and_zero_is_no_limit():
     assert (limits.calls, limits.depth, limits.uri_length, limits.payload_size) == (2, 10, 40, 50)
     assert limits.subscriptions == limits.registrations == UNLIMITED
     assert limits.unchecked_size == 10
-    assert NO_LIMITS.unchecked_size == UNLIMITED
+    assert NO_LIMITS.unchecked_size == SMALL_BYTES
+    assert NO_LIMITS.unchecked_calls > 10**12
 
 
 @pytest.mark.parametrize(("name", "value", "whose"), [("calls", 2, "role 'b'"), ("depth", 10, "realm 'a'")])

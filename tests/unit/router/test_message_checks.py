@@ -6,7 +6,7 @@ import pytest
 from wamp_transport.router.limits import SessionLimits
 from wamp_transport.router.message_checks import (
     check_announced,
-    check_progress_announced,
+    check_call_options,
     check_progress_supported,
     check_sizes,
     passes_progress,
@@ -61,9 +61,10 @@ CALLS, RESULTS = "progressive_call_invocations", "progressive_call_results"
 
 
 def test_strict_progressive_call_needs_the_callers_announcement(new_session):
-    check_progress_announced(new_session(caller=[CALLS]))
+    check_call_options(new_session(caller=[CALLS]), CallOptions(progress=True), is_strict=True)
+    check_call_options(new_session(), CallOptions(progress=True), is_strict=False)
     with pytest.raises(ProtocolViolation, match=CALLS):
-        check_progress_announced(new_session(caller=[RESULTS]))
+        check_call_options(new_session(caller=[RESULTS]), CallOptions(progress=True), is_strict=True)
 
 
 @pytest.mark.parametrize(
