@@ -1,6 +1,8 @@
 """Undocumented members of Twisted: its reactor and socket buffers, its TLS and its HTTP channel."""
 
 import asyncio
+from collections import deque
+from functools import cache
 from operator import attrgetter
 from typing import Any, Final
 
@@ -102,6 +104,12 @@ with TWISTED.imports():
 
 log = Logger()
 
+DISCONNECTIONS_PER_TURN: Final = 4
+"""Maximum number of connections that are ended in one turn of the event loop after their peers have disconnected.
+
+If thousands of clients disconnect at the same moment, other clients wait only for those that are ended in one turn.
+"""
+
 
 def loop_of(reactor: Any) -> asyncio.AbstractEventLoop:
     """Return the asyncio event loop of a reactor."""
@@ -157,7 +165,8 @@ class DirectSocket(FileDescriptor):
             log.failure("A connection is closed after an error")
             end = bug
         if end is not None:
-            self.reactor._disconnectSelectable(self, end, True)
+            self.stopReading()
+            disconnections_of(self.reactor).put(self, end)
 
     def write(self, data: bytes) -> None:
         """Send bytes after the bytes in Twisted's buffers."""
@@ -177,6 +186,37 @@ class DirectSocket(FileDescriptor):
         super().stopWriting()  # type: ignore[no-untyped-call]
 
     # End of the hot path.
+
+
+class Disconnections:
+    """The accepted sockets of a reactor whose peers have disconnected. A few of them are ended in each turn."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._ended: deque[tuple[DirectSocket, Any]] = deque()
+
+    def put(self, ended: DirectSocket, reason: Any) -> None:
+        """End a connection in one of the next turns. The socket must not be read any more."""
+        if not self._ended:
+            self._reactor._asyncioEventloop.call_soon(self._end_some)
+        self._ended.append((ended, reason))
+
+    def _end_some(self) -> None:
+        some = [self._ended.popleft() for _ in range(min(DISCONNECTIONS_PER_TURN, len(self._ended)))]
+        if self._ended:
+            self._reactor._asyncioEventloop.call_soon(self._end_some)
+        for ended, reason in some:
+            if ended.connected:  # it can have ended because a write has failed
+                try:
+                    self._reactor._disconnectSelectable(ended, reason, True)
+                except Exception:  # noqa: BLE001 - a bug of one connection must not keep the others open
+                    log.failure("An error while a connection was ended")
+
+
+@cache
+def disconnections_of(reactor: Any) -> Disconnections:
+    """Return the disconnections of a reactor."""
+    return Disconnections(reactor)
 
 
 class HttpChannel(HTTPChannel):

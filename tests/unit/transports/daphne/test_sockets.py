@@ -13,6 +13,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
+from wamp_transport.compat.twisted import DISCONNECTIONS_PER_TURN
 from wamp_transport.config.endpoint import TcpEndpoint, UnixEndpoint
 from wamp_transport.transports.connection_limits import ConnectionLimiter
 from wamp_transport.transports.daphne import sockets
@@ -146,6 +147,16 @@ class Loop:
 
     def __init__(self) -> None:
         self.readers: dict[int, Any] = {}
+        self.soon: list[Any] = []
+
+    def call_soon(self, callback: Any) -> None:
+        self.soon.append(callback)
+
+    def turn(self) -> None:
+        """Run what has been scheduled until now."""
+        callbacks, self.soon = self.soon, []
+        for callback in callbacks:
+            callback()
 
     def add_reader(self, descriptor: int, callback: Any) -> None:
         self.readers[descriptor] = callback
@@ -178,6 +189,10 @@ def readers(made: Any) -> dict[int, Any]:
     return cast(dict[int, Any], made.reactor._asyncioEventloop.readers)
 
 
+def turn(made: Any) -> None:
+    made.reactor._asyncioEventloop.turn()
+
+
 def test_loop_calls_the_connection_itself(pair: tuple[Any, Recorder, socket.socket]) -> None:
     made, protocol, other = pair
     (read,) = readers(made).values()
@@ -203,7 +218,38 @@ def test_end_of_what_a_peer_sends_ends_the_connection(pair: tuple[Any, Recorder,
     (read,) = readers(made).values()
     other.close()
     read()
+    turn(made)
     assert protocol.reason.check(ConnectionDone)
+
+
+def test_many_connections_end_in_several_turns(tmp_path: Path) -> None:
+    port: Any = UnixPort(FACTORY, Listener(UnixEndpoint(type="unix", path="s"), tmp_path / "s"), ConnectionLimiter(10))
+    port.reactor = LoopReactor()
+    protocols = [Recorder() for _ in range(2 * DISCONNECTIONS_PER_TURN + 1)]
+    for protocol in protocols:
+        one, other = socket.socketpair()
+        made = port.transport(one, protocol, "", port, 0, port.reactor)
+        made.startReading()
+        other.close()
+    reads = list(readers(made).values())
+    for read in reads:
+        read()
+    ended = []
+    for _ in range(3):
+        turn(made)
+        ended.append(sum(protocol.reason is not None for protocol in protocols))
+    assert ended == [DISCONNECTIONS_PER_TURN, 2 * DISCONNECTIONS_PER_TURN, len(protocols)]
+    assert made.reactor._asyncioEventloop.soon == []
+
+
+def test_connection_that_a_failed_write_has_ended_ends_once(pair: tuple[Any, Recorder, socket.socket]) -> None:
+    made, protocol, other = pair
+    (read,) = readers(made).values()
+    other.close()
+    read()
+    made.connectionLost(Failure(ConnectionLost()))
+    turn(made)
+    assert protocol.reason.check(ConnectionLost)
 
 
 def test_socket_that_fails_ends_the_connection(pair: tuple[Any, Recorder, socket.socket]) -> None:
@@ -212,6 +258,7 @@ def test_socket_that_fails_ends_the_connection(pair: tuple[Any, Recorder, socket
     made.socket.close()
     assert isinstance(made.writeSomeData(b"x"), ConnectionLost)
     read()
+    turn(made)
     assert protocol.reason.check(ConnectionLost)
 
 
@@ -228,6 +275,7 @@ def test_bug_of_the_protocol_is_logged_and_ends_the_connection(pair: tuple[Any, 
     globalLogPublisher.addObserver(observe)
     try:
         read()
+        turn(made)
     finally:
         globalLogPublisher.removeObserver(observe)
     assert protocol.reason.check(LookupError)
