@@ -166,7 +166,7 @@ class DirectSocket(FileDescriptor):
             end = bug
         if end is not None:
             self.stopReading()
-            disconnections_of(self.reactor).put(self, end)
+            disconnections_of(self.reactor._asyncioEventloop).put(self, end)
 
     def write(self, data: bytes) -> None:
         """Send bytes after the bytes in Twisted's buffers."""
@@ -189,34 +189,34 @@ class DirectSocket(FileDescriptor):
 
 
 class Disconnections:
-    """The accepted sockets of a reactor whose peers have disconnected. A few of them are ended in each turn."""
+    """The connections of an event loop whose peers have disconnected. A few of them are ended in each turn."""
 
-    def __init__(self, reactor: Any) -> None:
-        self._reactor = reactor
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._ended: deque[tuple[DirectSocket, Any]] = deque()
 
     def put(self, ended: DirectSocket, reason: Any) -> None:
         """End a connection in one of the next turns. The socket must not be read any more."""
         if not self._ended:
-            self._reactor._asyncioEventloop.call_soon(self._end_some)
+            self._loop.call_soon(self._end_some)
         self._ended.append((ended, reason))
 
     def _end_some(self) -> None:
         some = [self._ended.popleft() for _ in range(min(DISCONNECTIONS_PER_TURN, len(self._ended)))]
         if self._ended:
-            self._reactor._asyncioEventloop.call_soon(self._end_some)
+            self._loop.call_soon(self._end_some)
         for ended, reason in some:
             if ended.connected:  # it can have ended because a write has failed
                 try:
-                    self._reactor._disconnectSelectable(ended, reason, True)
+                    ended.reactor._disconnectSelectable(ended, reason, True)
                 except Exception:  # noqa: BLE001 - a bug of one connection must not keep the others open
                     log.failure("An error while a connection was ended")
 
 
 @cache
-def disconnections_of(reactor: Any) -> Disconnections:
-    """Return the disconnections of a reactor."""
-    return Disconnections(reactor)
+def disconnections_of(loop: asyncio.AbstractEventLoop) -> Disconnections:
+    """Return the disconnections of a loop."""
+    return Disconnections(loop)
 
 
 class HttpChannel(HTTPChannel):
