@@ -72,7 +72,7 @@ def test_long_message_before_a_session_is_refused(port: int) -> None:
         wire.send(frame(TEXT, b'[1,"realm1",{"roles":{"caller":{}}}]'.ljust(70_000)))
         code, details, reason = wire.message()
         assert (code, reason) == (3, "wamp.error.protocol_violation")
-            assert "65536" in details["message"]
+        assert "65536" in details["message"]
         assert wire.closed().code == 1002
 
 
