@@ -148,7 +148,7 @@ class PrincipalAdmin(EndingSessionsAdmin):
     inlines = (CredentialInline,)
 
     def impact_of_deletion(self, rows: Iterable[Any]) -> Impact:
-        """Return the impact of deleting principals: their sessions end."""
+        """Return the number of sessions of these principals. All of them end if the principals are deleted."""
         names = {(row.realm, row.authid) for row in rows}
         visible = visible_sessions()
         count = visible.count(

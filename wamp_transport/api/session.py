@@ -285,7 +285,8 @@ class Session:
     ) -> "_Target":
         """Return the session and time limit for an operation.
 
-        ``blocking`` is the name of the API method if it blocks the calling thread, which must not run the event loop.
+        If the operation blocks the calling thread, ``blocking`` is the name of the API method. In this case, raise
+        SynchronousOnlyOperation if the thread runs the event loop of the sessions.
         """
         backend = current_backend()
         if blocking is not None:

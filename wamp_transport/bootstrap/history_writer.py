@@ -30,7 +30,7 @@ MAX_BATCH_BYTES: Final = 8 * 1024 * 1024
 """When the events in a transaction reach this total size in bytes, no more are added to it."""
 
 TRIM_RATIO: Final = 4
-"""A history is trimmed in the database each time a fourth of its events has been replaced."""
+"""The old events of a history are deleted from the database each time a fourth of its events has been replaced."""
 
 Key = tuple[str, Match, str]
 """The realm, match policy and URI of a history."""
@@ -54,9 +54,9 @@ class HistoryWriter:
         self._on_recorded = on_recorded
         self._queues: dict[Key, deque[Record]] = {}
         self._written: Counter[Key] = Counter()
-        """The number of events of each history that were written since it was last trimmed."""
+        """The number of events of each history that were written since old ones were last deleted."""
         self._loaded: dict[Key, History] = {}
-        """The histories into which the stored events have been loaded. Only these histories may be trimmed."""
+        """The histories into which the stored events have been loaded. Events of other histories are not deleted."""
         self._untrimmed: set[Key] = set()
         self._writing: asyncio.Task[None] | None = None
         self._is_closed = False
@@ -170,7 +170,7 @@ class HistoryWriter:
             if key in current:
                 self._shorten(queue, len(current[key]))
             if len(batch) >= MAX_BATCH_EVENTS or size >= MAX_BATCH_BYTES:
-                continue  # the queue keeps its place
+                continue  # this queue's turn comes in the next batch
             while queue and len(batch) < MAX_BATCH_EVENTS and size < MAX_BATCH_BYTES:
                 batch.append(queue.popleft())
                 size += batch[-1].publication.size
@@ -180,7 +180,7 @@ class HistoryWriter:
         return batch
 
     def _shorten(self, queue: deque[Record], length: int) -> None:
-        """Drop the oldest events of a queue that the history in memory no longer has."""
+        """Drop the oldest events of a queue, so that at most ``length`` are left, the length of the history."""
         while len(queue) > length:
             self._on_recorded([queue.popleft()], False)
 

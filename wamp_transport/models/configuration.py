@@ -163,7 +163,7 @@ class Realm(ConfigurationRow):
 
 
 class Role(ConfigurationRow):
-    """A role of sessions in a realm."""
+    """A role that sessions can have in a realm."""
 
     realm = models.ForeignKey(Realm, models.CASCADE, related_name="roles", verbose_name=_("realm"))
     name = models.CharField(
@@ -416,10 +416,10 @@ def _row_changed(sender: type[models.Model], using: str, **_event: Any) -> None:
 
 
 def _mark_realms_as_configured(using: str) -> None:
-    """Record in the document that realms are configured, after the first one was saved or deleted.
+    """After a realm was saved or deleted, ensure that the stored document contains a list of realms, even an empty one.
 
-    If an imported file contains no realms, the default realm1 is open to everybody. Without this record, deleting the
-    last realm would open realm1 again.
+    If an imported file contains no such list, the default realm ``realm1`` is open to everybody. Without the empty
+    list, deleting the last realm would open ``realm1`` again.
     """
     state = ConfigurationState.objects.using(using).get(pk=ConfigurationState.ONLY)
     workers = (state.document or {}).get("workers", [])
