@@ -51,7 +51,7 @@ class DurableHistory(ConfigurationPart, NodeObserver):
         node.observers.add(self)
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Load the stored events into new durable histories. Start to delete stored events beyond a history's limits.
+        """Load the stored events into new durable histories. Schedule the deletion of events that exceed their limits.
 
         The router creates a new history object if a history is new or its options have changed. Therefore this method
         compares the objects, not the configurations.

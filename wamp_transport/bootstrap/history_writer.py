@@ -1,8 +1,8 @@
 """The writer of event histories. It writes events to the database in batches, and deletes old ones.
 
 The queue of a history never holds more events than the history in memory. When the history removes its oldest event,
-the queue drops it too: its row would be deleted immediately after it is written. The limits of the histories therefore
-limit the queues as well, in number and in bytes. If the database does not respond, no recent events are lost.
+the queue drops it too, because its row would be deleted again immediately. Therefore, the limits of the histories, in
+number and in bytes, apply to the queues as well. If the database does not respond, no recent events are lost.
 """
 
 import asyncio
@@ -161,7 +161,8 @@ class HistoryWriter:
     def _take_batch(self) -> list[Record]:
         """Remove and return the next events to write, up to the limits of a batch.
 
-        A history with more events than fit is continued after the others, so that a busy history does not delay them.
+        If a history has more events than fit, the rest is written after the events of the other histories, so that a
+        busy history does not delay them.
         """
         batch: list[Record] = []
         size = 0

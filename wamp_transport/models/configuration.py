@@ -366,11 +366,11 @@ class WebPath(ConfigurationRow):
 
 
 class ConfigurationState(models.Model):
-    """The revision of the configuration, and the parts of an imported file that have no rows. The table has one row.
+    """The revision of the configuration, and the parts of an imported file that are not in other tables.
 
-    ``document`` is the imported mapping without realms and transports; it is null if nothing was imported. The column
-    ``worker`` of realms and transports contains the index of a worker in ``document``. Relative paths are relative to
-    ``base_dir``, the directory of the imported file.
+    The table of this model has one row. ``document`` is the imported mapping without realms and transports; it is null
+    if nothing was imported. The column ``worker`` of realms and transports contains the index of a worker in
+    ``document``. Relative paths are relative to ``base_dir``, the directory of the imported file.
     """
 
     ONLY: ClassVar[int] = 1

@@ -69,8 +69,9 @@ def report(
     ``apply_count`` is the number of configurations that the process has applied. ``revision`` identifies the applied
     configuration. It is stored only if it is an integer, that is, if the configuration is from the database.
     ``problem`` is the reason why a newer configuration was refused. ``services`` and ``operator_salt`` are stored for
-    :mod:`.operators`. ``sessions`` are the numbers of sessions from :func:`.session_groups.to_json`. Nodes that have
-    not reported for a day are deleted.
+    :mod:`.operators`. ``sessions`` contains the numbers of sessions, as returned by :func:`.session_groups.to_json`.
+
+    This function also deletes nodes that have not reported for a day.
     """
     now = timezone.now()
     stored = revision if isinstance(revision, int) else None

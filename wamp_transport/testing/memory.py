@@ -1,4 +1,4 @@
-"""A router and its peers in memory, for wampnode's own tests. They exchange bytes without network and delay.
+"""A router and its peers in memory, for wampnode's own tests. They exchange bytes without a network or delay.
 
     node = MemoryNode(anonymous_options("realm1"))
     alice = node.connect("json")
