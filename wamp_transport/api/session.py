@@ -298,7 +298,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """The session and the time limit for one operation. Its coroutines must run on the event loop of ``bridge``."""
+    """The session and the time limit for one operation. All coroutine methods must run on the loop of ``bridge``."""
 
     backend: ApiBackend
     session: ReconnectingSession

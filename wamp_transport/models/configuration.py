@@ -97,7 +97,10 @@ class ConfigurationQuerySet(models.QuerySet[Row]):
         return created
 
     def bulk_update(self, objs: Iterable[Row], *args: Any, **options: Any) -> int:
-        """Replace the secrets in the rows and update the rows. :meth:`update` increments the revision."""
+        """Replace the secrets in the rows and update the rows.
+
+        Django calls :meth:`update`, which increments the revision.
+        """
         objs = list(objs)
         for row in objs:
             row.seal()

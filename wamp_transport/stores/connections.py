@@ -151,7 +151,7 @@ def _give_back(closings: int) -> None:
 def _clean(keep: bool = False) -> bool:
     """Close the old and broken connections of this thread. Return whether one was broken.
 
-    If ``keep`` is true, connections do not become old, regardless of ``CONN_MAX_AGE``.
+    If ``keep`` is true, no connection counts as old, regardless of ``CONN_MAX_AGE``.
     """
     found_broken = False
     with _lock:

@@ -73,8 +73,8 @@ class MemoryNode:
 
     - ``questions`` contains the open requests to authenticators and authorizers, in order. A test answers them with
       :meth:`decide`.
-    - ``records`` contains the events to store in durable histories. By default, the router is told immediately that
-      they are stored. To prevent this, set ``stores_records`` to False.
+    - ``records`` contains the events to store in durable histories. By default, the node reports to the router
+      immediately that they are stored. To prevent this, set ``stores_records`` to False.
     - ``silent_refusals`` contains the refused requests whose senders did not ask for an answer.
     """
 

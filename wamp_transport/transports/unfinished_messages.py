@@ -1,4 +1,4 @@
-"""A limit on the memory for incomplete messages. Of such a message, the client has sent the beginning but not the end.
+"""A limit on the memory for incomplete messages, that is, messages of which clients have sent only the beginning.
 
 The sizes of all connections of a server count together, because many connections with a small part of a message each
 take as much memory as one connection with a large part.

@@ -144,9 +144,9 @@ class SessionWatch:
                 self._due.add(session_id)
 
     async def _check(self, session_ids: Iterable[int]) -> None:
-        """Close those sessions whose identity is no longer valid.
+        """Query the current identities of sessions, and close the sessions whose login is no longer valid.
 
-        If a hook of the project fails, the session stays open until the next check of all sessions.
+        A session for which a hook of the project fails stays open until the next check of all sessions.
         """
         waiting = iter(session_ids)
         while chunk := list(islice(waiting, self.queries.identities_per_query)):

@@ -30,7 +30,7 @@ TOO_MANY_UNFINISHED = "the incomplete messages of all clients are too large; thi
 class DaphneTransport:
     """A :class:`~wamp_transport.transports.consumer.DirectTransport` for an open connection.
 
-    ``reader``, ``gate`` and ``write_buffer`` exist exactly while ``connection`` is not None, from :meth:`attach` to
+    ``reader``, ``gate`` and ``write_buffer`` are available while ``connection`` is not None, from :meth:`attach` to
     :meth:`detach`. ``protocol`` is the WebSocket's protocol, which stores the received bytes that were not parsed yet.
     """
 
@@ -193,7 +193,7 @@ class DaphneTransport:
     def _end_soon(self, reason: str | None) -> None:
         """Close the connection in the next turn of the event loop; see :meth:`_end_message` for ``reason``.
 
-        Autobahn's parser can be running now, and does not support that the connection is closed meanwhile.
+        Autobahn's parser can be running now, and the connection must not be closed while the parser runs.
         """
         if not self._is_ending:
             self._is_ending = True

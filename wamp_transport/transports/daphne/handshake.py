@@ -182,7 +182,7 @@ class HandshakeProtocol(WebSocketProtocol):
     def handle_reply(self, message: dict[str, Any]) -> None:
         """Process an ASGI event.
 
-        Events that Daphne supports correctly are passed to Daphne's own method.
+        Events that Daphne handles correctly are passed to Daphne's own method.
         """
         kind = message.get("type")
         if kind == "websocket.accept" and self._simple_handshake is not None:
