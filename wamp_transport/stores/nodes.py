@@ -24,7 +24,7 @@ HIDE_AFTER = timedelta(minutes=1)
 FORGET_AFTER = timedelta(days=1)
 """The time without a report after which the row of a node is deleted.
 
-It is longer than HIDE_AFTER, so that a node that could not report for a while keeps the time of its start.
+It is longer than HIDE_AFTER, so that a node that could not report for a while keeps its start time.
 """
 
 

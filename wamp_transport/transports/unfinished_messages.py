@@ -13,7 +13,7 @@ MIN_COUNTED_BYTES: Final = 8 * 1024
 """The size in bytes below which an incomplete message is not counted, so that short messages cost no time."""
 
 PIECE_BYTES: Final = 64
-"""The size in bytes that is added for each piece of a message, because every piece is an object of its own."""
+"""The size in bytes that is added for each piece of a message, because every piece is a separate object."""
 
 
 class Sender(Protocol):
