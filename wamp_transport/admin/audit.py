@@ -31,5 +31,5 @@ class AuditEntryAdmin(AnyModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False. Entries are deleted automatically, when they are too old or too many."""
+        """Return False. Old entries are deleted automatically, and the oldest also if there are too many entries."""
         return False

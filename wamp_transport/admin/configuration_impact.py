@@ -1,4 +1,4 @@
-"""The impact of an edit of the configuration: the sessions that end, and what happens to the built-in service."""
+"""Determine which effects an edit of the configuration has on open sessions and on the built-in service."""
 
 from collections.abc import Iterable
 
@@ -26,7 +26,7 @@ def stored_configuration() -> Configuration | None:
 
 
 def impact_of_edit(before: Configuration | None, after: Configuration | None) -> Impact:
-    """Return the impact of an edit that changes the stored configuration from ``before`` to ``after``."""
+    """Return how an edit that changes the stored configuration from ``before`` to ``after`` affects open sessions."""
     visible = visible_sessions(only_configured_here=True)
     if after is None:
         return Impact(0, visible.nodes, notes=(gettext("The configuration has faults, so nodes keep the old one."),))
@@ -39,7 +39,7 @@ def impact_of_edit(before: Configuration | None, after: Configuration | None) ->
 
 
 def impact_of_deletion(rows: Iterable[ConfigurationRow]) -> Impact:
-    """Return the impact of deleting rows. Nothing is deleted."""
+    """Return how a deletion of ``rows`` would affect open sessions. Nothing is deleted."""
     stored = Rows.stored()
     return impact_of_edit(configuration_of(stored), configuration_of(stored.edited(removed=rows)))
 
@@ -49,7 +49,7 @@ def _hides_pages(configuration: Configuration) -> bool:
 
 
 def _builtin_service_note(before: Configuration | None, after: Configuration) -> str:
-    """Return what happens to the built-in service; an empty text if neither configuration has it."""
+    """Return a sentence about the built-in service if the edit adds, removes or changes it; otherwise an empty text."""
     source = choose_source()
     if not isinstance(source, DatabaseSource) or not source.has_builtin_service:
         return ""

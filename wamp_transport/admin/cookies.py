@@ -1,4 +1,4 @@
-"""The page for clients with a cookie in the database. Clients can be deleted, but not edited."""
+"""The page for clients that have a cookie from this site. Their records can be deleted, but not edited."""
 
 from typing import Any
 

@@ -17,7 +17,7 @@ from wamp_transport.stores.config_document import ConfigDocument, Rows, to_docum
 class LocatedProblem:
     """A problem, the row that it belongs to, and its JSON path within this row.
 
-    The row is None for a problem of the whole configuration.
+    The row is None if the problem does not belong to a single row.
     """
 
     row: ConfigurationRow | None
@@ -26,7 +26,7 @@ class LocatedProblem:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """A value that stays the same for the same problem, even if its location in the document changes."""
+        """A value that identifies the problem, even if its location in the configuration changes."""
         return type(self.row), self.row and self.row.pk, self.path, self.problem.message
 
 

@@ -85,7 +85,7 @@ class Impact:
 
     @property
     def scope(self) -> str:
-        """The nodes that were counted, as a sentence; empty if there are none."""
+        """A sentence that names the nodes whose sessions were counted; empty if there are none."""
         if not self.nodes:
             return ""
         text = ngettext(
@@ -120,7 +120,7 @@ class EndingSessionsAdmin(AnyModelAdmin):
         css = {"all": ["wamp_transport/admin/wamp.css"]}
 
     def impact_of_deletion(self, rows: Iterable[Any]) -> Impact:
-        """Return the impact of deleting ``rows``."""
+        """Return the number of sessions that end, and other consequences, if ``rows`` are deleted."""
         raise NotImplementedError
 
     def state_before(self, form: Any) -> Any:
@@ -128,7 +128,9 @@ class EndingSessionsAdmin(AnyModelAdmin):
         raise NotImplementedError
 
     def impact_of_change(self, before: Any, form: Any) -> Impact:
-        """Return the impact of a change. Call this after the rows have been saved.
+        """Return the number of sessions that a change ends, and other consequences.
+
+        Call this after the rows have been saved, in the same transaction.
 
         ``before`` is the result of :meth:`state_before`.
         """
@@ -137,7 +139,7 @@ class EndingSessionsAdmin(AnyModelAdmin):
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Return the form or, if the user must confirm the impact of a change, the confirmation page."""
+        """Return the form or, if the user must confirm the submitted change, the confirmation page."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except Unconfirmed as unconfirmed:
@@ -163,19 +165,19 @@ class EndingSessionsAdmin(AnyModelAdmin):
         return super().save_form(request, form, change)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Save the rows. Raises Unconfirmed if the user must confirm the impact first."""
+        """Save the rows. Raises Unconfirmed if the user must confirm the change first."""
         super().save_related(request, form, formsets, change)
         impact = form.impact = self.impact_of_change(form.state_before, form)
         if (impact.count or impact.is_risky) and CONFIRMED not in request.POST:
             raise Unconfirmed(impact)
 
     def render_delete_form(self, request: HttpRequest, context: dict[str, Any]) -> Any:
-        """Return the page that asks for confirmation of a deletion, with its impact."""
+        """Return the page that asks for confirmation of a deletion and shows how many sessions it would end."""
         return super().render_delete_form(request, {**context, "impact": self.impact_of_deletion([context["object"]])})
 
     @action(permissions=["delete"], description=_("Delete selected %(verbose_name_plural)s"))
     def delete_selected(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
-        """Delete the selected rows, after a page that asks for confirmation and shows the impact."""
+        """Ask for confirmation on a page that shows how many sessions would end. Then delete the selected rows."""
         impact = Impact() if request.POST.get("post") else self.impact_of_deletion(queryset)
         response: HttpResponse | None = delete_selected(self, request, queryset)
         if isinstance(response, TemplateResponse):

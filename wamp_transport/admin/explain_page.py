@@ -96,7 +96,7 @@ def _answers(role: Role, asked: dict[str, Any]) -> tuple[list["Answer"], str]:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An explanation on the page.
+    """The explanation of one decision, shown on the page.
 
     If the user entered the name of a principal, ``who`` describes where the principal's role is defined.
     """

@@ -25,7 +25,7 @@ Fieldset = tuple[Any, dict[str, Any]]
 
 
 def _decided(method: AuthMethod) -> tuple[str, ...]:
-    """Return the paths of the attributes that make a procedure or function the authenticator of ``method``."""
+    """Return the paths of the attributes that select and configure the authenticator of ``method``."""
     names = ("authenticator", "authenticator-realm", "authenticator-role", "create", "config", "default-role")
     return _login(method, *names)
 

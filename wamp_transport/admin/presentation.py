@@ -25,7 +25,7 @@ def json_of(mapping: Mapping[str, Any], attributes: Iterable[Attribute] = ()) ->
 
 
 def not_offered(attributes: Sequence[Attribute], settings: Mapping[str, Any]) -> SafeString:
-    """Return a table of the attributes that are known but not supported.
+    """Return a table of the attributes that the schema contains, but that this version does not support.
 
     Attributes that ``settings`` contains are shown with their values, the others only by name.
     """

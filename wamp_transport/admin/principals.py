@@ -148,7 +148,7 @@ class PrincipalAdmin(EndingSessionsAdmin):
     inlines = (CredentialInline,)
 
     def impact_of_deletion(self, rows: Iterable[Any]) -> Impact:
-        """Return the impact of deleting principals: their sessions end."""
+        """Return the number of sessions of these principals. All of them end if the principals are deleted."""
         names = {(row.realm, row.authid) for row in rows}
         visible = visible_sessions()
         count = visible.count(
@@ -161,7 +161,7 @@ class PrincipalAdmin(EndingSessionsAdmin):
         return Principal.objects.filter(pk=form.instance.pk).first()
 
     def impact_of_change(self, before: Any, form: Any) -> Impact:
-        """Return the impact of a change: the sessions end if the principal can no longer log in with the same role."""
+        """Return the number of sessions that end: all, unless the principal can still log in with the same role."""
         if before is None:
             return Impact()
         now = principals.find(before.realm, before.authid, ())

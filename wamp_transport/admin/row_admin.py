@@ -89,7 +89,7 @@ class RowAdmin(EndingSessionsAdmin):
         return not_offered(self.attributes_for(getattr(row, "type", "")), row.settings)
 
     def impact_of_deletion(self, rows: Iterable[Any]) -> Impact:
-        """Return the impact of deleting these rows from the configuration."""
+        """Return how a deletion of these rows from the configuration affects open sessions."""
         return impact_of_deletion(rows)
 
     def state_before(self, form: Any) -> Configuration | None:
@@ -97,11 +97,11 @@ class RowAdmin(EndingSessionsAdmin):
         return stored_configuration()
 
     def impact_of_change(self, before: Any, form: Any) -> Impact:
-        """Return the impact of the difference between ``before`` and the stored configuration."""
+        """Return how the change from ``before`` to the configuration that is now stored affects open sessions."""
         return impact_of_edit(before, stored_configuration())
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Save the rows, then show the impact, and notices about settings that have no effect."""
+        """Save the rows. Then show how many sessions end, and notices about problems that are not errors."""
         super().save_related(request, form, formsets, change)
         impact: Impact = form.impact
         if impact.count or impact.notes:

@@ -60,7 +60,7 @@ class RowForm(AnyModelForm):
         return cleaned
 
     def completed(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """Return the settings to save. Subclasses override this to derive or remove values that depend on others."""
+        """Return the settings to save. Subclasses override this to add or remove values that depend on other values."""
         return settings
 
     def _post_clean(self) -> None:

@@ -64,7 +64,7 @@ class UserRoleForm(AnyModelForm):
 
 @admin.register(UserRole)
 class UserRoleAdmin(EndingSessionsAdmin):
-    """The admin of the table that gives roles to Django users. Rows are shown in the order in which they are tried."""
+    """The admin of the table that gives roles to Django users. The first row that matches a user applies."""
 
     form = UserRoleForm
     list_display = ("__str__", "order", "realm", "kind", "group", "permission", "role")
@@ -74,7 +74,11 @@ class UserRoleAdmin(EndingSessionsAdmin):
     search_fields = ("role", "permission", "group__name")
 
     def impact_of_deletion(self, rows: Iterable[Any]) -> Impact:
-        """Return the impact of deleting rows: sessions of Django users end if the user's role changes."""
+        """Return the maximum number of sessions that end if ``rows`` are deleted.
+
+        A session of a Django user ends if the role of the user changes. All sessions of Django users in the realms of
+        the rows are counted.
+        """
         realms = {row.realm for row in rows}
         visible = visible_sessions()
         count = visible.count(
@@ -89,7 +93,7 @@ class UserRoleAdmin(EndingSessionsAdmin):
         return UserRole.objects.filter(pk=form.instance.pk).first()
 
     def impact_of_change(self, before: Any, form: Any) -> Impact:
-        """Return the impact of a new or changed row."""
+        """Return the maximum number of sessions of Django users that end because of a new or changed row."""
         if before is not None and model_to_dict(before) == model_to_dict(form.instance):
             return Impact()
         return self.impact_of_deletion([form.instance, *([] if before is None else [before])])

@@ -1,4 +1,4 @@
-"""A session that opens on first use. When it is lost, it reconnects and restores subscriptions and registrations."""
+"""A session that opens on first use. If it is closed, it reconnects and restores subscriptions and registrations."""
 
 import asyncio
 import logging

@@ -285,7 +285,8 @@ class Session:
     ) -> "_Target":
         """Return the session and time limit for an operation.
 
-        ``blocking`` is the name of the API method if it blocks the calling thread, which must not run the event loop.
+        If the operation blocks the calling thread, ``blocking`` is the name of the API method. In this case, raise
+        SynchronousOnlyOperation if the thread runs the event loop of the sessions.
         """
         backend = current_backend()
         if blocking is not None:
@@ -297,7 +298,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """The session and the time limit for one operation. Its coroutines must run on the event loop of ``bridge``."""
+    """The session and the time limit for one operation. All coroutine methods must run on the loop of ``bridge``."""
 
     backend: ApiBackend
     session: ReconnectingSession

@@ -35,7 +35,7 @@ CLOSE_SECONDS: Final = 2.0
 class DurableHistory(ConfigurationPart, NodeObserver):
     """The part of a node that stores the events of durable histories in the database and restores them.
 
-    It also logs when a realm's limit in bytes removes events from its histories, durable or not.
+    It also logs if a realm removes events to keep its histories, durable or not, within ``max_history_size``.
     """
 
     name = "history"
@@ -51,7 +51,7 @@ class DurableHistory(ConfigurationPart, NodeObserver):
         node.observers.add(self)
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Load the stored events into new durable histories. Start to delete stored events beyond a history's limits.
+        """Load the stored events into new durable histories. Schedule the deletion of events that exceed their limits.
 
         The router creates a new history object if a history is new or its options have changed. Therefore this method
         compares the objects, not the configurations.
@@ -92,20 +92,23 @@ class DurableHistory(ConfigurationPart, NodeObserver):
         await self._writer.close(CLOSE_SECONDS)
 
     def event_recorded(self, record: Record) -> None:
-        """Queue an event for writing. Without a database, report that it is not stored."""
+        """Queue an event for writing. Without a database, report to the router that the event is not stored."""
         if self._has_database:
             self._writer.put(record)
         else:
             self._report([record], False)
 
     def _report(self, records: Iterable[Record], is_stored: bool) -> None:
-        """Report to the router which events are stored, so that it can acknowledge them."""
+        """Report to the router whether ``records`` are stored, so that it can answer publishers that wait for this."""
         for record in records:
             self._node.router.on_recorded(record, is_stored=is_stored)
         self._node.flush_effects()
 
     def _log_displaced(self) -> None:
-        """Log how many events were removed because of a realm's limit in bytes, at most once a minute per realm."""
+        """Log how many events each realm has removed to keep its histories within ``max_history_size``.
+
+        At most one message per minute is logged for each realm.
+        """
         for name, realm in self._node.router.realms.items():
             histories = realm.broker.event_histories
             count = histories.displaced - self._displaced.get(name, 0)

@@ -1,8 +1,8 @@
 """The writer of event histories. It writes events to the database in batches, and deletes old ones.
 
 The queue of a history never holds more events than the history in memory. When the history removes its oldest event,
-the queue drops it too: its row would be deleted immediately after it is written. The limits of the histories therefore
-limit the queues as well, in number and in bytes. If the database does not respond, no recent events are lost.
+the queue drops it too, because its row would be deleted again immediately. Therefore, the limits of the histories, in
+number and in bytes, apply to the queues as well. If the database does not respond, no recent events are lost.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ MAX_BATCH_BYTES: Final = 8 * 1024 * 1024
 """When the events in a transaction reach this total size in bytes, no more are added to it."""
 
 TRIM_RATIO: Final = 4
-"""A history is trimmed in the database each time a fourth of its events has been replaced."""
+"""The old events of a history are deleted from the database each time a fourth of its events has been replaced."""
 
 Key = tuple[str, Match, str]
 """The realm, match policy and URI of a history."""
@@ -54,9 +54,9 @@ class HistoryWriter:
         self._on_recorded = on_recorded
         self._queues: dict[Key, deque[Record]] = {}
         self._written: Counter[Key] = Counter()
-        """The number of events of each history that were written since it was last trimmed."""
+        """The number of events of each history that were written since old ones were last deleted."""
         self._loaded: dict[Key, History] = {}
-        """The histories into which the stored events have been loaded. Only these histories may be trimmed."""
+        """The histories into which the stored events have been loaded. Events of other histories are not deleted."""
         self._untrimmed: set[Key] = set()
         self._writing: asyncio.Task[None] | None = None
         self._is_closed = False
@@ -161,7 +161,8 @@ class HistoryWriter:
     def _take_batch(self) -> list[Record]:
         """Remove and return the next events to write, up to the limits of a batch.
 
-        A history with more events than fit is continued after the others, so that a busy history does not delay them.
+        If a history has more events than fit, the rest is written after the events of the other histories, so that a
+        busy history does not delay them.
         """
         batch: list[Record] = []
         size = 0
@@ -170,7 +171,7 @@ class HistoryWriter:
             if key in current:
                 self._shorten(queue, len(current[key]))
             if len(batch) >= MAX_BATCH_EVENTS or size >= MAX_BATCH_BYTES:
-                continue  # the queue keeps its place
+                continue  # this queue's turn comes in the next batch
             while queue and len(batch) < MAX_BATCH_EVENTS and size < MAX_BATCH_BYTES:
                 batch.append(queue.popleft())
                 size += batch[-1].publication.size
@@ -180,7 +181,7 @@ class HistoryWriter:
         return batch
 
     def _shorten(self, queue: deque[Record], length: int) -> None:
-        """Drop the oldest events of a queue that the history in memory no longer has."""
+        """Drop the oldest events of a queue, so that at most ``length`` are left, the length of the history."""
         while len(queue) > length:
             self._on_recorded([queue.popleft()], False)
 

@@ -54,7 +54,10 @@ def _authority(listener: Listener) -> str:
 
 
 def _origin(options: WebSocketOptions, own: str) -> str | None:
-    """Return an Origin header that the service allows; None if clients need not send one."""
+    """Return an Origin header that the service allows; None if clients need not send one.
+
+    ``own`` is the origin of the service itself.
+    """
     if options.allow_missing_origin:
         return None
     plain = (one for one in options.allowed_origins if one != SAME_ORIGIN and "*" not in one)

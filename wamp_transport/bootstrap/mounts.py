@@ -62,7 +62,7 @@ class MountTable:
     def resolve(self, transport: str, path: str, prefix: tuple[str, ...] = ()) -> tuple[Mount, tuple[str, ...]] | None:
         """Return the mount for a path and the remaining path segments; None if there is no mount.
 
-        ``prefix`` is the path prefix of the site. ``path`` can begin with it or not.
+        ``prefix`` is the path prefix of the site. ``path`` may, but need not, begin with it.
         """
         first = next(iter(self.transports.values()), None)
         table = first if transport == MAIN_LISTENER else self.transports.get(transport)

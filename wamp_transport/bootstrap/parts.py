@@ -1,4 +1,4 @@
-"""The small parts of a node that apply the configuration. Larger parts have their own modules."""
+"""The smaller parts of a node to which the configuration is applied. Larger parts have their own modules."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The plan for applying a configuration: a list of parts that are applied and retried independently."""
+"""The plan for applying a configuration to the parts of a node. A part that fails is retried; the others continue."""
 
 import asyncio
 import logging

@@ -37,7 +37,7 @@ MAX_QUEUED_SIGNALS: Final = 10_000
 """The maximum number of queued signals. Further signals are dropped, counted and logged."""
 
 MAX_QUEUED_BYTES: Final = 16 * 1024 * 1024
-"""The maximum size of the queued signals. A limit is necessary because clients can send authids of any length."""
+"""The maximum total size of the queued signals. Without this limit, long authids could use too much memory."""
 
 MAX_BATCH_SIGNALS: Final = 100
 """The number of signals after which the thread closes its old database connections."""

@@ -100,7 +100,10 @@ class DatabaseSource:
 
 
 def choose_source(node: str | None = None) -> Source:
-    """Return the configuration source: the path ``node`` if given, otherwise the setting, otherwise the database."""
+    """Return the source of the configuration.
+
+    This is the file or directory ``node`` if given, otherwise the setting ``CONFIG`` if set, otherwise the database.
+    """
     if node is not None:
         return FileSource(node)
     config = app_settings().config

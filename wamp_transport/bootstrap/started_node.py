@@ -41,8 +41,8 @@ OnApplied = Callable[[Configuration], Awaitable[None]]
 class Snapshot:
     """The applied configuration. A snapshot is immutable; a new configuration gets a new snapshot.
 
-    ``apply_count`` counts the configurations that this process has applied, from 1. ``revision`` is the revision of the
-    source.
+    ``apply_count`` is the number of configurations that this process has applied, including this one. ``revision`` is
+    the revision of the source.
     """
 
     configuration: Configuration

@@ -1,11 +1,10 @@
-"""Publish events when rows are created, updated or deleted. Use it in an app's ``wamp.py``.
+"""Publish events when rows are created, updated or deleted. The events are declared in an app's ``wamp.py``.
 
     from wamp_transport.model_events import publish_model_events
 
     publish_model_events(Product, "com.shop.product", fields=["sku", "price"])
 
-The events are declared beside the handlers, not in the model. This works for models of other apps too, and models need
-not know about WAMP.
+Because the declarations are not in the models, models do not depend on WAMP, and the models of other apps can be used.
 """
 
 from .changes import Change, EventName

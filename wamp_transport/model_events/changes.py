@@ -1,4 +1,4 @@
-"""A change of a row for which an event is published."""
+"""The description of a created, updated or deleted row, from which an event is built."""
 
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar

@@ -103,7 +103,8 @@ def _related(instance: Model, field: "Field[Any, Any]", using: str) -> list[Any]
 def _value(field: "Field[Any, Any]", value: Any) -> Any:
     """Convert a value to the field's type, then to payload.
 
-    After ``price="9.9"``, for example, the instance contains text instead of a Decimal.
+    The first step is necessary because an instance can contain a value of another type. After ``price="9.9"``, for
+    example, it contains text instead of a Decimal.
     """
     value = field.to_python(value)
     places = getattr(field, "decimal_places", None)

@@ -97,7 +97,10 @@ class ConfigurationQuerySet(models.QuerySet[Row]):
         return created
 
     def bulk_update(self, objs: Iterable[Row], *args: Any, **options: Any) -> int:
-        """Replace the secrets in the rows and update the rows. :meth:`update` increments the revision."""
+        """Replace the secrets in the rows and update the rows.
+
+        Django calls :meth:`update`, which increments the revision.
+        """
         objs = list(objs)
         for row in objs:
             row.seal()
@@ -163,7 +166,7 @@ class Realm(ConfigurationRow):
 
 
 class Role(ConfigurationRow):
-    """A role of sessions in a realm."""
+    """A role that sessions can have in a realm."""
 
     realm = models.ForeignKey(Realm, models.CASCADE, related_name="roles", verbose_name=_("realm"))
     name = models.CharField(
@@ -366,11 +369,11 @@ class WebPath(ConfigurationRow):
 
 
 class ConfigurationState(models.Model):
-    """The revision of the configuration, and the parts of an imported file that have no rows. The table has one row.
+    """The revision of the configuration, and the parts of an imported file that are not in other tables.
 
-    ``document`` is the imported mapping without realms and transports; it is null if nothing was imported. The column
-    ``worker`` of realms and transports contains the index of a worker in ``document``. Relative paths are relative to
-    ``base_dir``, the directory of the imported file.
+    The table of this model has one row. ``document`` is the imported mapping without realms and transports; it is null
+    if nothing was imported. The column ``worker`` of realms and transports contains the index of a worker in
+    ``document``. Relative paths are relative to ``base_dir``, the directory of the imported file.
     """
 
     ONLY: ClassVar[int] = 1
@@ -416,10 +419,10 @@ def _row_changed(sender: type[models.Model], using: str, **_event: Any) -> None:
 
 
 def _mark_realms_as_configured(using: str) -> None:
-    """Record in the document that realms are configured, after the first one was saved or deleted.
+    """After a realm was saved or deleted, ensure that the stored document contains a list of realms, even an empty one.
 
-    If an imported file contains no realms, the default realm1 is open to everybody. Without this record, deleting the
-    last realm would open realm1 again.
+    If an imported file contains no such list, the default realm ``realm1`` is open to everybody. Without the empty
+    list, deleting the last realm would open ``realm1`` again.
     """
     state = ConfigurationState.objects.using(using).get(pk=ConfigurationState.ONLY)
     workers = (state.document or {}).get("workers", [])

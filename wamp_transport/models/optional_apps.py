@@ -24,12 +24,12 @@ def has_groups() -> bool:
 
 
 def user_reference(own: str) -> dict[str, Any]:
-    """Return the target of a foreign key to the user model, as arguments for the field of the model ``own``."""
+    """Return the arguments that make a foreign key of the model ``own`` refer to the user model."""
     return _reference(settings.AUTH_USER_MODEL, own)
 
 
 def group_reference(own: str) -> dict[str, Any]:
-    """Return the target of a foreign key to the model of groups, as arguments for the field of the model ``own``."""
+    """Return the arguments that make a foreign key of the model ``own`` refer to the model of groups."""
     return _reference(GROUP_MODEL, own)
 
 

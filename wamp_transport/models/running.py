@@ -51,7 +51,7 @@ class RunningNode(models.Model):
 
 
 class StoredEvent(models.Model):
-    """An event of a topic or pattern whose event history is stored in the database."""
+    """An event in a durable event history, that is, a history that is stored in the database."""
 
     id = models.BigAutoField(primary_key=True)
     realm = models.CharField(_("realm"), max_length=255)

@@ -206,9 +206,9 @@ def _branch(paths: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _hang(paths: dict[str, Any], key: str, mapping: dict[str, Any], owners: dict[int, ConfigurationRow]) -> bool:
-    """Add a service at ``key``. If there is already a service of type *path* at this key, merge the two.
+    """Add a service at ``key``. If there is already a service at this key, put one of them into the other's ``paths``.
 
-    Return False if the two cannot be merged, because they have the same path.
+    Return False if this is not possible, because both services would have the same path.
     """
     there = paths.get(key)
     if there is None:

@@ -20,7 +20,7 @@ _outlived = threading.local()
 """Data of each thread. ``counts`` is a copy of ``_breakdowns`` from the last check of the thread's connections."""
 
 _ends = threading.local()
-"""The :class:`_ThreadEnd` of each thread that used connections, as ``closer``."""
+"""Data of each thread. ``closer`` is the thread's :class:`_ThreadEnd`, if the thread has used connections."""
 
 _idle: set[BaseDatabaseWrapper] = set()
 """The persistent connections that are not in use."""
@@ -114,9 +114,10 @@ def close_kept() -> None:
 
 
 def close_at_thread_end() -> None:
-    """Close the present connections of this thread when the thread ends, even those of SQLite in memory.
+    """Arrange that the connections which this thread has now are closed when the thread ends.
 
-    :func:`clean_connections` and :func:`with_kept_connections` do this too.
+    This includes connections to SQLite databases in memory, which Django does not close. :func:`clean_connections` and
+    :func:`with_kept_connections` call this function.
     """
     if threading.current_thread() is threading.main_thread():
         return  # it ends with the process
@@ -150,7 +151,7 @@ def _give_back(closings: int) -> None:
 def _clean(keep: bool = False) -> bool:
     """Close the old and broken connections of this thread. Return whether one was broken.
 
-    If ``keep`` is true, connections do not become old, regardless of ``CONN_MAX_AGE``.
+    If ``keep`` is true, no connection counts as old, regardless of ``CONN_MAX_AGE``.
     """
     found_broken = False
     with _lock:

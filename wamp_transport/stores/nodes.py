@@ -24,7 +24,7 @@ HIDE_AFTER = timedelta(minutes=1)
 FORGET_AFTER = timedelta(days=1)
 """The time without a report after which the row of a node is deleted.
 
-It is longer than HIDE_AFTER, so that a node that could not report for a while keeps the time of its start.
+It is longer than HIDE_AFTER, so that a node that could not report for a while keeps its start time.
 """
 
 
@@ -69,8 +69,9 @@ def report(
     ``apply_count`` is the number of configurations that the process has applied. ``revision`` identifies the applied
     configuration. It is stored only if it is an integer, that is, if the configuration is from the database.
     ``problem`` is the reason why a newer configuration was refused. ``services`` and ``operator_salt`` are stored for
-    :mod:`.operators`. ``sessions`` are the numbers of sessions from :func:`.session_groups.to_json`. Nodes that have
-    not reported for a day are deleted.
+    :mod:`.operators`. ``sessions`` contains the numbers of sessions, as returned by :func:`.session_groups.to_json`.
+
+    This function also deletes nodes that have not reported for a day.
     """
     now = timezone.now()
     stored = revision if isinstance(revision, int) else None

@@ -1,4 +1,4 @@
-"""Groups of sessions that a change of the configuration treats alike, and their form in the database."""
+"""Groups of sessions that a change of the configuration affects in the same way, and their form in the database."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -9,9 +9,9 @@ MAX_STORED_GROUPS: Final = 500
 
 
 class SessionGroup(NamedTuple):
-    """The properties that decide whether a change of the configuration ends a session.
+    """The properties of a session that decide whether a change of the configuration ends it.
 
-    ``service`` is the key of the service. ``authid`` is empty for sessions whose authid does not matter for this.
+    ``service`` is the key of the service. ``authid`` is empty if the decision does not depend on the authid.
     """
 
     service: str
@@ -37,7 +37,7 @@ def to_json(counts: SessionCounts) -> list[list[Any]]:
 
 
 def from_json(rows: Iterable[Iterable[Any]]) -> Counter[SessionGroup]:
-    """Return the counts that :func:`to_json` converted."""
+    """Return the counts that a list from :func:`to_json` contains."""
     counts: Counter[SessionGroup] = Counter()
     for *group, count in rows:
         counts[SessionGroup(*group)] += count

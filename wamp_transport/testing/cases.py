@@ -22,7 +22,7 @@ else:
 class WampTestMixin(Case):
     """A mixin that gives each test an in-memory router. Put it before the test case in the list of base classes.
 
-    ``wamp_config`` and ``wamp_handlers`` are the arguments of :class:`InMemoryRouter`.
+    ``wamp_config`` and ``wamp_handlers`` are passed to :class:`InMemoryRouter` as ``config`` and ``handlers``.
     """
 
     wamp_config: ClassVar[Config] = None

@@ -47,9 +47,9 @@ class LiveServer:
     """A server on a free port of 127.0.0.1. It runs from :meth:`start` to :meth:`stop`, or inside a ``with`` block.
 
     ``config`` is a mapping in the format of Crossbar's ``config.json``, or the path of such a file. Only its first
-    transport is served, and its endpoint is ignored. The default is the setting ``WAMP_TRANSPORT["CONFIG"]``. Without
-    it, the server uses the configuration in the test's database, and applies changes to it. Until a transport in the
-    database has a path, ``/ws`` is served as in development: with the realms in the database or, if there are none,
+    transport is served, and its endpoint is ignored. The default is the setting ``WAMP_TRANSPORT["CONFIG"]``. If it is
+    not set, the server uses the configuration in the test's database, and applies later changes. Until a transport in
+    the database has a path, ``/ws`` is served as in development: with the realms in the database or, if there are none,
     with realm ``realm1``, which is open to anonymous clients.
 
     Start the server outside of transactions. The server sees only committed data, so use it with

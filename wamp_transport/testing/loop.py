@@ -2,7 +2,7 @@
 
 The loop runs only while a caller waits for a result, in the thread of that caller. Work for threads (synchronous
 handlers, the ORM in coroutines) runs in the same thread, between two iterations of the loop, and therefore in the
-transaction of the test.
+transaction of the test. It is called *inline work*.
 """
 
 import asyncio
@@ -110,7 +110,7 @@ class MemoryLoop(LoopWithoutSockets):
         self._inline_work: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._turn = threading.Condition(threading.RLock())
         self._busy: list[int] = []
-        """The IDs of the threads that run inline work. A thread appears once for each job that it runs."""
+        """The IDs of the threads that run work between two iterations. A thread appears once for each of its jobs."""
         self._waiters: set[int] = set()
         """The IDs of the busy threads that wait for other threads."""
         self._change_count = 0
@@ -284,7 +284,7 @@ class MemoryLoop(LoopWithoutSockets):
                 del self._depth[me]
 
     def _run_ready(self) -> None:
-        """Run iterations of the loop until nothing is ready or there is inline work."""
+        """Run iterations of the loop until no callback is ready, or until work must run between two iterations."""
         if self._inline_work:
             return
         self._no_sockets.turns = 0

@@ -1,4 +1,4 @@
-"""A router and its peers in memory, for wampnode's own tests. They exchange bytes without network and delay.
+"""A router and its peers in memory, for wampnode's own tests. They exchange bytes without a network or delay.
 
     node = MemoryNode(anonymous_options("realm1"))
     alice = node.connect("json")
@@ -73,8 +73,8 @@ class MemoryNode:
 
     - ``questions`` contains the open requests to authenticators and authorizers, in order. A test answers them with
       :meth:`decide`.
-    - ``records`` contains the events to store in durable histories. If ``stores_records`` is False, they count as not
-      stored yet.
+    - ``records`` contains the events to store in durable histories. By default, the node reports to the router
+      immediately that they are stored. To prevent this, set ``stores_records`` to False.
     - ``silent_refusals`` contains the refused requests whose senders did not ask for an answer.
     """
 
@@ -210,7 +210,7 @@ class MemoryNode:
             self.router.on_recorded(effect, is_stored=True)
 
     def _produce(self, effect: Produce) -> None:
-        """Send all messages immediately, because the inbox of a peer in memory has no limit."""
+        """Send all messages of a large answer immediately, because the inbox of a peer in memory has no limit."""
         for send in effect.messages:
             if send is not None:
                 self._run(send)

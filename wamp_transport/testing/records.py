@@ -133,7 +133,7 @@ def find_records(
 
 
 def numbered(title: str, records: Sequence[object], nothing: str) -> list[str]:
-    """Return the lines of a numbered list, or ``nothing`` if it is empty."""
+    """Return the lines of a numbered list with a title. If there are no records, return ``nothing``."""
     if not records:
         return [nothing] if nothing else []
     return [title, *(f"  {number}. {one}" for number, one in enumerate(records, 1))]

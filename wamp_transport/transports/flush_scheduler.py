@@ -1,7 +1,8 @@
 """Flush write buffers at the end of each turn of the event loop.
 
 If there are many buffers, for example because of an event for ten thousand subscribers, they are flushed in several
-turns. The work in one of these turns is called a slice. Between the slices, the loop serves other peers.
+turns, so that the loop can serve other peers meanwhile. The buffers that are flushed in one of these turns are called a
+*slice*.
 """
 
 import logging
@@ -14,13 +15,13 @@ from .event_loop import call_at_end_of_turns
 logger = logging.getLogger(__name__)
 
 MAX_PEERS_PER_TURN: Final = 256
-"""The maximum number of peers that are flushed together. If there are more, they are flushed in slices."""
+"""The maximum number of peers whose buffers are flushed in one turn. If there are more, several turns are used."""
 
 SLICE_SECONDS: Final = 0.005
-"""The minimum time for a slice, in seconds."""
+"""The time, in seconds, for flushing buffers in one turn if several turns are needed. It can be extended."""
 
 PEERS_PER_CLOCK_CHECK: Final = 16
-"""The number of peers in a slice that are flushed between two checks of the time."""
+"""The number of buffers that are flushed between two checks of the time."""
 
 
 class Loop(Protocol):
@@ -109,14 +110,14 @@ class FlushScheduler:
     # End of the hot path.
 
     def _flush_slice(self, fresh: list[Flushable]) -> None:
-        """Flush the peers in ``fresh`` if they are few, otherwise add them to the backlog.
+        """Flush as many buffers as the time for one turn allows. The rest stays in the backlog.
 
-        Then flush as much of the backlog as the time allows.
+        The buffers of ``fresh`` are flushed first if they are few. Otherwise, they are added to the backlog.
         """
         backlog, time = self._backlog, self._loop.time
         begin = time()
-        # A slice takes at least as long as all other work since the last slice. Otherwise, events from a peer that
-        # publishes without a pause would be read faster than they are sent.
+        # Flushing gets at least as much time as all other work since the last call of this method. Otherwise, events
+        # from a peer that publishes without a pause would be read faster than they are sent.
         end = begin + max(SLICE_SECONDS, begin - self._ended if backlog else 0.0)
         if len(fresh) > MAX_PEERS_PER_TURN:
             backlog.extend(fresh)

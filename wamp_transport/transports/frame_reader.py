@@ -2,7 +2,7 @@
 
 The reader handles only common frames: masked frames that contain a complete message of the expected kind. All other
 frames, such as fragments, control frames, invalid frames and very long frames, must be read by a parser that implements
-the whole protocol. This parser is called the *fallback*.
+the whole protocol: Autobahn's parser, which is called the *fallback*.
 """
 
 from codecs import utf_8_decode
@@ -35,7 +35,7 @@ class NextStep(Enum):
     """The bytes are the beginning of a frame: read again when more bytes have arrived."""
 
     FALLBACK = "fallback"
-    """The bytes do not begin with a common frame, or are too few to decide: the fallback must read one frame."""
+    """The bytes do not begin with a common frame, or are too few to decide: Autobahn's parser must read one frame."""
 
     YIELD = "yield"
     """The peer has used up its turn: read again in the next turn of the event loop."""
@@ -81,7 +81,7 @@ class FrameReader:
         """
         self.frames_left = FRAMES_PER_TURN
         """The number of frames that may still be read in this turn. The owner of the reader sets it when a turn begins,
-        and decrements it for frames that the fallback reads.
+        and decrements it for frames that Autobahn's parser reads.
         """
         self.incomplete_since = 0.0
         """The time since which the current message has been incomplete; 0 if no message is incomplete.
@@ -96,8 +96,8 @@ class FrameReader:
     def read(self, data: bytes, max_payload: int) -> bytes:
         """Deliver the messages at the beginning of ``data`` and return the remaining bytes.
 
-        If bytes remain, :attr:`next_step` shows how to continue. If a frame has a payload of more than ``max_payload``
-        bytes, the fallback must read it.
+        If bytes remain, :attr:`next_step` shows how to continue. A frame with a payload of more than ``max_payload``
+        bytes is not read: Autobahn's parser must read it.
         """
         first_byte, deliver = self._first_byte, self._deliver
         self._is_interrupted = False
@@ -170,7 +170,7 @@ class FrameReader:
     def _can_be_text(self, masked: bytes, mask: bytes) -> bool:
         """Return whether the bytes of an incomplete frame can be the beginning of valid text.
 
-        If they cannot, the fallback closes the connection. For a binary message, return True.
+        If they cannot, Autobahn's parser must read them, and closes the connection. For a binary message, return True.
         """
         return self._first_byte != TEXT or is_utf8(apply_mask(masked, mask), is_all=False)
 

@@ -97,7 +97,7 @@ def forward(scope: dict[str, Any], proxies: TrustedProxies) -> None:
 
 
 def parsed(text: str) -> IPv4Address | IPv6Address | None:
-    """Parse an address; return None if it is invalid. The zone is dropped. IPv4-mapped IPv6 addresses become IPv4."""
+    """Parse an address; return None if it is invalid. IPv6 zones are dropped. IPv4-mapped addresses become IPv4."""
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:

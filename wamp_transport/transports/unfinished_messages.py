@@ -1,4 +1,4 @@
-"""A limit for the memory of incomplete messages: those of which clients have sent the beginning but not the end.
+"""A limit on the memory for incomplete messages, that is, messages of which clients have sent only the beginning.
 
 The sizes of all connections of a server count together, because many connections with a small part of a message each
 take as much memory as one connection with a large part.
@@ -13,7 +13,7 @@ MIN_COUNTED_BYTES: Final = 8 * 1024
 """The size in bytes below which an incomplete message is not counted, so that short messages cost no time."""
 
 PIECE_BYTES: Final = 64
-"""The size in bytes that is added for each piece of a message, because every piece is an object of its own."""
+"""The size in bytes that is added for each piece of a message, because every piece is a separate object."""
 
 
 class Sender(Protocol):

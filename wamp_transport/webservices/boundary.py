@@ -1,4 +1,4 @@
-"""Decide which files in a directory may be served. Hidden files, excluded files and files outside it are not served."""
+"""Decide which files may be served: those in a directory, except hidden and excluded files."""
 
 import os
 import stat

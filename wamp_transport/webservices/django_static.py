@@ -144,7 +144,7 @@ class DjangoStaticFiles:
             self._files = _static_root(types)
 
     def rescan(self) -> None:
-        """Read STATIC_ROOT again, after `collectstatic`. Accesses the disk: call it in a thread."""
+        """Read STATIC_ROOT again, after `collectstatic`. This accesses the disk: call it in a thread."""
         if isinstance(self._files, DirectoryFiles):
             self._files.rescan()
 

@@ -111,7 +111,7 @@ async def serve_file(
 def open_answer(served: ServedFile, allows: Callable[[str], bool], scope: Scope) -> FileAnswer | None:
     """Open the smallest variant that the client accepts, and return the response. Return None if none can be read.
 
-    Accesses the disk: call it in a thread. The caller must close the response.
+    This accesses the disk: call it in a thread. The caller must close the response.
     """
     for variant, file in _openable(served, allows, accepted(header(scope, b"accept-encoding"))):
         try:

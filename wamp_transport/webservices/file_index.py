@@ -53,7 +53,7 @@ class ServedFile:
 
 
 class Elsewhere(Enum):
-    """Results of a lookup that are answered with a redirect instead of a file."""
+    """A result of a lookup that is answered with a redirect instead of a file."""
 
     WITH_SLASH = "a directory with an index file, named without its trailing slash"
 
@@ -143,8 +143,8 @@ class DirectoryFiles:
     """A FileSource for the files in one directory.
 
     With `autorefresh`, for development, each request looks for its file on disk. Without it, the index contains only
-    files that existed when the object was created or when `rescan` was last called. Both operations read the whole
-    directory, so call them in a thread. Raises StaticDirectoryError as `Boundary` does.
+    files that existed when the object was created or when `rescan` was last called. The constructor and `rescan` then
+    read the whole directory, so call them in a thread. Raises StaticDirectoryError as `Boundary` does.
     """
 
     def __init__(

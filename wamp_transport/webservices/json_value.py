@@ -22,8 +22,8 @@ OWN_PATHS = ((), ("",))
 class JsonValue:
     """An ASGI application that answers GET and HEAD requests with a JSON value.
 
-    Requests for longer paths are answered with 404. Raises ValueError for NaN and infinities, and TypeError for types
-    that JSON cannot represent.
+    Requests for paths below that of the service are answered with 404. Raises ValueError for NaN and infinities, and
+    TypeError for types that JSON cannot represent.
     """
 
     def __init__(

@@ -62,7 +62,7 @@ class StaticFiles:
         self._files = DirectoryFiles(directory, types, autorefresh=autorefresh, excluded=excluded)
 
     def rescan(self) -> None:
-        """Read the directory again. Accesses the disk: call it in a thread."""
+        """Read the directory again. This accesses the disk: call it in a thread."""
         self._files.rescan()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

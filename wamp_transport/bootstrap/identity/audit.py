@@ -22,7 +22,7 @@ MAX_QUEUED_ENTRIES: Final = 5_000
 """The maximum number of queued entries. Further entries are dropped, counted and logged."""
 
 MAX_QUEUED_BYTES: Final = 8 * 1024 * 1024
-"""The maximum size of the queued entries."""
+"""The maximum total size of the queued entries."""
 
 MAX_BATCH_ENTRIES: Final = 500
 """The maximum number of entries that are written in one transaction."""
@@ -42,8 +42,9 @@ ENTRIES_PER_PURGE: Final = 10_000
 GROUPING_COLUMNS: Final = ("kind", "realm", "authid", "authrole", "authmethod", "address", "reason")
 """The columns by which entries are grouped.
 
-Queued entries with equal values in these columns are stored as one entry, with their number and the first detail. For
-ended sessions, the detail names who ended them, so it must be equal as well.
+Queued entries with equal values in these columns are stored as one entry, which contains their number and the detail of
+the first of them. If the entry is about a session that another session ended, the detail names that session, and must
+be equal as well.
 """
 
 

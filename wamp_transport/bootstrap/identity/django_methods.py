@@ -26,7 +26,7 @@ class UserDenied(Deny, gc=False):
 
 
 class UserSkipped(Skip, gc=False):
-    """The result for a user of the session cookie who may not log in. The router tries the next method.
+    """The result if the session cookie belongs to a user who may not log in. The router tries the next method.
 
     ``authid`` and ``message`` are for the audit trail.
     """

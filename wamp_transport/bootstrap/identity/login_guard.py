@@ -125,7 +125,7 @@ class GuardedAuthenticator:
         return Attempt(limits, address_of(request.transport), method, request.hello.details.authid)
 
     async def _uncritically(self, function: Callable[[Attempt], Coroutine[Any, Any, None]], attempt: Attempt) -> None:
-        """Call a method of the throttle with ``attempt``. Ignore a failure because of busy database threads."""
+        """Call a method of the throttle with ``attempt``. If it raises DatabaseBusy, ignore the exception."""
         with suppress(DatabaseBusy):
             await function(attempt)
 

@@ -1,8 +1,8 @@
 """The session watch. It closes WAMP sessions whose Django user, Django session or stored principal is no longer valid.
 
-Changes are recorded by receivers of Django's signals. Every process reads the changes and checks the affected sessions.
-Some changes send no signal, for example ``QuerySet.update`` or the expiry of a Django session. Regular checks of all
-sessions detect such changes.
+Changes are recorded by receivers of Django's signals. Every process reads the changes, and checks the identities of the
+affected sessions. Some changes send no signal, for example ``QuerySet.update`` or the expiry of a Django session.
+Regular checks of all sessions detect such changes.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ POLL_SECONDS: Final = 1.0
 """The interval between two reads of recorded changes."""
 
 REVIEW_SECONDS: Final = 60.0
-"""The interval between two checks of all sessions."""
+"""The interval between two checks of the identities of all sessions."""
 
 USER_LOGGED_OUT: Final = "the user has logged out"
 LOGIN_NOT_ALLOWED: Final = "this login is no longer allowed"
@@ -85,7 +85,7 @@ class SessionWatch:
             self._due.add(session_id)
 
     async def run(self) -> None:
-        """Read changes and check sessions at intervals, until canceled."""
+        """At intervals, read changes and check the identities of sessions, until canceled."""
         loop = asyncio.get_running_loop()
         review_at = loop.time() + REVIEW_SECONDS
         while True:
@@ -105,7 +105,7 @@ class SessionWatch:
                 self._is_failure_logged = False
 
     async def poll(self) -> None:
-        """Read the latest changes and check the affected sessions.
+        """Read the latest changes, and check the identities of the affected sessions.
 
         If no session is watched, do not read the changes.
         """
@@ -129,7 +129,7 @@ class SessionWatch:
             raise
 
     async def review(self) -> None:
-        """Check all sessions, and delete old changes from the database."""
+        """Check the identities of all sessions, and delete old changes from the database."""
         await self._check(list(self._identities))
         await in_thread(changes.purge)
 
@@ -144,7 +144,10 @@ class SessionWatch:
                 self._due.add(session_id)
 
     async def _check(self, session_ids: Iterable[int]) -> None:
-        """Check sessions. If a hook fails, the session stays open until the next check of all sessions."""
+        """Query the current identities of sessions, and close the sessions whose login is no longer valid.
+
+        A session for which a hook of the project fails stays open until the next check of all sessions.
+        """
         waiting = iter(session_ids)
         while chunk := list(islice(waiting, self.queries.identities_per_query)):
             checked = {one: self._identities[one] for one in self._present(chunk)}
@@ -163,7 +166,10 @@ class SessionWatch:
             self._compare(checked, now)
 
     def _compare(self, checked: Mapping[int, Identity], now: Iterable[Identity | None]) -> None:
-        """Close the sessions whose identity has changed or is no longer valid."""
+        """Close the sessions whose identity has changed or is no longer valid.
+
+        ``checked`` maps session IDs to identities; ``now`` contains the same identities as they are now.
+        """
         for (session_id, before), after in zip(checked.items(), now, strict=True):
             if self._identities.get(session_id) is not before:
                 continue  # the session has ended or has another login since the query began

@@ -127,7 +127,7 @@ class StoredPrincipals:
 
 
 class Models(NamedTuple):
-    """Sample principals of a realm, as models for challenges to unknown clients. The sample expires at ``until``."""
+    """Some principals of a realm, as models for challenges to unknown clients. They are used until ``until``."""
 
     principals: tuple[Principal, ...]
     until: float

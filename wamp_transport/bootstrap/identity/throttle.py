@@ -104,7 +104,7 @@ class Throttle:
 
     @asynccontextmanager
     async def place_for(self, attempt: Attempt) -> AsyncIterator[None]:
-        """Context manager: limit the number of attempts that run at the same time. The block makes the attempt.
+        """Context manager: make the attempt in the block. Before the block, wait while too many attempts are running.
 
         For each counter in :meth:`Attempt.counters`, the number of running attempts is limited to the number of
         failures that the counter allows. Without this limit, an attacker could open many connections and try a secret

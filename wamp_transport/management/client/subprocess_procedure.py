@@ -147,7 +147,10 @@ async def _exchange(process: asyncio.subprocess.Process, format_arguments: bytes
 
 
 async def _terminate(process: asyncio.subprocess.Process) -> None:
-    """Terminate the program and its process group, which can outlive the program. Cancellation does not stop this."""
+    """Terminate the program and the other processes of its group, which can outlive the program.
+
+    If the task is canceled meanwhile, it completes the termination before it ends.
+    """
     ending = asyncio.ensure_future(_terminate_group(process))
     try:
         await asyncio.shield(ending)

@@ -11,7 +11,7 @@ VALUES = "Values are parsed as JSON if possible (3, true, null, [1, 2], '\"3\"')
 
 
 def value(text: str) -> Any:
-    """Return an argument parsed as JSON or, if it is not valid JSON, as text."""
+    """Parse an argument as JSON. If it is not valid JSON, return it unchanged, as text."""
     try:
         return json.loads(text, parse_constant=_no_constant)
     except ValueError:

@@ -17,7 +17,7 @@ from wamp_transport.stores.identity import user_roles
 
 
 def _in_the_clear(value: Any, place: Location = ()) -> Iterator[Location]:
-    """Yield the locations of plain-text secrets in the file."""
+    """Yield the locations of plain-text secrets in a part of a configuration. ``place`` is the location of the part."""
     if isinstance(value, dict):
         for key, item in value.items():
             if key == "auth":

@@ -12,7 +12,7 @@ from wamp_transport.auth.credential_kinds import CREDENTIAL_KINDS
 from wamp_transport.stores.identity.credentials import keep
 
 NAMES: Final = {"hash": "ticket_hash", "key": "derived_key", "stored_key": "stored-key", "server_key": "server-key"}
-"""The names in ``config.json`` for the values in stored credentials, by the keys of these values."""
+"""The attributes in ``config.json`` for the keys of a stored credential. A key that is not listed is its own name."""
 
 
 class HashSecretCommand:

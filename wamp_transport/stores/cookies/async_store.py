@@ -74,7 +74,7 @@ class AsyncCookieStore:
         return await self._ask(self._store.forget, id)
 
     async def purge(self) -> int:
-        """Delete expired records and those that exceed the limit. Return the number of deleted records."""
+        """Delete expired records, and others if there are too many. Return the number of deleted records."""
         return await self._ask(self._store.purge, self._clock())
 
     def close(self) -> None:

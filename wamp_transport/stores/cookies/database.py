@@ -19,7 +19,7 @@ MAX_BATCH_ROWS: Final = 1000
 """The maximum number of rows that are deleted in one statement."""
 
 ADDS_PER_PURGE: Final = 1000
-"""The number of new records after which a process deletes old ones. It also does this at intervals."""
+"""The number of new records after which a process deletes old ones. Nodes also delete old records at intervals."""
 
 
 class DatabaseCookies:

@@ -81,7 +81,7 @@ class CookieStore(Protocol):
         ...
 
     def purge(self, now: datetime) -> int:
-        """Delete expired records and those that exceed the limit. Return the number of deleted records."""
+        """Delete expired records, and others if there are too many. Return the number of deleted records."""
         ...
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The audit trail in the database. Entries are written in batches. Entries that are too old or too many are deleted.
+"""The audit trail in the database. Entries are written in batches. Old entries are deleted.
 
 All functions are synchronous: call them in a thread.
 """
@@ -43,9 +43,10 @@ def purge(days: int) -> int:
 
 
 def fit(column: str, value: Any) -> Any:
-    """Return a value for a column of an entry.
+    """Return ``value`` in a form that can be stored in the column.
 
-    Long values are truncated, and characters that some databases refuse are removed, because clients choose the values.
+    Clients choose the values. Therefore, long values are truncated, and characters that some databases refuse are
+    removed.
     """
     if not isinstance(value, str):
         return value

@@ -27,7 +27,7 @@ A process that has not read the changes for longer than this may have missed som
 """
 
 CHANGES_PER_PURGE: Final = 100
-"""The number of stored changes after which a process deletes old ones. Nodes do this too, but maybe none is running."""
+"""The number of stored changes after which a process deletes old ones, in case no node is running and does this."""
 
 KEYLESS_SESSIONS: Final = "django.contrib.sessions.backends.signed_cookies"
 """The session engine that stores nothing on the server. With this engine, a logout closes all sessions of the user."""
@@ -35,7 +35,7 @@ KEYLESS_SESSIONS: Final = "django.contrib.sessions.backends.signed_cookies"
 EVERYBODY: Final = "everybody"
 
 PREFIX: Final = "wamp_transport.identity."
-"""The prefix of the ids of all receivers."""
+"""The prefix of the dispatch ids of all signal receivers."""
 
 
 def session_digest(session_key: str) -> str:

@@ -10,14 +10,14 @@ from wamp_transport.stores.connections import has_database
 
 @dataclass(frozen=True, slots=True)
 class UserRoleFault:
-    """A problem of a row. ``field`` is the name of the column with the problem."""
+    """A problem with a row of the table. ``field`` is the name of the column with the problem."""
 
     field: str
     message: str
 
 
 def fault_in(line: UserRole, configuration: Configuration) -> UserRoleFault | None:
-    """Return the problem of a row of the table; None if there is none, or if no realms are configured.
+    """Return the problem with a row of the table; None if there is none, or if no realms are configured.
 
     If the row applies to all realms, at least one realm must have its role. Realms without this role refuse the users.
     """
@@ -38,7 +38,10 @@ def fault_in(line: UserRole, configuration: Configuration) -> UserRoleFault | No
 
 
 def faults(configuration: Configuration) -> Iterator[str]:
-    """Yield a description of each problem in the stored table. Without users or a database, there is no table."""
+    """Yield a description of each problem in the stored table.
+
+    Yield nothing if the project has no Django users or no database, and therefore no such table.
+    """
     if not (has_users() and has_database()):
         return
     for line in UserRole.objects.select_related("group"):

@@ -70,7 +70,7 @@ def of_session(session_key: str, realm: str | None, default_role: str | None = N
 def inactive_user_of_session(session_key: str) -> str | None:
     """Return the authid of the user in a Django session if the user is not active; otherwise None.
 
-    The user was active when the session began.
+    This happens if the user is deactivated after a login, because Django keeps the session.
     """
     if not has_users():
         return None

@@ -16,8 +16,9 @@ from ...config.transport import WebOptions
 from .sockets import counted
 
 HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]*|\[[0-9A-Za-z:.%]+\])(?::([0-9]{0,5}))?")
-"""A Host header: a name or an address, and an optional port. Commas are legal, but here they indicate that two headers
-were joined.
+"""The form of a Host header: a name or an address, and an optional port.
+
+Commas are legal, but not accepted, because they indicate that two headers were joined.
 """
 
 MAX_HEADER_LINES: Final = 200

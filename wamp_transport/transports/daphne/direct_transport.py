@@ -30,7 +30,7 @@ TOO_MANY_UNFINISHED = "the incomplete messages of all clients are too large; thi
 class DaphneTransport:
     """A :class:`~wamp_transport.transports.consumer.DirectTransport` for an open connection.
 
-    ``reader``, ``gate`` and ``write_buffer`` exist exactly while ``connection`` is not None, from :meth:`attach` to
+    ``reader``, ``gate`` and ``write_buffer`` are available while ``connection`` is not None, from :meth:`attach` to
     :meth:`detach`. ``protocol`` is the WebSocket's protocol, which stores the received bytes that were not parsed yet.
     """
 
@@ -65,7 +65,7 @@ class DaphneTransport:
         """Whether the connection will be closed soon because of an incomplete message."""
         self.connection = None
         self.is_counted = False
-        """Whether an incomplete message of the peer counts towards the limit of all peers."""
+        """Whether the peer has an incomplete message that counts toward the limit for the messages of all peers."""
         self.write = discard
 
     def encoder(self, serializer: Serializer) -> MessageEncoder:
@@ -177,7 +177,7 @@ class DaphneTransport:
     def count_unfinished(self, size: int) -> None:
         """Count an incomplete message that takes ``size`` bytes of memory; 0 if the message is complete or discarded.
 
-        Close the connection soon if the message is too long for a connection without a session.
+        Close the connection soon if the message is too long for a client that has not joined a realm yet.
         """
         if size > MAX_UNJOINED_BYTES and self.connection is not None and self.connection.is_joining:
             self._end_soon(None)
@@ -191,13 +191,19 @@ class DaphneTransport:
         self._end_soon(PAYLOAD_SIZE_EXCEEDED)
 
     def _end_soon(self, reason: str | None) -> None:
-        """Close the connection in the next turn: Autobahn's parser, which may be running, must not notice it."""
+        """Close the connection in the next turn of the event loop; see :meth:`_end_message` for ``reason``.
+
+        Autobahn's parser can be running now, and the connection must not be closed while the parser runs.
+        """
         if not self._is_ending:
             self._is_ending = True
             self._protocol.server.loop.call_soon(self._end_message, reason)
 
     def _end_message(self, reason: str | None) -> None:
-        """Close the connection in the middle of a message; with ``reason`` None because of a protocol violation."""
+        """Close the connection in the middle of a message.
+
+        ``reason`` is the URI for the client. None means that the client has violated the protocol.
+        """
         protocol, connection = self._protocol, self.connection
         if connection is None or protocol.state != protocol.STATE_OPEN:
             return
@@ -212,8 +218,8 @@ class DaphneTransport:
     def check_message_time(self, *, is_incomplete: bool, seconds: float) -> None:
         """Report a violation if a message has been incomplete for more than ``seconds``; 0 for no limit.
 
-        ``is_incomplete`` tells whether an incomplete message has arrived. If reading is paused, the time is measured
-        from the end of the pause, because the peer is not responsible for pauses.
+        ``is_incomplete`` is true if the last message is incomplete. If reading is paused, the time is measured from the
+        end of the pause, because the peer is not responsible for pauses.
         """
         if self.connection is None:
             return

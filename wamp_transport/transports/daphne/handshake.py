@@ -127,7 +127,7 @@ class HandshakeProtocol(WebSocketProtocol):
             self.is_framed = self.is_framed and parameters.our_reset
 
     def refresh(self, options: WebSocketOptions | None) -> None:
-        """Apply changes of the path's options that are possible on an open connection."""
+        """Apply the changed options of the path, except those that cannot change on an open connection."""
         if self._options is None or options is None or options == self._options:
             return
         if self.state in (self.STATE_CONNECTING, self.STATE_OPEN):
@@ -182,7 +182,7 @@ class HandshakeProtocol(WebSocketProtocol):
     def handle_reply(self, message: dict[str, Any]) -> None:
         """Process an ASGI event.
 
-        Events that Daphne supports correctly are passed to Daphne's own method.
+        Events that Daphne handles correctly are passed to Daphne's own method.
         """
         kind = message.get("type")
         if kind == "websocket.accept" and self._simple_handshake is not None:

@@ -159,7 +159,7 @@ class TcpPort(tcp.Port):
 class UnixPort(unix.Port):
     """A listening Unix socket.
 
-    A lock file tells whether an existing socket is in use, or is a remnant of an earlier process.
+    A lock file shows whether an existing socket is in use, or is a remnant of an earlier process.
     """
 
     transport = UnixConnection

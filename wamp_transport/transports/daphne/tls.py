@@ -137,7 +137,7 @@ class _Creator:
 class TlsFactory(TLSMemoryBIOFactory):
     """A factory that adds TLS to the connections of another factory. New connections use the newest certificate."""
 
-    # Twisted's default protocol would delay writes by one turn of the loop, to join them. The write buffer joins them.
+    # Twisted's default protocol delays writes by one turn of the loop, to join them. Here, the write buffer joins them.
     protocol = TlsProtocol
 
     def __init__(self, wrapped: Any, files: TlsFiles, context: SSL.Context) -> None:
