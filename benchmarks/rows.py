@@ -70,16 +70,25 @@ def pubsub(serializer: str, subscribers: int, targets: tuple[float, float]) -> R
     )
 
 
+NO_TARGETS = (1, 1)
+"""Factors for rows that only show how a figure depends on the load: not slower than the others."""
+
 NAMES = {"json": "JSON", "msgpack": "MessagePack"}
 
 ROWS: tuple[Row, ...] = (
     rpc("rpc-json", "calls, JSON, 64 outstanding", (10, 2.2), bare=110),
     rpc("rpc-msgpack", "calls, MessagePack", (8, 2), serializer="msgpack"),
+    rpc("rpc-json-8", "calls, JSON, 8 outstanding", NO_TARGETS, depth=8),
+    rpc("rpc-json-1", "calls, JSON, one at a time", NO_TARGETS, depth=1),
     rpc("rpc-json-4k", "calls, JSON, 4 KiB", (7, 2), bare=4096 + 46, payload=4096),
     rpc("rpc-json-64k", "calls, JSON, 64 KiB", (7, 2), bare=65536 + 46, payload=65536, depth=16),
     rpc("rpc-20", "calls, JSON, 20 callers, 4 callees", (10, 2.2), callers=20, callees=4, depth=8),
     *(pubsub(serializer, 10, (10, 6)) for serializer in NAMES),
     *(pubsub(serializer, count, (10, 8)) for count in (100, 1000) for serializer in NAMES),
+    Row(
+        "pubsub-10-one", "events to 10 subscribers, JSON, one publication at a time", "pubsub",
+        {"subscribers": 10, "serializer": "json", "window": 1}, {"crossbar": 1, "xconn": 1}, rate="events_per_s",
+    ),
     Row(
         "latency", "a call at a time, JSON, p50", "rpc-latency", {"payload": 64},
         {"crossbar": 1 / 0.45, "xconn": 1 / 0.8}, figure="latency_ms.p50", unit="ms",
