@@ -170,7 +170,7 @@ def test_authorizer_is_given_in_the_form_of_a_role(pages, role):
         ({"attr_authorizer": "com..shop"}, "attr_authorizer", "the URI of a procedure"),
         ({"attr_authorizer_function": "authorize"}, "attr_authorizer_function", "dotted path"),
         ({"attr_authorizer": "com.shop.authorize"}, "attr_authorizer", "together with `permissions`"),
-        ({"attr_authorizer_timeout": "0"}, "attr_authorizer_timeout", "an integer from 1"),
+        ({"attr_authorizer_timeout": "0"}, "attr_authorizer_timeout", "an integer, 1 or more"),
     ],
 )
 def test_wrong_authorizer_is_refused_at_its_field(pages, role, changes, field, message):
