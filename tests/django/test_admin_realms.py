@@ -110,7 +110,7 @@ def test_permission_for_everything_is_an_empty_uri(pages, role):
     }
 
 
-@pytest.mark.parametrize(("uri", "message"), [("a b", "without blanks"), ("a.b*.c", "each * to be a whole component")])
+@pytest.mark.parametrize(("uri", "message"), [("a b", "no blanks"), ("a.b*.c", "each * to be a whole component")])
 def test_wrong_uri_is_refused_at_its_line(pages, role, uri, message):
     changes = {"permissions-1-uri": uri, "permissions-1-allow_call": "on"}
     errors = pages.refused(pages.get("role_change", role.pk), **changes)

@@ -407,7 +407,7 @@ def pattern_of(uri: str) -> tuple[str, Match] | None:
 def open_realm() -> dict[str, Any]:
     """Return the realm for examples and development.
 
-    Anonymous clients may do everything except with URIs that are reserved for the router.
+    Anonymous clients may do everything, except use URIs that are reserved for the router.
     """
     everything = {"call": True, "register": True, "publish": True, "subscribe": True}
     nothing = dict.fromkeys(everything, False)

@@ -74,7 +74,7 @@ class HandlerThreads:
             return
 
     async def close_connections(self) -> None:
-        """Close the database connections in the asgiref thread of the calling coroutine. The thread is about to end."""
+        """Close the database connections of the calling coroutine's asgiref thread, which is about to end."""
 
         def close() -> None:
             connections.close_all()

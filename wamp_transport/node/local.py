@@ -49,7 +49,7 @@ class LocalClientTransport:
         """Do nothing, because there is no CHALLENGE without authentication."""
 
     def set_congested(self, is_congested: bool) -> None:
-        """If ``is_congested``, stop sending events and calls to the session, whose queue is too long; else resume."""
+        """Stop sending events and calls to a session whose queue is too long. If ``is_congested`` is False, resume."""
         self._connection.set_congested(is_congested)
 
     def close(self) -> None:

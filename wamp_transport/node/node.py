@@ -106,7 +106,7 @@ class Node:
         transport: ConnectionTransport,
         transport_details: dict[str, Any] | None = None,
     ) -> Connection:
-        """Add the connection of a new transport, which waits for HELLO, and return it.
+        """Add a connection for a new transport, and return it. The connection waits for HELLO.
 
         ``transport_details`` are the transport details that the meta API shows.
         """
@@ -181,7 +181,7 @@ class Node:
             self._all_closed.set_result(None)
 
     def set_congested(self, connection: Connection, is_congested: bool) -> None:
-        """If ``is_congested``, stop sending events and calls to the peer, which reads too slowly; otherwise resume."""
+        """Stop sending events and calls to a peer that reads too slowly. If ``is_congested`` is False, resume."""
         if connection.is_congested != is_congested:
             connection.is_congested = is_congested
             self.outbound.congested += 1 if is_congested else -1

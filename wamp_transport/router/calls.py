@@ -64,7 +64,7 @@ class Calls:
         return record
 
     def end(self, record: CallRecord) -> None:
-        """Remove the record of a call from caller and callee. Later messages of the callee about it are ignored."""
+        """Remove the record of a call from caller and callee. Later messages from the callee about the call are ignored."""
         record.caller.calls.pop(record.request_id ^ REQUEST_KEY, None)
         record.callee.peer.invocations.pop(record.invocation_id, None)
         record.callee.in_flight -= 1
@@ -100,7 +100,10 @@ class Calls:
     # End of the hot path.
 
     def count_size(self, record: CallRecord) -> None:
-        """Count the size of a call that is not small. :meth:`end` takes it off again."""
+        """Add the payload size of a call to the total size of its caller's calls. :meth:`end` subtracts it again.
+
+        This is not done for small calls; see :data:`.SMALL_BYTES`.
+        """
         record.size = len(record.call.args) + len(record.call.kwargs)
         record.caller.calls_size += record.size
 

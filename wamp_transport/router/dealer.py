@@ -127,9 +127,10 @@ class Dealer:
         is_plain: bool,
         excluded: tuple[int, ...],
     ) -> CallRecord:
-        """Choose a callee and send an INVOCATION to it. Raises RequestRefused if there is none.
+        """Choose a callee and send an INVOCATION to it. Raises RequestRefused if no callee is available.
 
-        ``is_plain`` tells that the CALL has no options.
+        ``is_plain`` is True if the CALL has no options. ``excluded`` contains the session ids of callees that must not
+        be chosen.
         """
         options = message.options
         if registration.match != "exact":
@@ -256,7 +257,7 @@ class Dealer:
     def remove_callee(self, session: CallPeer, registration: Registration) -> None:
         """Remove a callee. Also remove the registration if it has no more callees.
 
-        The session may have left its realm already, because :meth:`Realm.run_cleanup` removes registrations later.
+        The session can have left its realm already, because :meth:`Realm.run_cleanup` removes registrations later.
         """
         session.registrations.pop(registration.id, None)
         if registration.callees.pop(session.id, None) is None:
@@ -267,7 +268,10 @@ class Dealer:
             self._announce("wamp.registration.on_delete", registration.procedure, session.id, registration.id)
 
     def revoke(self, session: CallPeer, registration: Registration, reason: str) -> None:
-        """Remove a callee that did not unregister. Send UNREGISTERED if the client announced support for revocation."""
+        """Revoke a registration: remove a callee although its client did not send UNREGISTER.
+
+        Send UNREGISTERED if the client announced support for revocation.
+        """
         if session.state in ACTIVE_STATES and session.has("callee", "registration_revocation"):
             details = UnregisteredDetails(registration=registration.id, reason=reason)
             self._outbox.append(Send((session.id,), Unregistered(0, details), PYTHON))

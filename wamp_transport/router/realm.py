@@ -59,7 +59,7 @@ class Realm:
     """A realm: sessions that can communicate with each other, and the roles that they can have.
 
     ``leave`` is the router's function that ends a session. The methods put their effects, such as messages to send,
-    into ``outbox``. Messages are handled one at a time: no method calls :meth:`receive` while it handles a message.
+    into ``outbox``. Messages are handled one at a time: :meth:`receive` is never called while a message is handled.
     """
 
     def __init__(self, options: RealmOptions, outbox: list[Effect], environment: Environment, leave: Leave) -> None:
@@ -164,7 +164,10 @@ class Realm:
             self._refuse(session, message, refusal)
 
     def limit_owners(self, authrole: str, service: ServiceOptions) -> tuple[Owner, ...]:
-        """Return the name and the limits of a session's realm, role and service; nothing for the role ``trusted``."""
+        """Return the name and the limits of a session's realm, role and service.
+
+        The result is empty for the role ``trusted``, which has no limits.
+        """
         if authrole == TRUSTED:
             return ()
         name = self.options.name

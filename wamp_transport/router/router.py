@@ -140,7 +140,8 @@ class Router:
     def on_recorded(self, record: Record, *, is_stored: bool) -> None:
         """Handle the report that the event of a :class:`.Record` was stored, or that it cannot be stored.
 
-        If the publisher waits for PUBLISHED, the answer is sent after the reports on all synced histories of the event.
+        If the publisher waits for PUBLISHED, the answer is sent after a report for each history of the event that has
+        the option ``is_synced``.
         """
         confirmation = record.confirmation
         if confirmation is None:
