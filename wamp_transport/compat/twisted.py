@@ -209,7 +209,7 @@ class Disconnections:
         if self._ended:
             self._loop.call_soon(self._end_some)
         for ended, reason in some:
-            if ended.connected:  # it can have ended because a write has failed
+            if ended.connected:  # the connection can have ended already, because a write has failed
                 try:
                     ended.reactor._disconnectSelectable(ended, reason, True)
                 except Exception:  # noqa: BLE001 - a bug of one connection must not keep the others open

@@ -78,7 +78,7 @@ class HandlerThreads:
 
         def close() -> None:
             connections.close_all()
-            close_at_thread_end()  # closes those that Django keeps open: SQLite in memory
+            close_at_thread_end()  # also for connections that Django keeps open: SQLite in memory
 
         await sync_to_async(close)()
 

@@ -70,7 +70,7 @@ class PacedTransport:
         self._held_bytes += len(data)
         if self._held_bytes > MAX_HELD_BYTES:
             queued_bytes = self.queued_bytes
-            self.end(discard=True)  # so that a peer that still reads soon receives the reason
+            self.end(discard=True)  # a peer that still reads receives the reason without delay
             self._connection.close_slow_consumer(queued_bytes)
 
     def close(self, reason: str, message: str) -> None:

@@ -195,7 +195,7 @@ class Broker:
             self._announce("wamp.subscription.on_delete", subscription.topic, session.id, subscription.id)
 
     def revoke(self, session: Session, subscription: Subscription, reason: str) -> None:
-        """Revoke a subscription: remove a subscriber although its client did not send UNSUBSCRIBE.
+        """Remove a subscriber on the router's initiative.
 
         Send UNSUBSCRIBED if the client announced support for revocation.
         """

@@ -64,7 +64,7 @@ class Calls:
         return record
 
     def end(self, record: CallRecord) -> None:
-        """Remove the record of a call from caller and callee. Later messages from the callee about the call are ignored."""
+        """Remove the record of a call from caller and callee. Later messages about this call are ignored."""
         record.caller.calls.pop(record.request_id ^ REQUEST_KEY, None)
         record.callee.peer.invocations.pop(record.invocation_id, None)
         record.callee.in_flight -= 1

@@ -81,7 +81,7 @@ class Dealer:
     # Hot path.
 
     def on_call(self, session: Session, message: Call) -> None:
-        """Handle CALL: send INVOCATION to a callee of the best registration. Raises RequestRefused if there is none."""
+        """Handle CALL: send INVOCATION to a callee of the best registration. Raises RequestRefused without a callee."""
         open_call = session.calls.get(message.request_id ^ REQUEST_KEY)
         if (open_call is not None or session.ended_streams) and self._forward_part(session, message, open_call):
             return
@@ -129,8 +129,7 @@ class Dealer:
     ) -> CallRecord:
         """Choose a callee and send an INVOCATION to it. Raises RequestRefused if no callee is available.
 
-        ``is_plain`` is True if the CALL has no options. ``excluded`` contains the session ids of callees that must not
-        be chosen.
+        ``is_plain`` is True if the CALL has no options. Callees with session ids in ``excluded`` are not chosen.
         """
         options = message.options
         if registration.match != "exact":
@@ -268,10 +267,7 @@ class Dealer:
             self._announce("wamp.registration.on_delete", registration.procedure, session.id, registration.id)
 
     def revoke(self, session: CallPeer, registration: Registration, reason: str) -> None:
-        """Revoke a registration: remove a callee although its client did not send UNREGISTER.
-
-        Send UNREGISTERED if the client announced support for revocation.
-        """
+        """Remove a callee on the router's initiative. Send UNREGISTERED if the client supports revocation."""
         if session.state in ACTIVE_STATES and session.has("callee", "registration_revocation"):
             details = UnregisteredDetails(registration=registration.id, reason=reason)
             self._outbox.append(Send((session.id,), Unregistered(0, details), PYTHON))
@@ -296,8 +292,8 @@ class Dealer:
         """Forward a further CALL of a progressive call to its callee. Return False if the CALL starts a new call.
 
         ``record`` is the open call with this request id, or None. If the call has already ended, ignore the CALL. The
-        options of the first CALL apply to the whole call, with two exceptions: ``enc_*`` describe the payload of each
-        CALL, and ``progress`` is absent from the last CALL.
+        options of the first CALL apply to the whole call, with two exceptions: the options ``enc_*`` describe the
+        payload of each CALL, and ``progress`` is absent from the last CALL.
         """
         is_last = message.options.progress is not True
         if record is None:

@@ -223,7 +223,7 @@ class History:
         return len(self._events)
 
     def add(self, publication: Publication) -> None:
-        """Add a publication. Remove expired publications, and the oldest one if there are more than the limit allows."""
+        """Add a publication. Remove expired publications, and the oldest one if there are too many."""
         self.remove_expired(publication.time)
         self._append(publication)
         if len(self._events) > self.options.limit:

@@ -79,7 +79,10 @@ class SessionLimits:
             raise self.refusal("calls_size")
 
     def refusal(self, name: str) -> RequestRefused:
-        """Return the error for exceeding the limit ``name``. The error's text names the realm, role or service that sets it."""
+        """Return the error for exceeding the limit ``name``.
+
+        The text of the error names the realm, role or service that sets the limit.
+        """
         limit = getattr(self, name)
         whose = next((owner for owner, limits in self._owners if getattr(limits, name) == limit), "the serializer")
         return limit_error(name, whose, limit)

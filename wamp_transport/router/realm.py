@@ -326,7 +326,7 @@ class Realm:
         """
         request_id = message.request_id
         if session.pending is not None and session.pending.message is message:
-            return  # It was counted before it was suspended.
+            return  # The message was counted before it was suspended.
         if type(message) is Call and (request_id ^ REQUEST_KEY in session.calls or request_id in session.ended_streams):
             return
         expected = self._last_requests.get(session.id, request_id - 1) + 1

@@ -254,7 +254,7 @@ class Router:
         """Handle the client's GOODBYE: answer it, and wait for another HELLO on the same transport."""
         self._suspended_messages.cancel(session)
         self._send(session, Goodbye(NO_REASON, self.realms[session.realm].goodbye_reason(message.reason)))
-        # This must come before the effects of leaving, such as meta events: the session must not receive those.
+        # This must come before the effects of leaving, such as meta events: the session must not receive them.
         self.outbox.append(AwaitNextHello(session.id, message.reason))
         move(session, "said_goodbye")
         self._detach(session, message.reason)
@@ -287,7 +287,7 @@ class Router:
             self._close(session, reason, message)
 
     def _close(self, session: Session, reason: str, message: str) -> None:
-        # This must come before the effects of leaving, such as meta events: the session must not receive those.
+        # This must come before the effects of leaving, such as meta events: the session must not receive them.
         self.outbox.append(Close(session.id, reason, message))
         self._end(session, reason)
 

@@ -42,7 +42,7 @@ OTHER_KEY_TEXTS: Final = ("map key must be", "set element must be")
 """Texts that identify cbor2's errors for unhashable map keys and set elements, which have no exception class."""
 
 MAX_UNCHECKED_BYTES: Final = MAX_OTHER_KEYS
-"""A message up to this size cannot contain a map or set with too many keys, because each key takes at least one byte."""
+"""A message up to this size cannot contain a map or set with too many keys: each key takes at least one byte."""
 MANY_KEYS: Final = re.compile(rb"\xb8[\x65-\xff]|[\xb9-\xbb\xbf]|[\xd9\xda\xdb](?:\x00\x00|\x00{6})?\x01\x02")
 """Matches the first bytes of sets, and of maps that can have more than 100 keys. Other data can match as well."""
 

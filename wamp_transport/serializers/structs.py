@@ -133,8 +133,9 @@ def without_payload(
     """Return a message with ``payload`` in place of its own payload, which cannot be read.
 
     Only the elements before the payload are read. ``payload`` contains the reason why the message's own payload cannot
-    be read. ``faults`` are the exceptions that reading an element can raise. Raises ProtocolViolation if an element before the payload is invalid, or if messages
-    of this type have no payload.
+    be read. ``faults`` are the exceptions that reading an element can raise.
+
+    Raises ProtocolViolation if an element before the payload is invalid, or if messages of this type have no payload.
     """
     try:
         code: Any = next(elements, None)
