@@ -46,7 +46,7 @@ class Receiver(Protocol):
         ...
 
     def violate(self, connection: "Connection", message: str) -> None:
-        """End the session, because the peer sent an invalid message."""
+        """End the session, because the peer violated the protocol. ``message`` describes the violation."""
         ...
 
     def report_bug(self, connection: "Connection") -> None:
@@ -229,7 +229,7 @@ class Connection:
         return self._node.is_joining(self)
 
     def violate(self, message: str) -> None:
-        """End the session, because the peer sent an invalid message."""
+        """End the session, because the peer violated the protocol. ``message`` describes the violation."""
         self._node.violate(self, message)
 
     def lost(self) -> None:

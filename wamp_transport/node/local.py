@@ -68,7 +68,8 @@ async def join(
 ) -> Session:
     """Open a session with a role of the realm, or with ``trusted``, the role that may do everything.
 
-    Raises SessionClosed if the realm or the role does not exist, or if the realm is full.
+    When ``max_queued`` messages are queued or being handled, the session receives no more events and calls. Raises
+    SessionClosed if the realm or the role does not exist, or if the realm is full.
     """
     principal = Admit(realm, authid, authrole, LOCAL.name, AuthProvider.LOCAL.value, authextra)
     session = Session(realm, lambda inbox: LocalClientTransport(node, principal, inbox), max_queued)

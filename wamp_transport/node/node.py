@@ -155,7 +155,7 @@ class Node:
         return session is not None and session.state in JOINING_STATES
 
     def violate(self, connection: Connection, message: str) -> None:
-        """End the session with ABORT, because the peer sent an invalid message."""
+        """End the session with ABORT, because the peer violated the protocol. ``message`` describes the violation."""
         self.router.violate(connection.session_id, message)
         self._after_control()
 

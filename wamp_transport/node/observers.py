@@ -93,7 +93,7 @@ class NodeObservers:
         self._notify("session_left", session, reason)
 
     def session_killed(self, session: Session, killer: Session, reason: str) -> None:
-        """Notify the observers that a session is being ended by another one."""
+        """Notify the observers that the session ``killer`` ends another session."""
         self._notify("session_killed", session, killer, reason)
 
     def goodbye_received(self, connection: Connection, reason: str) -> None:

@@ -340,7 +340,7 @@ class Broker:
 
 
 def event_details(publication: Publication, *, is_pattern: bool, is_retained: bool = False) -> EventDetails:
-    """Return the details of the EVENT for a publication."""
+    """Return the details of the EVENT for a publication. ``is_pattern`` is True if the subscription is to a pattern."""
     is_more = is_pattern or is_retained or publication.is_disclosed or publication.trustlevel is not None
     if publication.is_plain and not is_more:
         return NO_DETAILS

@@ -218,7 +218,7 @@ class Calls:
             self.fail(record, errors.CANCELED, "the callee has left")
 
     def on_undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
-        """End a call with an ERROR to the caller, because its ``message`` could not be encoded for ``session``."""
+        """End a call with an ERROR to the caller, because ``message`` could not be encoded for ``session``."""
         if isinstance(message, Invocation):
             record = session.invocations.get(message.request_id)
             if record is not None:

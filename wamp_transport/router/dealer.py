@@ -81,7 +81,7 @@ class Dealer:
     # Hot path.
 
     def on_call(self, session: Session, message: Call) -> None:
-        """Handle CALL: send INVOCATION to a callee of the best registration. Raises RequestRefused without a callee."""
+        """Handle CALL: choose a callee and send INVOCATION to it. Raises RequestRefused if no callee is available."""
         open_call = session.calls.get(message.request_id ^ REQUEST_KEY)
         if (open_call is not None or session.ended_streams) and self._forward_part(session, message, open_call):
             return

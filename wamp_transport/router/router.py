@@ -124,7 +124,7 @@ class Router:
     def violate(self, session_id: int, message: str, reason: str = errors.PROTOCOL_VIOLATION) -> None:
         """Abort a session whose client violated the protocol: send ABORT and close the transport.
 
-        Pass a different ``reason`` if the client did not cause the problem.
+        ``message`` describes the violation. Pass a different ``reason`` if the client did not cause the problem.
         """
         session = self.sessions.get(session_id)
         if session is not None:
