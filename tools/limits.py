@@ -137,7 +137,7 @@ LIMITS: dict[str, list[Row]] = {
         ),
         ("length of the Origin header", fixed((MAX_ORIGIN_CHARACTERS, "characters")), "status 403"),
         (
-            "handshakes that wait for the cookie store, and their time",
+            "handshakes that wait for the cookie store, and how long they wait",
             fixed((async_store.MAX_QUEUED_REQUESTS, ""), (async_store.ANSWER_SECONDS, "s")),
             "status 503",
         ),
@@ -153,7 +153,7 @@ LIMITS: dict[str, list[Row]] = {
         (
             "size of the incomplete messages of all clients together",
             fixed((unfinished_messages.MAX_UNFINISHED_BYTES, "bytes")),
-            "close code 1009 for the client whose message has been incomplete longest",
+            "close code 1009 for the client whose message has been incomplete the longest",
         ),
         ("time for the opening handshake", option(WebSocketOptions, "open_handshake_timeout"), "disconnected"),
         ("time until HELLO", option(WebSocketService, "hello_timeout"), ABORTED),
@@ -185,7 +185,7 @@ LIMITS: dict[str, list[Row]] = {
         ("time for the answer to a challenge", fixed((ROUTER.challenge_timeout, "s")), ABORTED),
         ("time of each step of an authenticator", fixed((ROUTER.authentication_timeout, "s")), ABORTED),
         (
-            "logins that wait for a hash or a Python authenticator, and their time",
+            "logins that wait for a hash or a Python authenticator, and how long they wait",
             fixed((threads.MAX_QUEUED_LOGINS, ""), (threads.MAX_LOGIN_WAIT_SECONDS, "s")),
             "`wamp.error.unavailable`",
         ),
@@ -195,7 +195,7 @@ LIMITS: dict[str, list[Row]] = {
             "`wamp.error.unavailable`",
         ),
         (
-            "jobs that wait for the database, and their time",
+            "jobs that wait for the database, and how long they wait",
             fixed((threads.MAX_QUEUED_DATABASE_JOBS, ""), (threads.MAX_DATABASE_WAIT_SECONDS, "s")),
             "the login is refused",
         ),
@@ -206,11 +206,11 @@ LIMITS: dict[str, list[Row]] = {
             "the login is denied",
         ),
         (
-            "authextra of an anonymous client that others can see",
+            "size of an anonymous client's authextra that is shown to others",
             fixed(
                 (session_establishment.MAX_ECHOED_BYTES, "bytes"), (session_establishment.MAX_ECHOED_DEPTH, "levels")
             ),
-            "nobody sees it",
+            "it is not shown",
         ),
     ],
     "Requests of a session": [
@@ -248,16 +248,17 @@ LIMITS: dict[str, list[Row]] = {
     "Patterns": [
         ("components of a pattern", fixed((uris.MAX_PATTERN_COMPONENTS, "")), "`wamp.error.invalid_uri`"),
         (
-            "arrangements of wildcards in a realm, for each number of components",
+            "different sets of wildcard positions in a realm, among patterns with the same number of components",
             fixed((matching.MAX_SHAPES, "")),
             QUOTA,
         ),
     ],
     "Answers and slow clients": [
         (
-            "queued data above which no more of a large answer is produced; at most half of `outgoing_limit`",
+            "queued data at which a large answer is paused; at most half of `outgoing_limit`",
             fixed((paced_output.MAX_QUEUED_BYTES, "bytes")),
-            "the rest is produced when the client has read; meanwhile the router does not read from it",
+            "the answer continues when the client has read some of it; until then, the router does not read from the "
+            "client",
         ),
         (
             "other messages that wait for such an answer",
@@ -288,7 +289,11 @@ LIMITS: dict[str, list[Row]] = {
     "Stored data": [
         ("topics with a retained event", option(RealmOptionsSection, "max_retained"), QUOTA),
         ("size of all retained events", option(RealmOptionsSection, "max_retained_size"), QUOTA),
-        ("share of one publisher in both", option(RealmOptionsSection, "max_retained_share"), QUOTA),
+        (
+            "share of the two limits above that one publisher may use",
+            option(RealmOptionsSection, "max_retained_share"),
+            QUOTA,
+        ),
         ("age of retained events", option(RealmOptionsSection, "max_retained_age"), "deleted"),
         ("events of a history", option(StoreSection, "limit"), "the oldest events are deleted"),
         ("age of events in a history", option(HistorySection, "max_age"), "deleted"),
@@ -320,7 +325,11 @@ LIMITS: dict[str, list[Row]] = {
         ),
     ],
     "Project code": [
-        ("threads for handlers; half of them for one handler", setting("HANDLER_THREADS"), "further calls wait"),
+        (
+            "threads for handlers; one handler may use at most half of them",
+            setting("HANDLER_THREADS"),
+            "further calls wait",
+        ),
         ("simultaneous calls of an async handler", fixed((execution.MAX_TASKS, "")), "further calls wait"),
         (
             "messages that wait for the handlers of a realm",
@@ -334,7 +343,7 @@ LIMITS: dict[str, list[Row]] = {
             "the call is canceled",
         ),
         (
-            "calls of Python authorizers that wait for a thread, and their time",
+            "calls of Python authorizers that wait for a thread, and how long they wait",
             fixed((threads.MAX_QUEUED_FUNCTIONS, ""), (threads.MAX_LOGIN_WAIT_SECONDS, "s")),
             "the request is refused",
         ),
@@ -404,7 +413,7 @@ DEFAULTS: list[Row] = [
     (
         "clients may disclose themselves",
         option(RealmOptionsSection, "allow_disclose_me"),
-        "only at their own wish; others are disclosed by rules alone",
+        "only if they ask for it; otherwise only a rule can disclose them",
     ),
     (
         "`manage.py wamp` without a credential",

@@ -42,11 +42,11 @@ class WampApplication:
         self._static: asyncio.Future[Any] | None = None
 
     def without_static(self) -> "WampApplication":
-        """Return the same application without Django's static files."""
+        """Return a WampApplication for the same ``application`` that does not serve Django's static files."""
         return WampApplication(self._application, serve_static=False)
 
     def with_finders(self) -> "WampApplication":
-        """Return the same application, but serve static files from the apps' directories, as in development."""
+        """Return a WampApplication that also serves static files from the apps' directories, as in development."""
         return WampApplication(self._application, use_finders=True)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -75,8 +75,8 @@ class WampApplication:
     async def _start(self, runtime: Runtime, *, waits: bool = False) -> None:
         """Start the node under an ASGI server such as uvicorn. This product's own server starts the node itself.
 
-        ``waits`` tells whether the server makes the application wait while a client reads slowly. If not, some options
-        have no effect, which is logged. Raises IncompatibleLibraryError and ConfigError.
+        ``waits`` is True if the server makes the application wait while a client reads slowly. If it is False, some
+        options have no effect, and a warning names them. Raises IncompatibleLibraryError and ConfigError.
         """
         require_compatible(with_server=False)
         await runtime.start()

@@ -266,7 +266,7 @@ WRONG_ELSEWHERE = {
         ("options.mime_types", "[]", "expected an object, found a list"),
         ("options.mime_types", '{"md": "text/markdown"}', "starts with a dot"),
         ("options.mime_types", "[" * 100_000, "Nested too deeply"),
-        ("options.cache_timeout", "soon", "expected an integer from 0 (s) or null"),
+        ("options.cache_timeout", "soon", "expected an integer, 0 or more (s), or null"),
     ],
     "redirect": [
         ("url", "", "required and missing"),

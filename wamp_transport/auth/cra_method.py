@@ -86,7 +86,7 @@ class CraMethod:
 
 
 def salting_of(salt: str | None, iterations: int | None, keylen: int | None) -> Salting | None:
-    """Combine the parameters of the key derivation. Return None if one of them is missing."""
+    """Return the parameters of the key derivation as a Salting; None if one of them is missing."""
     if salt is None or iterations is None or keylen is None:
         return None
     return Salting(salt, iterations, keylen)

@@ -52,7 +52,7 @@ _STANDARD: Final = str.maketrans("-_", "+/")
 
 
 def _base64_size(model: str) -> int | None:
-    """Return the number of bytes that ``model`` encodes in base64 or URL-safe base64; None if it is other text."""
+    """Return the number of bytes that ``model`` encodes in base64 or URL-safe base64; None if ``model`` is neither."""
     plain = model.translate(_STANDARD).rstrip("=")
     if len(plain) < SHORTEST_BASE64:
         return None

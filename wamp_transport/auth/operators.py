@@ -31,7 +31,7 @@ OPERATOR_SIDE: Final = "operator"
 
 
 def proof(key: str, side: str, text: str) -> str:
-    """Return one side's proof that it knows the key: an HMAC-SHA256 in hexadecimal.
+    """Return one side's proof that it knows the key: an HMAC-SHA256 of the challenge's text, in hexadecimal.
 
     The proof includes the name of the side, so that neither side can reuse the proof of the other.
     """

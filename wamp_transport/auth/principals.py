@@ -116,7 +116,7 @@ class Principals(Protocol):
     async def find(self, lookup: Lookup) -> Principal | None:
         """Return the principal for a login; None if there is none.
 
-        Raises LoginDenied if the client may know the reason.
+        Raises LoginDenied to deny the login for a reason that the client may learn.
         """
         ...
 

@@ -112,7 +112,10 @@ class ScramMethod:
         return Derivation(like.kdf, salt, like.iterations, like.memory)
 
     def _models(self, method: str, first: int, realm: str | None) -> Iterator[Derivation]:
-        """Yield the key derivation parameters of principals that can log in with a method."""
+        """Yield the key derivation parameters of principals that can log in with ``method``, as models for a decoy.
+
+        ``first`` is the number of the first principal to try; see :meth:`.Principals.model`.
+        """
         for number in range(MAX_MODELS):
             model = self._principals.model(first + number, realm)
             if model is None:

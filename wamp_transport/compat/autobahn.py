@@ -102,10 +102,10 @@ set_initial_state: Final[Any] = WebSocketProtocol._connectionMade
 
 
 def timer_of(factory: Any) -> Any:
-    """Return the timer for the timeouts of a factory's connections: an object with a method ``call_later``."""
+    """Return the timer for the timeouts of the connections that ``factory`` creates. It has a method ``call_later``."""
     return factory._batched_timer
 
 
 def use_timer(factory: Any, timer: Any) -> None:
-    """Set the timer for the timeouts of a factory's connections."""
+    """Set the timer for the timeouts of the connections that ``factory`` creates."""
     factory._batched_timer = timer

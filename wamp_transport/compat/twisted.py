@@ -189,14 +189,17 @@ class DirectSocket(FileDescriptor):
 
 
 class Disconnections:
-    """The connections of an event loop whose peers have disconnected. A few of them are ended in each turn."""
+    """The queue of connections that must be ended, because their peers have disconnected.
+
+    A few of them are ended in each turn of the event loop.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._ended: deque[tuple[DirectSocket, Any]] = deque()
 
     def put(self, ended: DirectSocket, reason: Any) -> None:
-        """End a connection in one of the next turns. The socket must not be read any more."""
+        """End a connection in one of the next turns. Stop reading from its socket before calling this method."""
         if not self._ended:
             self._loop.call_soon(self._end_some)
         self._ended.append((ended, reason))
@@ -206,7 +209,7 @@ class Disconnections:
         if self._ended:
             self._loop.call_soon(self._end_some)
         for ended, reason in some:
-            if ended.connected:  # it can have ended because a write has failed
+            if ended.connected:  # the connection can have ended already, because a write has failed
                 try:
                     ended.reactor._disconnectSelectable(ended, reason, True)
                 except Exception:  # noqa: BLE001 - a bug of one connection must not keep the others open
@@ -215,7 +218,7 @@ class Disconnections:
 
 @cache
 def disconnections_of(loop: asyncio.AbstractEventLoop) -> Disconnections:
-    """Return the disconnections of a loop."""
+    """Return the queue of connections that must be ended in an event loop; always the same for the same loop."""
     return Disconnections(loop)
 
 

@@ -112,7 +112,9 @@ def expected(annotation: Any, field: FieldInfo | None) -> str:
     """Return a description of the allowed values, for messages."""
     note = extra_of(field).get("expected") if field and bare(field.annotation) is bare(annotation) else None
     text = note or _expected_kind(annotation, field)
-    return f"{text} or null" if is_nullable(annotation) and annotation is not Any else str(text)
+    if annotation is Any or not is_nullable(annotation):
+        return str(text)
+    return f"{text}, or null" if "," in text or "(" in text else f"{text} or null"
 
 
 def _expected_kind(annotation: Any, field: FieldInfo | None) -> str:
@@ -137,8 +139,10 @@ def _expected_integer(field: FieldInfo | None) -> str:
         return "an integer"
     minimum, maximum, _ = _limits(field)
     unit = extra_of(field).get("unit")
-    limits = f" from {minimum}" if minimum is not None else ""
-    limits += f" to {maximum}" if maximum is not None else ""
+    if minimum is None:
+        limits = f" up to {maximum}" if maximum is not None else ""
+    else:
+        limits = f", {minimum} or more" if maximum is None else f" from {minimum} to {maximum}"
     return f"an integer{limits}{f' ({unit})' if unit else ''}"
 
 

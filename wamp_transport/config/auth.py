@@ -137,7 +137,7 @@ class AnonymousAuth(MethodAuth):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Also check that the role is not reserved for the router."""
+        """Check what the base class checks, and that the role is not reserved for the router."""
         yield from super().check(given)
         if given.get("role") == "trusted":
             yield Finding(("role",), "role trusted is the router's own and cannot be given to clients")
@@ -206,7 +206,7 @@ class CryptosignAuth(MethodAuth):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Also check that the router's private key is a reference to an environment variable, not the key itself."""
+        """Check what the base class checks, and that ``router_key`` is a reference to an environment variable."""
         yield from super().check(given)
         key = given.get("router_key")
         if isinstance(key, str) and not is_reference(key):
@@ -265,7 +265,7 @@ class SessionAuth(DjangoAuth):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Also check that trusted origins are complete, without wildcards."""
+        """Check what the base class checks, and that trusted origins are complete and contain no wildcards."""
         yield from super().check(given)
         origins = given.get("trusted_origins")
         for index, origin in enumerate(origins if isinstance(origins, tuple) else ()):

@@ -82,7 +82,7 @@ class Material:
 
 
 class _Unusable(Exception):
-    """A file cannot be used. The message contains the reason."""
+    """Raised if a file cannot be used. The message contains the reason."""
 
 
 def read(files: TlsFiles, now: datetime | None = None) -> tuple[Material | None, list[Finding]]:

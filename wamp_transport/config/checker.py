@@ -71,7 +71,7 @@ def check(annotation: Any, value: object, environ: Mapping[str, str]) -> Checked
 
 
 def problems(findings: tuple[Finding, ...] | list[Finding], data: Any) -> list[Problem]:
-    """Return the findings as problems, without duplicates and in document order."""
+    """Convert findings to :class:`.Problem` objects, without duplicates and in document order."""
     positions: dict[int, dict[str, int]] = {}
     ordered = sorted(dict.fromkeys(findings), key=lambda finding: _order(finding.location, data, positions))
     return [Problem(path_text(finding.location), finding.message, finding.hint, finding.level) for finding in ordered]

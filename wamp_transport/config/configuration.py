@@ -214,7 +214,7 @@ def router_options(configuration: Configuration) -> RouterOptions:
 
 
 def service_options(path_service: PathService) -> ServiceOptions:
-    """Build ServiceOptions from a service. Only WebSocket services allow clients to join."""
+    """Build ServiceOptions from a service. If it is not a WebSocket service, the options allow no client to join."""
     settings = path_service.settings
     if not isinstance(settings, WebSocketSection):
         return ServiceOptions(key=path_service.key, realms=path_service.realms, path=path_service.path)
@@ -279,7 +279,7 @@ def _compare(
 
 
 def is_same_service(old: PathService, new: PathService) -> bool:
-    """Return whether two versions of a service are equal, including their secrets. ``1`` and ``true`` are not equal."""
+    """Return whether two versions of a service are equal, including secrets. The values 1 and true are not equal."""
     return old == new and _content(old) == _content(new)
 
 

@@ -18,7 +18,7 @@ def variable_name(value: object) -> str | None:
 
 
 def environment_of(info: ValidationInfo) -> Mapping[str, str]:
-    """Return the environment from the validation context."""
+    """Return the environment variables from pydantic's validation context."""
     context = info.context
     return context["environ"] if isinstance(context, dict) and "environ" in context else {}
 

@@ -83,5 +83,5 @@ class Lockout(Section):
 
     @property
     def counts(self) -> bool:
-        """Whether any limit is set."""
+        """Whether failed logins must be counted, because at least one limit is set."""
         return bool(self.failures_per_address or self.failures_per_authid)

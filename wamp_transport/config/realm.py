@@ -44,7 +44,7 @@ class PermissionSection(Section):
         "URI or pattern. Without `match`, an asterisk at the end means prefix, and asterisks in place of whole "
         "components mean wildcard.",
         pattern=_LOOSE,
-        expected="a URI without blanks and #",
+        expected="a URI that contains no blanks and no #",
     )
     match: Literal["exact", "prefix", "wildcard"] | None = setting(
         None,
@@ -126,7 +126,7 @@ class RoleSection(LimitsSection):
         "Dotted path of a Python function that decides instead of a procedure. It takes the same arguments and returns "
         "the same values. It can be a coroutine function.",
         pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)+$",
-        expected="the dotted path of a function, such as shop.wamp.authorize",
+        expected="the dotted path of a function (such as shop.wamp.authorize)",
     )
     authorizer_timeout: int = setting(
         10_000,
@@ -293,7 +293,10 @@ class HistorySection(Section):
     """An event history: the events of a topic or pattern are stored."""
 
     uri: str = setting(
-        ..., "A topic or pattern whose events are stored.", pattern=_LOOSE, expected="a URI without blanks and #"
+        ...,
+        "A topic or pattern whose events are stored.",
+        pattern=_LOOSE,
+        expected="a URI that contains no blanks and no #",
     )
     match: Literal["exact", "prefix", "wildcard"] = setting("exact", "Match policy of the URI.")
     limit: int | None = setting(None, "Maximum number of stored events. Null: the limit of the store.", ge=1)
@@ -404,7 +407,7 @@ def pattern_of(uri: str) -> tuple[str, Match] | None:
 def open_realm() -> dict[str, Any]:
     """Return the realm for examples and development.
 
-    Anonymous clients may do everything except with URIs that are reserved for the router.
+    Anonymous clients may do everything, except use URIs that are reserved for the router.
     """
     everything = {"call": True, "register": True, "publish": True, "subscribe": True}
     nothing = dict.fromkeys(everything, False)

@@ -53,7 +53,7 @@ class Report:
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used. ``report`` contains all reasons."""
+    """Raised if a configuration cannot be used. ``report`` contains all reasons."""
 
     def __init__(self, report: Report) -> None:
         super().__init__(report)

@@ -73,10 +73,10 @@ class Parameters:
         return "user" in self.sources.values() or "user_or_none" in self.sources.values()
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any], others: Mapping[str, Any]) -> inspect.BoundArguments:
-        """Return the arguments for a call of the function. ``others`` contains the values for the names in
-        :attr:`sources`.
+        """Return the arguments for a call of the function.
 
-        Raises ApplicationError ``wamp.error.invalid_argument``, which names the invalid parameters.
+        ``others`` contains the values for the parameters in :attr:`sources`. Raises ApplicationError
+        ``wamp.error.invalid_argument``, which names the invalid parameters.
         """
         try:
             payload = self._payload.bind(*args, **kwargs)

@@ -74,11 +74,11 @@ class HandlerThreads:
             return
 
     async def close_connections(self) -> None:
-        """Close the database connections in the asgiref thread of the calling coroutine. The thread is about to end."""
+        """Close the database connections of the calling coroutine's asgiref thread, which is about to end."""
 
         def close() -> None:
             connections.close_all()
-            close_at_thread_end()  # closes those that Django keeps open: SQLite in memory
+            close_at_thread_end()  # also for connections that Django keeps open: SQLite in memory
 
         await sync_to_async(close)()
 

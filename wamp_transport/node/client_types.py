@@ -45,7 +45,10 @@ class Invocation(Struct, frozen=True):
     send: Callable[[Message], Awaitable[None]]
 
     async def progress(self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> None:
-        """Send a progressive result, if the caller accepts progressive results. Raises PayloadError, SessionClosed."""
+        """Send a progressive result, if the caller accepts progressive results.
+
+        Raises PayloadError and SessionClosed.
+        """
         if self.details.get("receive_progress"):
             await self.send(Yield(self.id, YieldOptions(progress=True), to_payload(args), to_payload(kwargs, "kwargs")))
 

@@ -17,8 +17,8 @@ from ..wamp.payload import ABSENT
 MAX_UNJOINED_BYTES: Final = 64 * 1024
 """Maximum size in bytes of a message before a session is established, even if the service allows larger messages.
 
-Python's cyclic garbage collector is disabled while a larger message of an established session is decoded: decoding
-creates no cycles, and collections would only take time.
+The number has a second use: while a larger message of an established session is decoded, Python's cyclic garbage
+collector is disabled. Decoding creates no cycles, so collections would only take time.
 """
 
 MAX_SHARED_BYTES: Final = 2048
@@ -46,7 +46,7 @@ class Receiver(Protocol):
         ...
 
     def violate(self, connection: "Connection", message: str) -> None:
-        """End the session, because the peer sent an invalid message."""
+        """End the session, because the peer violated the protocol. ``message`` describes the violation."""
         ...
 
     def report_bug(self, connection: "Connection") -> None:
@@ -58,7 +58,7 @@ class Receiver(Protocol):
         ...
 
     def set_congested(self, connection: "Connection", is_congested: bool) -> None:
-        """If ``is_congested``, stop sending events and calls to the peer, which reads too slowly; otherwise resume."""
+        """Stop sending events and calls to a peer that reads too slowly. If ``is_congested`` is False, resume."""
         ...
 
     def close_slow_consumer(self, connection: "Connection", queued_bytes: int) -> None:
@@ -229,7 +229,7 @@ class Connection:
         return self._node.is_joining(self)
 
     def violate(self, message: str) -> None:
-        """End the session, because the peer sent an invalid message."""
+        """End the session, because the peer violated the protocol. ``message`` describes the violation."""
         self._node.violate(self, message)
 
     def lost(self) -> None:
@@ -237,7 +237,7 @@ class Connection:
         self._node.lost(self)
 
     def set_congested(self, is_congested: bool) -> None:
-        """If ``is_congested``, stop sending events and calls to the peer, which reads too slowly; otherwise resume."""
+        """Stop sending events and calls to a peer that reads too slowly. If ``is_congested`` is False, resume."""
         self._node.set_congested(self, is_congested)
 
     def set_paused(self, is_paused: bool) -> None:

@@ -77,7 +77,7 @@ class DynamicAuthorizer:
 
 
 def arguments_of(request: AuthorizationRequest) -> list[Any]:
-    """Return the arguments for an authorizer. They are copies, because the authorizer may change them."""
+    """Return the arguments for an authorizer. They are copies, because an authorizer can modify them."""
     values = [request.session, request.uri, request.action, request.options]
     arguments: list[Any] = msgspec.to_builtins(values, builtin_types=(bytes,))
     return arguments

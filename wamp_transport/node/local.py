@@ -49,7 +49,7 @@ class LocalClientTransport:
         """Do nothing, because there is no CHALLENGE without authentication."""
 
     def set_congested(self, is_congested: bool) -> None:
-        """If ``is_congested``, stop sending events and calls to the session, whose queue is too long; else resume."""
+        """Stop sending events and calls to a session whose queue is too long. If ``is_congested`` is False, resume."""
         self._connection.set_congested(is_congested)
 
     def close(self) -> None:
@@ -68,7 +68,8 @@ async def join(
 ) -> Session:
     """Open a session with a role of the realm, or with ``trusted``, the role that may do everything.
 
-    Raises SessionClosed if the realm or the role does not exist, or if the realm is full.
+    When ``max_queued`` messages are queued or being handled, the session receives no more events and calls. Raises
+    SessionClosed if the realm or the role does not exist, or if the realm is full.
     """
     principal = Admit(realm, authid, authrole, LOCAL.name, AuthProvider.LOCAL.value, authextra)
     session = Session(realm, lambda inbox: LocalClientTransport(node, principal, inbox), max_queued)

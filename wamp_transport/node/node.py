@@ -106,7 +106,7 @@ class Node:
         transport: ConnectionTransport,
         transport_details: dict[str, Any] | None = None,
     ) -> Connection:
-        """Add the connection of a new transport, which waits for HELLO, and return it.
+        """Add a connection for a new transport, and return it. The connection waits for HELLO.
 
         ``transport_details`` are the transport details that the meta API shows.
         """
@@ -155,7 +155,7 @@ class Node:
         return session is not None and session.state in JOINING_STATES
 
     def violate(self, connection: Connection, message: str) -> None:
-        """End the session with ABORT, because the peer sent an invalid message."""
+        """End the session with ABORT, because the peer violated the protocol. ``message`` describes the violation."""
         self.router.violate(connection.session_id, message)
         self._after_control()
 
@@ -181,7 +181,7 @@ class Node:
             self._all_closed.set_result(None)
 
     def set_congested(self, connection: Connection, is_congested: bool) -> None:
-        """If ``is_congested``, stop sending events and calls to the peer, which reads too slowly; otherwise resume."""
+        """Stop sending events and calls to a peer that reads too slowly. If ``is_congested`` is False, resume."""
         if connection.is_congested != is_congested:
             connection.is_congested = is_congested
             self.outbound.congested += 1 if is_congested else -1

@@ -93,23 +93,26 @@ class NodeObservers:
         self._notify("session_left", session, reason)
 
     def session_killed(self, session: Session, killer: Session, reason: str) -> None:
-        """Notify the observers that a session is being ended by another one."""
+        """Notify the observers that the session ``killer`` ends another session."""
         self._notify("session_killed", session, killer, reason)
 
     def goodbye_received(self, connection: Connection, reason: str) -> None:
-        """Notify the observers of a client's GOODBYE."""
+        """Notify the observers that a client has sent GOODBYE."""
         self._notify("goodbye_received", connection, reason)
 
     def request_refused(self, session_id: int, error: Error) -> None:
-        """Notify the observers of a refused request."""
+        """Notify the observers that the router has refused a request."""
         self._notify("request_refused", session_id, error)
 
     def slow_consumer_detected(self, session: Session, queued_bytes: int | None) -> None:
-        """Notify the observers of a slow peer."""
+        """Notify the observers that a peer reads too slowly."""
         self._notify("slow_consumer_detected", session, queued_bytes)
 
     def event_recorded(self, record: Record) -> bool:
-        """Notify the observers of an event for a durable history. Return False if there is no observer to store it."""
+        """Notify the observers that an event for a durable history was published.
+
+        Return False if no observer can store the event.
+        """
         self._notify("event_recorded", record)
         return bool(self._methods["event_recorded"])
 
@@ -121,7 +124,7 @@ class NodeObservers:
                 logger.exception("An observer of the node failed in %s", method)
 
     def _collect(self) -> None:
-        """Collect the methods that the observers implement, so that a notification for none costs only one lookup."""
+        """Collect the methods that the observers implement, so that other notifications cost only one look-up."""
         self._methods = {
             name: tuple(
                 getattr(one, name)

@@ -70,7 +70,7 @@ class PacedTransport:
         self._held_bytes += len(data)
         if self._held_bytes > MAX_HELD_BYTES:
             queued_bytes = self.queued_bytes
-            self.end(discard=True)  # so that a peer that still reads soon receives the reason
+            self.end(discard=True)  # a peer that still reads receives the reason without delay
             self._connection.close_slow_consumer(queued_bytes)
 
     def close(self, reason: str, message: str) -> None:
@@ -104,7 +104,7 @@ class PacedTransport:
         self._transport.pause()
 
     def produce(self) -> bool:
-        """Produce one slice of messages. Return False if the peer's buffer is full, so that nothing was produced."""
+        """Produce messages in up to :data:`STEPS_PER_SLICE` steps. Return False if the peer's buffer has no room."""
         room = min(MAX_QUEUED_BYTES, self._transport.outgoing_limit // 2) - self._transport.queued_bytes
         if room <= 0:
             return False
@@ -154,9 +154,9 @@ class PacedTransport:
 
 
 class PacedOutput:
-    """The scheduler that produces messages for the connections of a node, slice by slice.
+    """The scheduler that produces messages for the connections of a node when their peers' buffers have room.
 
-    ``after_slice`` is called after slices were produced, because producing messages can put new effects into the
+    ``after_slice`` is called after messages were produced, because producing messages can put new effects into the
     router's outbox.
     """
 
@@ -175,7 +175,7 @@ class PacedOutput:
         self._is_scheduled = False
 
     def start(self, effect: Produce) -> None:
-        """Produce the messages of an effect: a first slice immediately, and the others when the buffer has room.
+        """Produce the messages of an effect: some immediately, and the rest when the peer's buffer has room.
 
         If earlier messages are still being produced for the session, queue the new ones after them.
         """
@@ -216,7 +216,7 @@ class PacedOutput:
             self._loop.call_soon(self._run_next_turn)
 
     def _run_next_turn(self) -> None:
-        """Schedule the next slices for the next turn, so that the loop first sends bytes and serves other sessions."""
+        """Schedule :meth:`_run` for the next turn, so that the loop first sends bytes and serves other sessions."""
         self._loop.call_soon(self._run)
 
     def _run(self) -> None:

@@ -106,7 +106,7 @@ class WebSocketClientTransport:
             self.close()
 
     def set_congested(self, is_congested: bool) -> None:
-        """Stop reading from the router if the session's queue is too long; otherwise resume."""
+        """Stop reading from the router, because the session's queue is long. If ``is_congested`` is False, resume."""
         if is_congested:
             self._may_read.clear()
         else:

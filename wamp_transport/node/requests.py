@@ -78,7 +78,7 @@ class Requests:
     async def begin(self, make: Callable[[int], messages.Message], request: Request | None = None) -> None:
         """Call ``make`` with the next request id, and send the message that it returns.
 
-        If ``request`` is given, the answer to the message will complete it. Raises SessionClosed and PayloadError.
+        If ``request`` is given, the answer to the message completes it. Raises SessionClosed and PayloadError.
         """
         await self.turn()
         request_id = self._last_id + 1

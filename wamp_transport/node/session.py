@@ -55,7 +55,7 @@ class ClientTransport(Protocol):
         ...
 
     def set_congested(self, is_congested: bool) -> None:
-        """Stop receiving messages if the session's queue is too long; otherwise resume."""
+        """Stop receiving messages because the session's queue is too long. If ``is_congested`` is False, resume."""
         ...
 
     def close(self) -> None:

@@ -183,7 +183,7 @@ class Broker:
     def remove_subscriber(self, session: Session, subscription: Subscription) -> None:
         """Remove a subscriber. Also remove the subscription if it has no more subscribers and is not persistent.
 
-        The session may have left its realm already, because :meth:`Realm.run_cleanup` removes subscriptions later.
+        The session can have left its realm already, because :meth:`Realm.run_cleanup` removes subscriptions later.
         """
         session.subscriptions.pop(subscription.id, None)
         if session.id not in subscription.subscribers:
@@ -195,7 +195,7 @@ class Broker:
             self._announce("wamp.subscription.on_delete", subscription.topic, session.id, subscription.id)
 
     def revoke(self, session: Session, subscription: Subscription, reason: str) -> None:
-        """Remove a subscriber that did not unsubscribe.
+        """Remove a subscriber on the router's initiative.
 
         Send UNSUBSCRIBED if the client announced support for revocation.
         """
@@ -340,7 +340,7 @@ class Broker:
 
 
 def event_details(publication: Publication, *, is_pattern: bool, is_retained: bool = False) -> EventDetails:
-    """Return the details of the EVENT for a publication."""
+    """Return the details of the EVENT for a publication. ``is_pattern`` is True if the subscription is to a pattern."""
     is_more = is_pattern or is_retained or publication.is_disclosed or publication.trustlevel is not None
     if publication.is_plain and not is_more:
         return NO_DETAILS

@@ -64,7 +64,7 @@ class Calls:
         return record
 
     def end(self, record: CallRecord) -> None:
-        """Remove the record of a call from caller and callee. Later messages of the callee about it are ignored."""
+        """Remove the record of a call from caller and callee. Later messages about this call are ignored."""
         record.caller.calls.pop(record.request_id ^ REQUEST_KEY, None)
         record.callee.peer.invocations.pop(record.invocation_id, None)
         record.callee.in_flight -= 1
@@ -100,7 +100,10 @@ class Calls:
     # End of the hot path.
 
     def count_size(self, record: CallRecord) -> None:
-        """Count the size of a call that is not small. :meth:`end` takes it off again."""
+        """Add the payload size of a call to the total size of its caller's calls. :meth:`end` subtracts it again.
+
+        This is not done for small calls; see :data:`.SMALL_BYTES`.
+        """
         record.size = len(record.call.args) + len(record.call.kwargs)
         record.caller.calls_size += record.size
 
@@ -215,7 +218,7 @@ class Calls:
             self.fail(record, errors.CANCELED, "the callee has left")
 
     def on_undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
-        """End a call with an ERROR to the caller, because its ``message`` could not be encoded for ``session``."""
+        """End a call with an ERROR to the caller, because ``message`` could not be encoded for ``session``."""
         if isinstance(message, Invocation):
             record = session.invocations.get(message.request_id)
             if record is not None:

@@ -81,7 +81,7 @@ class Dealer:
     # Hot path.
 
     def on_call(self, session: Session, message: Call) -> None:
-        """Handle CALL: send INVOCATION to a callee of the best registration. Raises RequestRefused if there is none."""
+        """Handle CALL: choose a callee and send INVOCATION to it. Raises RequestRefused if no callee is available."""
         open_call = session.calls.get(message.request_id ^ REQUEST_KEY)
         if (open_call is not None or session.ended_streams) and self._forward_part(session, message, open_call):
             return
@@ -127,9 +127,9 @@ class Dealer:
         is_plain: bool,
         excluded: tuple[int, ...],
     ) -> CallRecord:
-        """Choose a callee and send an INVOCATION to it. Raises RequestRefused if there is none.
+        """Choose a callee and send an INVOCATION to it. Raises RequestRefused if no callee is available.
 
-        ``is_plain`` tells that the CALL has no options.
+        ``is_plain`` is True if the CALL has no options. Callees with session ids in ``excluded`` are not chosen.
         """
         options = message.options
         if registration.match != "exact":
@@ -256,7 +256,7 @@ class Dealer:
     def remove_callee(self, session: CallPeer, registration: Registration) -> None:
         """Remove a callee. Also remove the registration if it has no more callees.
 
-        The session may have left its realm already, because :meth:`Realm.run_cleanup` removes registrations later.
+        The session can have left its realm already, because :meth:`Realm.run_cleanup` removes registrations later.
         """
         session.registrations.pop(registration.id, None)
         if registration.callees.pop(session.id, None) is None:
@@ -267,7 +267,7 @@ class Dealer:
             self._announce("wamp.registration.on_delete", registration.procedure, session.id, registration.id)
 
     def revoke(self, session: CallPeer, registration: Registration, reason: str) -> None:
-        """Remove a callee that did not unregister. Send UNREGISTERED if the client announced support for revocation."""
+        """Remove a callee on the router's initiative. Send UNREGISTERED if the client supports revocation."""
         if session.state in ACTIVE_STATES and session.has("callee", "registration_revocation"):
             details = UnregisteredDetails(registration=registration.id, reason=reason)
             self._outbox.append(Send((session.id,), Unregistered(0, details), PYTHON))
@@ -292,8 +292,8 @@ class Dealer:
         """Forward a further CALL of a progressive call to its callee. Return False if the CALL starts a new call.
 
         ``record`` is the open call with this request id, or None. If the call has already ended, ignore the CALL. The
-        options of the first CALL apply to the whole call, with two exceptions: ``enc_*`` describe the payload of each
-        CALL, and ``progress`` is absent from the last CALL.
+        options of the first CALL apply to the whole call, with two exceptions: the options ``enc_*`` describe the
+        payload of each CALL, and ``progress`` is absent from the last CALL.
         """
         is_last = message.options.progress is not True
         if record is None:

@@ -45,8 +45,8 @@ class Skip(Struct, gc=False):
 class Permit(Struct, gc=False):
     """The decision of an authorizer to allow an action or, if ``allow`` is False, to deny it.
 
-    ``disclose`` tells whether the receiver of the call or event learns the identity of the caller or publisher.
-    ``cache`` tells whether the decision may be cached.
+    ``disclose`` is True if the receiver of the call or event learns the identity of the caller or publisher.
+    ``cache`` is True if the decision may be cached.
     """
 
     allow: bool

@@ -173,7 +173,7 @@ class AuthorizationRequest(Struct, gc=False):
 class Withdraw(Struct, gc=False):
     """Cancel the authentication or authorization request with this ticket.
 
-    ``is_late`` tells whether the request is canceled because no answer has arrived in time.
+    ``is_late`` is True if the request is canceled because no answer has arrived in time.
     """
 
     ticket: int

@@ -37,7 +37,7 @@ NO_USAGE: Final = _Usage()
 
 
 class RetainedEvents:
-    """The retained events of the topics of a realm, bounded by the realm's options in number, bytes and age.
+    """The retained events of the topics of a realm. The realm's options limit their number, total size and age.
 
     For each topic, the latest event that all subscribers may receive is kept. A newer event that is restricted to some
     subscribers (for example with ``eligible`` or ``exclude``) is kept in addition: the other subscribers still get the
@@ -127,9 +127,9 @@ class RetainedEvents:
         return [each for each in present if is_restricted(each)] if has_lists(message.options) else present
 
     def _count(self, publication: Publication, sign: int) -> None:
-        """Add a publication (``sign`` is 1) to the total size and to its publisher's usage, or subtract it (-1).
+        """Add a publication to the total size and to its publisher's usage. If ``sign`` is -1, subtract it instead.
 
-        A usage of 0 is deleted to save memory.
+        ``sign`` is 1 or -1. A usage of 0 is deleted to save memory.
         """
         self.size += sign * publication.size
         usage = self._usage.setdefault(publication.authid, _Usage())
@@ -206,7 +206,7 @@ class Query(Struct, forbid_unknown_fields=True):
 
 
 class History:
-    """The past publications of one topic or pattern, oldest first, limited in number, bytes and age.
+    """The past publications of one topic or pattern, oldest first. Their number, total size and age are limited.
 
     ``space`` counts the bytes of all histories of the realm. The size of each added publication must be set.
     """
@@ -223,14 +223,14 @@ class History:
         return len(self._events)
 
     def add(self, publication: Publication) -> None:
-        """Add a publication. Remove those that have expired, and the oldest one if the limit is exceeded."""
+        """Add a publication. Remove expired publications, and the oldest one if there are too many."""
         self.remove_expired(publication.time)
         self._append(publication)
         if len(self._events) > self.options.limit:
             self.remove_oldest()
 
     def restore(self, publications: Iterable[Publication]) -> None:
-        """Insert stored publications before those that were added since the start. Skip duplicates.
+        """Insert stored publications before those that were added since the node started. Skip duplicates.
 
         ``publications`` must begin with the oldest.
         """
@@ -285,7 +285,7 @@ class History:
         return found if query.limit is None else found[: query.limit]
 
     def _window(self, query: Query) -> Iterator[Publication]:
-        """Yield the publications between those whose ids the query contains, oldest first.
+        """Yield the publications that lie between the limits that the query sets by publication id, oldest first.
 
         Yield nothing if a publication with one of these ids is not in the history.
         """
@@ -317,10 +317,10 @@ class Space:
 
 
 class Histories:
-    """The event histories of a realm, which together have at most ``max_size`` bytes (0 for no limit).
+    """The event histories of a realm. The option ``max_history_size`` limits their total size.
 
-    If they have more, the largest history loses its oldest events, so that a busy topic cannot displace the
-    events of other topics.
+    If the total size exceeds the limit, the largest history loses its oldest events, so that a busy topic cannot
+    displace the events of other topics.
     """
 
     def __init__(self) -> None:
@@ -374,7 +374,7 @@ class Histories:
         return histories
 
     def make_room(self) -> None:
-        """Remove the oldest events of the largest histories until all are within the limit."""
+        """Remove the oldest events of the largest histories until the total size is within the limit."""
         space = self.space
         while space.is_exceeded:
             largest = max(self.by_id.values(), key=lambda history: history.size)

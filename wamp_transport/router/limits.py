@@ -38,7 +38,8 @@ class SessionLimits:
 
     A limit that none of them sets is :data:`UNLIMITED`. If the URI and the payload of a message together are not longer
     than ``unchecked_size``, the message exceeds no limit. For most messages, the hot path therefore needs only one
-    comparison. Likewise, a session with fewer than ``unchecked_calls`` calls in flight may make another *small* call.
+    comparison. Likewise, a session with fewer than ``unchecked_calls`` calls in flight may make another *small* call
+    (see :data:`SMALL_BYTES`).
     """
 
     __slots__ = (
@@ -70,7 +71,7 @@ class SessionLimits:
     def check_calls(self, count: int, size: int) -> None:
         """Raise RequestRefused if a session with ``count`` calls in flight may not make another one.
 
-        ``size`` is the size in bytes of the payloads of these calls, small ones excluded, and of the new one.
+        ``size`` is the total size in bytes of the payloads of these calls (except small calls) and of the new call.
         """
         if count >= self.calls:
             raise self.refusal("calls")
@@ -78,7 +79,10 @@ class SessionLimits:
             raise self.refusal("calls_size")
 
     def refusal(self, name: str) -> RequestRefused:
-        """Return the error for exceeding the limit ``name``. Its text says which realm, role or service sets it."""
+        """Return the error for exceeding the limit ``name``.
+
+        The text of the error names the realm, role or service that sets the limit.
+        """
         limit = getattr(self, name)
         whose = next((owner for owner, limits in self._owners if getattr(limits, name) == limit), "the serializer")
         return limit_error(name, whose, limit)

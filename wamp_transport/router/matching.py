@@ -4,7 +4,7 @@ Finding the patterns that match a URI takes only a few dictionary look-ups, howe
 
 - exact patterns: one look-up
 - prefixes: one look-up for each different length of a stored prefix
-- wildcards: one look-up for each different arrangement of wildcards in the stored patterns that have as many components
+- wildcards: one look-up for each different set of wildcard positions, among the stored patterns with as many components
   as the URI
 
 The cost of a look-up depends only on the URI, not on the patterns.
@@ -21,10 +21,10 @@ from .options import Match
 T = TypeVar("T")
 
 MAX_SHAPES: Final = 256
-"""Maximum number of arrangements of wildcards that clients can use in patterns with the same number of components.
+"""Maximum number of different sets of wildcard positions, among clients' patterns with the same number of components.
 
-Each arrangement makes look-ups slower. Patterns with up to eight components cannot exceed this number, because they
-have no more than 256 arrangements.
+Each additional set makes look-ups slower. Patterns with up to eight components cannot exceed this number, because eight
+positions have only 256 subsets.
 """
 
 

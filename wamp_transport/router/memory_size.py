@@ -20,7 +20,7 @@ COMPOUND: Final = (dict, list, tuple, set, frozenset, Struct, Raw)
 def size_of(message: Publish) -> int:
     """Return the approximate number of bytes that a stored publication takes in memory.
 
-    Undecoded payload is counted by the number of bytes received. Decoded payload takes many times as much.
+    The size of undecoded payload is the number of bytes received. Decoded payload takes many times as much memory.
     """
     size = OVERHEAD_BYTES + len(message.topic)
     for part in (message.args, message.kwargs):
@@ -30,7 +30,7 @@ def size_of(message: Publish) -> int:
 
 
 def size_of_values(value: Any) -> int:
-    """Return the approximate number of bytes that a value takes, with all values inside it."""
+    """Return the approximate number of bytes that a value takes in memory, including all values inside it."""
     size = getsizeof(value)
     waiting = [value]
     while waiting:

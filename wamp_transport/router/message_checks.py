@@ -22,7 +22,7 @@ PROGRESSIVE_RESULTS: Final = "progressive_call_results"
 def check_sizes(session: Session, uri: str, message: Any, is_deeper: Callable[[str, Any, int], bool]) -> None:
     """Check a message against the limits of its sender. Raises RequestRefused.
 
-    Callers can skip this check for a message that is no longer than the session's ``unchecked_size``.
+    Callers can skip this check if URI and payload together are not longer than the session's ``unchecked_size``.
     """
     limits = session.limits
     if len(uri) > limits.uri_length:
@@ -90,7 +90,7 @@ def check_progress_supported(callee: Peer, *, is_strict: bool) -> None:
 
 
 def passes_progress(caller: Peer, callee: Peer, *, is_strict: bool) -> bool:
-    """Return whether to pass on the caller's request for progressive results to the callee.
+    """Return whether to pass the caller's request for progressive results on to the callee.
 
     If the realm is not strict, always return True. If it is strict, caller and callee must have announced progressive
     results, and the callee must also have announced call canceling.

@@ -100,8 +100,8 @@ class RoleOptions:
 class HistoryOptions:
     """A topic or pattern with event history: at most ``limit`` events, for ``max_age`` seconds (0 for no limit).
 
-    ``is_durable`` tells whether the events are also stored outside the process, so that they survive a restart.
-    ``is_synced`` tells whether a publication is acknowledged only after it was stored outside the process.
+    ``is_durable`` is True if the events are also stored outside the process, so that they survive a restart.
+    ``is_synced`` is True if a publication is acknowledged only after it was stored outside the process.
     """
 
     uri: str

@@ -13,10 +13,11 @@ T = TypeVar("T")
 
 
 class PatternRegistry(Generic[T]):
-    """The subscriptions or registrations of a realm. Each pair of match policy and URI has one record with one id.
+    """The subscriptions or registrations of a realm, called *records* here.
 
-    ``index`` finds the records by pattern. ``by_id`` maps ids to the same records, in the order of their creation. Only
-    :meth:`create` and :meth:`remove` may change these two, always together. The hot path reads ``index`` directly.
+    Each pair of match policy and URI has one record with one id. ``index`` finds the records by pattern. ``by_id`` maps
+    ids to the same records, in the order of their creation. Only :meth:`create` and :meth:`remove` may change these
+    two, always together. The hot path reads ``index`` directly.
     """
 
     __slots__ = ("_kind", "_realm", "by_id", "index")

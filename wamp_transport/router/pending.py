@@ -17,7 +17,7 @@ class PendingLogin:
     """A login in progress: a HELLO that has not been answered with WELCOME or ABORT.
 
     ``method`` is the authentication method in use: the first of the client's methods that the service supports and that
-    is not in ``skipped``. ``pending`` is the value that the authenticator needs to check the client's answer to its
+    is not in ``skipped``. ``pending`` is the value that the authenticator needs to check the client's answer to the
     challenge.
     """
 

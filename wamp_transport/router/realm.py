@@ -59,7 +59,7 @@ class Realm:
     """A realm: sessions that can communicate with each other, and the roles that they can have.
 
     ``leave`` is the router's function that ends a session. The methods put their effects, such as messages to send,
-    into ``outbox``. Messages are handled one at a time: no method calls :meth:`receive` while it handles a message.
+    into ``outbox``. Messages are handled one at a time: :meth:`receive` is never called while a message is handled.
     """
 
     def __init__(self, options: RealmOptions, outbox: list[Effect], environment: Environment, leave: Leave) -> None:
@@ -164,7 +164,10 @@ class Realm:
             self._refuse(session, message, refusal)
 
     def limit_owners(self, authrole: str, service: ServiceOptions) -> tuple[Owner, ...]:
-        """Return the name and the limits of a session's realm, role and service; nothing for the role ``trusted``."""
+        """Return the name and the limits of a session's realm, role and service.
+
+        The result is empty for the role ``trusted``, which has no limits.
+        """
         if authrole == TRUSTED:
             return ()
         name = self.options.name
@@ -323,7 +326,7 @@ class Realm:
         """
         request_id = message.request_id
         if session.pending is not None and session.pending.message is message:
-            return  # It was counted before it was suspended.
+            return  # The message was counted before it was suspended.
         if type(message) is Call and (request_id ^ REQUEST_KEY in session.calls or request_id in session.ended_streams):
             return
         expected = self._last_requests.get(session.id, request_id - 1) + 1

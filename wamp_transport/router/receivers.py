@@ -1,4 +1,4 @@
-"""Select the subscribers that receive a publication: publisher exclusion, black and white lists, shards.
+"""Select the subscribers that receive a publication, by publisher exclusion, black and white lists, and shards.
 
 See the WAMP specification, Advanced Profile, "Publisher Exclusion", "Subscriber Black- and Whitelisting" and "Sharded
 Subscription".
@@ -71,17 +71,20 @@ def has_lists(options: PublishOptions) -> bool:
 
 
 def stored_filter(publication: Publication) -> ReceiverFilter | None:
-    """Return the :func:`receiver_filter` of a stored publication. It is built only once, because lists can be long."""
+    """Return the :func:`receiver_filter` of a stored publication.
+
+    The function is created only once for each publication, because black and white lists can be long.
+    """
     if publication.receiver_filter is None:
         publication.receiver_filter = receiver_filter(publication.message.options) or False
     return publication.receiver_filter or None
 
 
 def _select_shard(subscription: Subscription, to: Sequence[int], resource: str) -> list[int]:
-    """Return the ids in ``to`` of all subscribers without a node key, and of one subscriber with a node key.
+    """Return the ids in ``to`` without those of subscribers that have a node key but do not receive the event.
 
-    The latter is the subscriber to whose node key ``resource`` is assigned. Nothing is assigned to a subscriber that is
-    leaving, because the event would be lost.
+    Of all subscribers with a node key, only one receives the event: the one to whose node key ``resource`` is assigned.
+    Nothing is assigned to a subscriber that is leaving, because the event would be lost.
     """
     keys, subscribers = subscription.node_keys, subscription.subscribers
     shards = [each for each in to if each in keys and subscribers[each].state in ACTIVE_STATES]

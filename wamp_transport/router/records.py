@@ -56,7 +56,7 @@ class CallPeer(Peer, Protocol):
 
     - ``payload_format``: the format of the raw payload in the peer's current message
     - ``calls``: the calls that the peer made, by request id XORed with :data:`REQUEST_KEY`
-    - ``calls_size``: the size in bytes of the payloads of the calls that the peer made, without those of small calls
+    - ``calls_size``: the total size in bytes of the payloads of the calls that the peer made, except small calls
     - ``invocations``: the calls that the peer received, by invocation id
     - ``last_invocation``: the last invocation id that was assigned
     - ``ended_streams``: the request ids of the peer's progressive calls whose last CALL message has not arrived; if

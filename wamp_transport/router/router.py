@@ -124,7 +124,7 @@ class Router:
     def violate(self, session_id: int, message: str, reason: str = errors.PROTOCOL_VIOLATION) -> None:
         """Abort a session whose client violated the protocol: send ABORT and close the transport.
 
-        Pass a different ``reason`` if the client did not cause the problem.
+        ``message`` describes the violation. Pass a different ``reason`` if the client did not cause the problem.
         """
         session = self.sessions.get(session_id)
         if session is not None:
@@ -140,7 +140,8 @@ class Router:
     def on_recorded(self, record: Record, *, is_stored: bool) -> None:
         """Handle the report that the event of a :class:`.Record` was stored, or that it cannot be stored.
 
-        If the publisher waits for PUBLISHED, the answer is sent after the reports on all synced histories of the event.
+        If the publisher waits for PUBLISHED, the answer is sent after a report for each history of the event that has
+        the option ``is_synced``.
         """
         confirmation = record.confirmation
         if confirmation is None:
@@ -253,7 +254,7 @@ class Router:
         """Handle the client's GOODBYE: answer it, and wait for another HELLO on the same transport."""
         self._suspended_messages.cancel(session)
         self._send(session, Goodbye(NO_REASON, self.realms[session.realm].goodbye_reason(message.reason)))
-        # This must come before the effects of leaving, such as meta events: the session must not receive those.
+        # This must come before the effects of leaving, such as meta events: the session must not receive them.
         self.outbox.append(AwaitNextHello(session.id, message.reason))
         move(session, "said_goodbye")
         self._detach(session, message.reason)
@@ -286,7 +287,7 @@ class Router:
             self._close(session, reason, message)
 
     def _close(self, session: Session, reason: str, message: str) -> None:
-        # This must come before the effects of leaving, such as meta events: the session must not receive those.
+        # This must come before the effects of leaving, such as meta events: the session must not receive them.
         self.outbox.append(Close(session.id, reason, message))
         self._end(session, reason)
 

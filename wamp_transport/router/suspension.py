@@ -90,7 +90,7 @@ class SuspendedMessages:
 
         Pass the session's later messages to :meth:`queue`.
         """
-        # A resumed message may be suspended again. It then keeps its earlier answers and the queue.
+        # A resumed message can be suspended again. The earlier answers and the queue are then kept.
         pending = session.pending = session.pending or PendingMessages()
         pending.message = message
         self._suspended[session.id] = (pending, suspension)

@@ -20,7 +20,7 @@ MAX_TESTAMENTS: Final = 100
 
 
 class Testaments:
-    """The testaments of the sessions of a realm, bounded by the realm's options in bytes."""
+    """The testaments of the sessions of a realm. The realm's options limit their total size."""
 
     def __init__(self) -> None:
         self.options = RealmOptions("")
@@ -30,7 +30,7 @@ class Testaments:
         """The size of the testaments of each session that has any, by the id of the session."""
 
     def add(self, session: Session, scope: str, publish: Publish) -> None:
-        """Add a publication to make when the session ends. Raises RequestRefused."""
+        """Add a testament: a publication that the router makes when the session ends. Raises RequestRefused."""
         testaments = session.testaments[validate_scope(scope)]
         if sum(map(len, session.testaments.values())) >= MAX_TESTAMENTS:
             raise RequestRefused(errors.QUOTA_EXCEEDED, f"more than {MAX_TESTAMENTS} testaments")
@@ -47,7 +47,7 @@ class Testaments:
         self._change_size(session, size)
 
     def flush(self, session: Session, scope: str) -> None:
-        """Delete the testaments of one scope. Raises RequestRefused."""
+        """Delete the testaments of a session in one scope. Raises RequestRefused."""
         testaments = session.testaments[validate_scope(scope)]
         self._change_size(session, -sum(map(size_of, testaments)))
         testaments.clear()

@@ -39,10 +39,10 @@ ALL_BUT_CONTAINERS: Final = bytes(set(range(256)) - set(range(0x80, 0xDC)))
 TOO_DEEP_TEXT: Final = "nesting depth"
 MALFORMED_TEXTS: Final = ("premature end", "subtype", "break code", "simple value", "in indefinite length")
 OTHER_KEY_TEXTS: Final = ("map key must be", "set element must be")
-"""Parts of cbor2's error messages. They are needed because these errors have no exception classes of their own."""
+"""Texts that identify cbor2's errors for unhashable map keys and set elements, which have no exception class."""
 
 MAX_UNCHECKED_BYTES: Final = MAX_OTHER_KEYS
-"""A message up to this size cannot contain a map or set with too many keys, as each key takes at least one byte."""
+"""A message up to this size cannot contain a map or set with too many keys: each key takes at least one byte."""
 MANY_KEYS: Final = re.compile(rb"\xb8[\x65-\xff]|[\xb9-\xbb\xbf]|[\xd9\xda\xdb](?:\x00\x00|\x00{6})?\x01\x02")
 """Matches the first bytes of sets, and of maps that can have more than 100 keys. Other data can match as well."""
 
@@ -72,9 +72,9 @@ FRACTION: Final = 30
 
 
 def _number(tag: int) -> Callable[[Any, bool], cbor2.CBORTag]:
-    """Return a decoder for ``tag``, which stands for a number that consists of two integers.
+    """Return a decoder for ``tag``, which marks a pair of integers as a number, such as a decimal or a fraction.
 
-    The decoder checks the two integers, but does not compute the number, which could take very long.
+    The decoder checks the two integers, but does not compute the number, because this could take very long.
     """
 
     def number(value: Any, immutable: bool) -> cbor2.CBORTag:

@@ -74,11 +74,11 @@ class JsonSerializer(StructSerializer):
     # End of the hot path.
 
     def decode_leniently(self, data: bytes, fault: Exception) -> Message:
-        """Decode a message again, and accept ids that are written as floats and some kinds of invalid payload.
+        """Decode a message that the strict decoder rejected because of ``fault``.
 
-        Some JavaScript libraries for large numbers write whole numbers as floats. The payload can contain NaN, or half
-        a surrogate pair, which results from cutting a text in the middle of an emoji. If the payload is invalid, only
-        the request fails.
+        Accept ids that are written as floats, and some kinds of invalid payload. Some JavaScript libraries for large
+        numbers write whole numbers as floats. The payload can contain NaN, or half a surrogate pair, which results from
+        cutting a text in the middle of an emoji. If the payload is invalid, only the request fails.
         """
         try:
             values = LENIENT.decode(bytes(data).decode())

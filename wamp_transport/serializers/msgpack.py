@@ -93,7 +93,7 @@ class MsgPackSerializer(StructSerializer):
             return self._with_invalid_payload(data, str(fault))
 
     def _with_invalid_payload(self, data: bytes, reason: str) -> Message:
-        """Return a message whose payload is replaced by an InvalidPayload with this reason.
+        """Return a message whose payload is replaced by an InvalidPayload with ``reason``.
 
         Raises ProtocolViolation if the message is invalid outside its payload.
         """
@@ -132,7 +132,7 @@ class MsgPackSerializer(StructSerializer):
             raise unsayable("the router", fault) from fault
 
     def decode_leniently(self, data: bytes, fault: Exception) -> Message:
-        """Decode a message in which some JavaScript client has written ``undefined`` or floats.
+        """Decode a message in which a JavaScript client has written ``undefined`` or floats.
 
         ``undefined`` stands for a missing option, and a float stands for an integer. Raises ProtocolViolation for any
         other error outside the payload.

@@ -15,7 +15,7 @@ def values_of(payload_format: str, raw: Any) -> Any:
 
 
 def is_deeper(payload_format: str, raw: Any, depth: int) -> bool:
-    """Return whether payload of any format is nested deeper than ``depth`` lists and dictionaries."""
+    """Return whether payload in ``payload_format`` is nested deeper than ``depth`` lists and dictionaries."""
     if payload_format == PYTHON:
         return is_nested_deeper(raw, depth)
     return SERIALIZERS[payload_format].is_deeper(raw, depth)

@@ -130,11 +130,12 @@ def without_payload(
     faults: tuple[type[Exception], ...] = DECODE_FAULTS,
     payload: InvalidPayload = TOO_DEEP,
 ) -> Message:
-    """Return a message whose payload cannot be read, with ``payload`` in its place.
+    """Return a message with ``payload`` in place of its own payload, which cannot be read.
 
-    Only the elements before the payload are read. ``payload`` contains the reason. ``faults`` are the exceptions that
-    reading an element can raise. Raises ProtocolViolation if an element before the payload is invalid, or if messages
-    of this type have no payload.
+    Only the elements before the payload are read. ``payload`` contains the reason why the message's own payload cannot
+    be read. ``faults`` are the exceptions that reading an element can raise.
+
+    Raises ProtocolViolation if an element before the payload is invalid, or if messages of this type have no payload.
     """
     try:
         code: Any = next(elements, None)
@@ -198,7 +199,7 @@ def violation(fault: Exception) -> ProtocolViolation:
 def wrong_payload(message: Any, part: str, fault: Exception | None = None) -> ProtocolViolation:
     """Return the ProtocolViolation for args that are not a valid list, or kwargs that are not a valid dictionary.
 
-    ``part`` is ``args`` or ``kwargs``. ``fault`` is the exception that decoding it has raised, if any.
+    ``part`` is ``args`` or ``kwargs``. ``fault`` is the exception that was raised when this part was decoded, if any.
     """
     expected = "a list" if part == "args" else "a dictionary with text keys"
     because = "nested too deeply" if isinstance(fault, RecursionError) else str(fault or "")

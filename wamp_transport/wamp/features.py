@@ -63,7 +63,7 @@ def known_features(role: ClientRole | None) -> ClientRole | None:
 
 
 def router_roles() -> dict[str, dict[str, dict[str, bool]]]:
-    """Return ``WELCOME.Details.roles``."""
+    """Return ``WELCOME.Details.roles``: the roles broker and dealer, each with its features."""
     return {
         "broker": {"features": dict.fromkeys(BROKER_FEATURES, True)},
         "dealer": {"features": dict.fromkeys(DEALER_FEATURES, True)},

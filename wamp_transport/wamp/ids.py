@@ -18,9 +18,9 @@ IdOrZero = Annotated[int, Meta(ge=0, le=MAX_ID)]
 
 
 def stable_id(realm: str, kind: str, match: str, uri: str, salt: int = 0) -> int:
-    """Return the id of a subscription or registration. All nodes derive the same id.
+    """Derive the id of a subscription or registration from its realm, match policy and URI. All nodes get the same id.
 
-    If the id already belongs to another URI, call this again with a higher ``salt``.
+    If the id already belongs to another pattern, call this function again with a higher ``salt``.
     """
     text = "\0".join((realm, kind, match, uri, str(salt)))
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") % MAX_ID + 1

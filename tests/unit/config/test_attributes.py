@@ -3,10 +3,11 @@ import pytest
 from wamp_transport.config.attributes import attributes_of, describe, expected, kind_of
 from wamp_transport.config.node import Node
 from wamp_transport.config.paths import SERVICE_TYPES
-from wamp_transport.config.realm import RealmSection
+from wamp_transport.config.realm import PermissionSection, RealmSection, RoleSection
 from wamp_transport.config.reference import _sections
 from wamp_transport.config.schema_walk import attributes
 from wamp_transport.config.secret import Secret
+from wamp_transport.config.webservices import StaticOptions
 from wamp_transport.config.websocket import WebSocketOptions, WebSocketService
 
 ALL = {attribute.path: attribute for attribute in attributes_of(WebSocketService)}
@@ -92,6 +93,9 @@ def test_expected_values_are_put_in_words():
 
     assert words(WebSocketOptions, "auto_ping_size") == "an integer from 12 to 125 (bytes)"
     assert words(WebSocketOptions, "external_port") == "an integer from 1 to 65535 or null"
+    assert words(StaticOptions, "cache_timeout") == "an integer, 0 or more (s), or null"
+    assert words(PermissionSection, "match") == 'one of "exact", "prefix", "wildcard", or null'
+    assert words(RoleSection, "authorizer_function").endswith("(such as shop.wamp.authorize), or null")
     assert words(WebSocketOptions, "allowed_origins") == "a list of strings"
     assert words(WebSocketService, "options") == "an object"
     assert words(WebSocketService, "type") == '"websocket"'

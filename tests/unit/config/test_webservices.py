@@ -24,7 +24,7 @@ BAD = [
     ({"type": "static", "directory": ""}, "directory", "path of a directory"),
     ({"type": "static", "directory": 5}, "directory", "found 5"),
     ({"type": "static", "directory": "a\0b"}, "directory", "path of a directory"),
-    ({"type": "static", "directory": ".", "options": {"cache_timeout": -1}}, "options.cache_timeout", "from 0 (s)"),
+    ({"type": "static", "directory": ".", "options": {"cache_timeout": -1}}, "options.cache_timeout", "0 or more"),
     ({"type": "static", "directory": ".", "options": {"cache_timeout": True}}, "options.cache_timeout", "found true"),
     (
         {"type": "static", "directory": ".", "options": {"enable_directory_listing": 1}},

@@ -16,7 +16,7 @@ from .arguments import Arguments
 class Context:
     """The objects of a realm that meta procedures use.
 
-    ``leave(session_id, reason, message, is_quiet=False, killer=None)`` ends a session.
+    ``leave(session_id, reason, message, is_quiet=False, killer=None)`` ends a session; see :meth:`.Router.leave`.
     """
 
     sessions: dict[int, Session]

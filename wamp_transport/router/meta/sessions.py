@@ -90,7 +90,7 @@ def add(context: Context, caller: Session, arguments: Arguments) -> None:
 
 
 def flush(context: Context, caller: Session, arguments: Arguments) -> None:
-    """Delete the testaments of a scope."""
+    """Delete the caller's testaments in one scope."""
     context.testaments.flush(caller, arguments.get_keyword("scope", str, "destroyed"))
 
 
