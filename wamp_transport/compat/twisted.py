@@ -189,31 +189,42 @@ class DirectSocket(FileDescriptor):
 
 
 class Disconnections:
-    """The queue of connections that must be ended, because their peers have disconnected.
+    """The connections of an event loop whose peers have disconnected. A few of them are ended in each turn.
 
-    A few of them are ended in each turn of the event loop.
+    The first ones of a turn are ended immediately: a client that disconnects and connects again at once does not exceed
+    a limit of connections.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._ended: deque[tuple[DirectSocket, Any]] = deque()
+        self._room = DISCONNECTIONS_PER_TURN
+        self._waiting: deque[tuple[DirectSocket, Any]] = deque()
 
     def put(self, ended: DirectSocket, reason: Any) -> None:
-        """End a connection in one of the next turns. Stop reading from its socket before calling this method."""
-        if not self._ended:
-            self._loop.call_soon(self._end_some)
-        self._ended.append((ended, reason))
+        """End a connection in this turn or in one of the next. The socket must not be read any more."""
+        if self._room == DISCONNECTIONS_PER_TURN:
+            self._loop.call_soon(self._begin_turn)
+        if self._room and not self._waiting:
+            self._room -= 1
+            self._end(ended, reason)
+        else:
+            self._waiting.append((ended, reason))
 
-    def _end_some(self) -> None:
-        some = [self._ended.popleft() for _ in range(min(DISCONNECTIONS_PER_TURN, len(self._ended)))]
-        if self._ended:
-            self._loop.call_soon(self._end_some)
+    def _begin_turn(self) -> None:
+        some = [self._waiting.popleft() for _ in range(min(DISCONNECTIONS_PER_TURN, len(self._waiting)))]
+        self._room = DISCONNECTIONS_PER_TURN - len(some)
+        if some:
+            self._loop.call_soon(self._begin_turn)
         for ended, reason in some:
-            if ended.connected:  # the connection can have ended already, because a write has failed
-                try:
-                    ended.reactor._disconnectSelectable(ended, reason, True)
-                except Exception:  # noqa: BLE001 - a bug of one connection must not keep the others open
-                    log.failure("An error while a connection was ended")
+            self._end(ended, reason)
+
+    def _end(self, ended: DirectSocket, reason: Any) -> None:
+        if not ended.connected:
+            return  # it has ended because a write has failed
+        try:
+            ended.reactor._disconnectSelectable(ended, reason, True)
+        except Exception:  # noqa: BLE001 - a bug of one connection must not keep the others open
+            log.failure("An error while a connection was ended")
 
 
 @cache

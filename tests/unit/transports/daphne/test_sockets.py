@@ -218,38 +218,40 @@ def test_end_of_what_a_peer_sends_ends_the_connection(pair: tuple[Any, Recorder,
     (read,) = readers(made).values()
     other.close()
     read()
-    turn(made)
     assert protocol.reason.check(ConnectionDone)
 
 
-def test_many_connections_end_in_several_turns(tmp_path: Path) -> None:
-    port: Any = UnixPort(FACTORY, Listener(UnixEndpoint(type="unix", path="s"), tmp_path / "s"), ConnectionLimiter(10))
+def disconnected(count: int, tmp_path: Path) -> tuple[Any, list[Recorder]]:
+    """Let ``count`` peers disconnect in one turn. The last connection, and the protocols of all."""
+    port: Any = UnixPort(FACTORY, Listener(UnixEndpoint(type="unix", path="s"), tmp_path / "s"), ConnectionLimiter(99))
     port.reactor = LoopReactor()
-    protocols = [Recorder() for _ in range(2 * DISCONNECTIONS_PER_TURN + 1)]
+    protocols = [Recorder() for _ in range(count)]
     for protocol in protocols:
         one, other = socket.socketpair()
         made = port.transport(one, protocol, "", port, 0, port.reactor)
         made.startReading()
         other.close()
-    reads = list(readers(made).values())
-    for read in reads:
+    for read in list(readers(made).values()):
         read()
+    return made, protocols
+
+
+def test_many_connections_end_in_several_turns(tmp_path: Path) -> None:
+    made, protocols = disconnected(2 * DISCONNECTIONS_PER_TURN + 1, tmp_path)
     ended = []
     for _ in range(3):
-        turn(made)
         ended.append(sum(protocol.reason is not None for protocol in protocols))
+        turn(made)
     assert ended == [DISCONNECTIONS_PER_TURN, 2 * DISCONNECTIONS_PER_TURN, len(protocols)]
+    turn(made)
     assert made.reactor._asyncioEventloop.soon == []
 
 
-def test_connection_that_a_failed_write_has_ended_ends_once(pair: tuple[Any, Recorder, socket.socket]) -> None:
-    made, protocol, other = pair
-    (read,) = readers(made).values()
-    other.close()
-    read()
-    made.connectionLost(Failure(ConnectionLost()))
-    turn(made)
-    assert protocol.reason.check(ConnectionLost)
+def test_connection_that_a_failed_write_has_ended_ends_once(tmp_path: Path) -> None:
+    last, protocols = disconnected(DISCONNECTIONS_PER_TURN + 1, tmp_path)
+    last.connectionLost(Failure(ConnectionLost()))
+    turn(last)
+    assert protocols[-1].reason.check(ConnectionLost)
 
 
 def test_socket_that_fails_ends_the_connection(pair: tuple[Any, Recorder, socket.socket]) -> None:
@@ -258,7 +260,6 @@ def test_socket_that_fails_ends_the_connection(pair: tuple[Any, Recorder, socket
     made.socket.close()
     assert isinstance(made.writeSomeData(b"x"), ConnectionLost)
     read()
-    turn(made)
     assert protocol.reason.check(ConnectionLost)
 
 
@@ -275,7 +276,6 @@ def test_bug_of_the_protocol_is_logged_and_ends_the_connection(pair: tuple[Any, 
     globalLogPublisher.addObserver(observe)
     try:
         read()
-        turn(made)
     finally:
         globalLogPublisher.removeObserver(observe)
     assert protocol.reason.check(LookupError)
