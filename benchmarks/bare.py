@@ -22,6 +22,9 @@ SERVICE = PathService("bare", (), "websocket", WebSocketService.model_validate({
 class Echo:
     """A replacement for a WAMP connection. It sends each message back."""
 
+    is_joining = False
+    """There is no login."""
+
     def __init__(self, transport: Any) -> None:
         self.transport = transport
 

@@ -28,6 +28,9 @@ class Echo:
 
     messages = 0
 
+    is_joining = False
+    """There is no login."""
+
     def __init__(self, direct: DaphneTransport) -> None:
         self._direct = direct
 
