@@ -43,6 +43,7 @@ class Load:
     def __init__(self, port: int) -> None:
         self.port = port
         self.count: Counter[str] = Counter()
+        self.has_callee = asyncio.Event()
         self.random = random.Random(1)  # noqa: S311 - not used for secrets
 
     async def join(self, path: str = "ws", **options: Any) -> ClientConnection:
@@ -72,6 +73,7 @@ class Load:
         """Answer calls."""
         client = await self.join()
         await ask(client, [REGISTER, 1, {"invoke": "roundrobin"}, "com.soak.echo"], REGISTER + 1)
+        self.has_callee.set()
         async for text in client:
             message = json.loads(text)
             if message[0] == INVOCATION:
@@ -79,11 +81,14 @@ class Load:
 
     async def caller(self) -> None:
         """Make calls one after the other. Count those that fail as ``refused``."""
+        await self.has_callee.wait()
         client = await self.join()
         for request in itertools.count(1):
             await client.send(json.dumps([CALL, request, {}, "com.soak.echo", [request, "x" * 100]]))
             answer = json.loads(await asyncio.wait_for(client.recv(), 60))
             self.count["calls" if answer[0] == RESULT else "refused"] += 1
+            if answer[0] != RESULT:
+                print(f"call {request} failed: {answer}", flush=True)
             await asyncio.sleep(0.002)
 
     async def publisher(self) -> None:

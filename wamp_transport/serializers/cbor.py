@@ -31,8 +31,11 @@ from .structs import (
     wrong_payload,
 )
 
-FAULTS = (*DECODE_FAULTS, cbor2.CBORError, EOFError, OverflowError)
+FAULTS = (*DECODE_FAULTS, cbor2.CBORError, EOFError, OverflowError, RuntimeError)
+"""The exceptions of cbor2 for data that it cannot decode or encode.
 
+RuntimeError is raised if a tag with a value that is not hashable is looked up in a dictionary.
+"""
 
 ALL_BUT_CONTAINERS: Final = bytes(set(range(256)) - set(range(0x80, 0xDC)))
 """All byte values that cannot be the first byte of a list, a dictionary or a tag."""

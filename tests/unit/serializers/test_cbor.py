@@ -153,6 +153,13 @@ def test_keys_of_other_types_are_accepted_if_they_are_few():
         assert "100 keys" in reason(decode([value]))
 
 
+def test_tag_without_hash_as_message_code_is_a_violation():
+    fraction, no_uuid = "d81e82011001", "d8254100"
+    for payload in ("81" + no_uuid, "80"):
+        with pytest.raises(ProtocolViolation, match="malformed message"):
+            CBOR.decode(bytes.fromhex("84" + fraction[:-2] + "01a0" + payload))
+
+
 def test_large_message_that_may_have_many_keys_of_other_types_is_not_decoded():
     for value in (dict.fromkeys(range(1000)), {*range(1000)}, {1: "\u0439" * 2000}):
         assert "neither text nor binary" in reason(decode([value]))
