@@ -10,7 +10,7 @@ import logging
 import random
 import secrets
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
@@ -81,6 +81,7 @@ class Node:
                 clock=loop.time,
                 utc_now=lambda: datetime.now(UTC),
                 time_from=time_from,
+                next_millisecond=lambda time: time + timedelta(milliseconds=1),
                 new_session_id=lambda: secrets.randbits(53) + 1,
                 new_publication_id=lambda: quick.getrandbits(53) + 1,
                 random_below=quick.randrange,
