@@ -34,7 +34,7 @@ from .pattern_registry import PatternRegistry
 from .permissions import Role, refusal
 from .receivers import ReceiverFilter, receiver_filter, receivers, stored_filter
 from .records import Peer, Publication, Session, Subscription
-from .relay import RealmRelay
+from .relay import LocalBroker, RealmRelay
 
 NO_DETAILS = EventDetails()
 NO_OPTIONS = PublishOptions()
@@ -69,11 +69,17 @@ class Broker:
         self._relay: RealmRelay | None = None
 
     def join_cluster(self, relay: RealmRelay) -> None:
-        """Exchange events with the same realm on other nodes. Do nothing if this is done already."""
-        if self._relay is None:
-            self._relay, relay.deliver = relay, self.on_relayed
-            for subscription in self.subscriptions.values():
-                relay.own.add(subscription.match, subscription.topic)
+        """Exchange events with the same realm on other nodes."""
+        self._relay = relay
+        relay.open(LocalBroker(self._dispatch, self._store, self._index, self.retained, self.histories))
+        for subscription in self.subscriptions.values():
+            relay.own.add(subscription.match, subscription.topic)
+
+    def clear_retained(self, topic: str) -> bool:
+        """Delete the retained events of a topic, on all nodes. Return False if it has none."""
+        if self._relay is not None:
+            self._relay.clear_retained(topic)
+        return self.retained.clear(topic)
 
     def configure(self, options: RealmOptions) -> None:
         """Apply new options. Histories that are still configured keep their events."""
@@ -122,8 +128,7 @@ class Broker:
         if options.acknowledge and confirmation is None:
             self._outbox.append(Send((session.id,), Published(message.request_id, publication.id), PYTHON))
         if self._relay is not None:
-            time = self.retained.next_time(topic, self._environment) if options.retain else None
-            self._relay.publish(publication, self._index, time)
+            self._relay.publish(publication)
         self._dispatch(publication)
         if options.retain or self.histories:
             self._store(publication, confirmation)
@@ -149,12 +154,6 @@ class Broker:
             self._outbox.append(Send(to, event, publication.payload_format))
 
     # End of the hot path.
-
-    def on_relayed(self, publication: Publication) -> None:
-        """Handle a publication of another node. That node has checked it, and writes it to durable histories."""
-        self._dispatch(publication)
-        if publication.message.options.retain or self.histories:
-            self._store(publication, None, is_own=False)
 
     def on_subscribe(self, session: Session, message: Subscribe) -> None:
         """Handle SUBSCRIBE. All subscribers to the same topic with the same match policy share one subscription.
@@ -237,7 +236,7 @@ class Broker:
         new_id = self._environment.new_publication_id()
         publication = Publication(new_id, message, PYTHON, 0, "", "", False, is_plain=True)
         if relay is not None:
-            relay.publish(publication, self._index)
+            relay.publish(publication)
         self._dispatch(publication)
 
     def check_options(self, session: Session, message: Publish) -> None:

@@ -131,12 +131,21 @@ class RetainedEvents:
         self._by_topic[topic] = [publication, *self._by_topic.get(topic, [])[len(replaced) :]]
         self._by_topic.move_to_end(topic)
 
-    def clear(self, topic: str) -> bool:
-        """Delete the retained events of a topic. Return False if it has none."""
-        removed = self._by_topic.pop(topic, None)
-        for each in removed or ():
+    def clear(self, topic: str, before: Any = None) -> bool:
+        """Delete the retained events of a topic, or only those older than ``before``. Return False if it has none."""
+        present = self._by_topic.get(topic, [])
+        later = [each for each in present if before is not None and each.time >= before]
+        if later:
+            self._by_topic[topic] = later
+        else:
+            self._by_topic.pop(topic, None)
+        for each in present[len(later) :]:
             self._count(each, -1)
-        return removed is not None
+        return bool(present)
+
+    def publications(self) -> list[Publication]:
+        """Return all retained publications. Those of a topic are newest first."""
+        return [publication for publications in self._by_topic.values() for publication in publications]
 
     def remove_expired(self, now: Any) -> None:
         """Delete the events of topics whose newest event has expired."""

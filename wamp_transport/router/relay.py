@@ -3,29 +3,53 @@
 See :mod:`.relayed` for the terms.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, NamedTuple
 
 from .effects import Effect, Relay
 from .environment import Environment
+from .history import History, RetainedEvents
 from .interest import RemoteInterest
 from .matching import PatternIndex
 from .members import Members
+from .memory_size import size_of
 from .own_interest import Announcements, OwnInterest
 from .policies import weight
 from .receivers import ReceiverFilter, receiver_filter
 from .records import ACTIVE_STATES, ChosenShard, Publication, Session, Subscription
-from .relayed import RelayedEvent, RelayedInterest, RelayedMessage, RemoteShard, received_publication, relayed_event
+from .relayed import (
+    RelayedClear,
+    RelayedEvent,
+    RelayedInterest,
+    RelayedMessage,
+    RelayedRetained,
+    RemoteShard,
+    received_publication,
+    relayed_event,
+)
 
-Deliver = Callable[[Publication], None]
-"""A function that sends a publication of another node to the subscribers on this node."""
+EVENTS_PER_PAGE: Final = 100
+"""Maximum number of events in one page of a node's retained events."""
+
+
+class LocalBroker(NamedTuple):
+    """The parts of a realm's broker on this node that handle what other nodes send.
+
+    ``dispatch`` sends a publication to the subscribers on this node. ``store`` retains it or adds it to histories.
+    """
+
+    dispatch: Callable[[Publication], None]
+    store: Callable[..., None]
+    subscriptions: PatternIndex[Subscription]
+    retained: RetainedEvents
+    histories: Mapping[int, History]
 
 
 class RealmRelay:
     """The connection of one realm's broker with the same realm on the other nodes.
 
-    ``own`` is the interest of this node, ``remote`` is the interest of the other nodes. ``deliver`` is None while this
-    node does not have the realm.
+    ``own`` is the interest of this node, ``remote`` is the interest of the other nodes. The realm is open
+    while this node has it. A realm that is not open ignores events.
     """
 
     def __init__(
@@ -42,27 +66,75 @@ class RealmRelay:
         self._environment = environment
         self.own = OwnInterest(realm, announcements, environment.deadlines)
         self.remote = RemoteInterest()
-        self.deliver: Deliver | None = None
+        self._local: LocalBroker | None = None
+
+    def open(self, local: LocalBroker) -> None:
+        """Open the realm: pass the events of other nodes to the broker of this node from now on."""
+        self._local = local
+
+    def close(self) -> None:
+        """Close the realm, which this node no longer has. Announce that its events are no longer wanted."""
+        self._local = None
+        self.own.clear()
 
     # Hot path of a cluster.
 
-    def publish(self, publication: Publication, subscriptions: PatternIndex[Subscription], time: Any = None) -> None:
-        """Send a publication of this node to each other node that wants it.
+    def publish(self, publication: Publication) -> None:
+        """Send a publication of this node to each other node that wants it, or to all if it is to be retained.
 
         Call this before the publication is sent to the subscribers on this node, because it chooses among the
-        subscribers with node keys. ``subscriptions`` are those of this node. ``time`` must be given if the event is to
-        be retained; it is the time of publication, and the event is sent to all other nodes.
+        subscribers with node keys. The realm must be open.
         """
-        topic = publication.message.topic
-        members = self._members.everyone if time is not None else self.remote.members_for(topic)
-        if not members:
+        message, members, local = publication.message, self._members.everyone, self._local
+        if local is None or not members:
             return
-        publication.time = time or self._environment.utc_now()
-        if publication.message.options.rkey is not None:
-            publication.shards = tuple(self._choose_shards(publication, subscriptions))
+        if message.options.retain:
+            publication.time = local.retained.next_time(message.topic, self._environment)
+        else:
+            members = self.remote.members_for(message.topic)
+            if not members:
+                return
+            publication.time = self._environment.utc_now()
+        if message.options.rkey is not None:
+            publication.shards = tuple(self._choose_shards(publication, local.subscriptions))
         self._outbox.append(Relay(self._members.names(members), relayed_event(self._realm, publication)))
 
     # End of the hot path.
+
+    def clear_retained(self, topic: str) -> None:
+        """Delete the retained events of a topic on all other nodes. Call this before deleting those on this node."""
+        members = self._members
+        if self._local is not None and members.everyone:
+            time = self._local.retained.next_time(topic, self._environment)
+            self._outbox.append(Relay(members.names(members.everyone), RelayedClear(self._realm, topic, time)))
+
+    def send_retained(self, name: str) -> None:
+        """Send all retained events to another node."""
+        publications = [] if self._local is None else self._local.retained.publications()
+        events = [relayed_event(self._realm, publication) for publication in publications]
+        for start in range(0, len(events), EVENTS_PER_PAGE):
+            page = RelayedRetained(self._realm, events[start : start + EVENTS_PER_PAGE])
+            self._outbox.append(Relay((name,), page))
+
+    def receive(self, bit: int, message: RelayedMessage) -> None:
+        """Handle a message of the node with this bit."""
+        local = self._local
+        if isinstance(message, RelayedInterest):
+            self.remote.update(bit, message)
+        elif local is None:
+            pass
+        elif isinstance(message, RelayedEvent):
+            publication = received_publication(message)
+            local.dispatch(publication)
+            if message.options.retain or local.histories:
+                local.store(publication, None, is_own=False)
+        elif isinstance(message, RelayedClear):
+            local.retained.clear(message.topic, message.time)
+        else:
+            for event in message.events:
+                publication = received_publication(event)
+                publication.size = size_of(publication.message)
+                local.retained.keep_relayed(publication)
 
     def is_wanted(self, topic: str) -> bool:
         """Return whether another node wants the events of a topic."""
@@ -138,8 +210,7 @@ class Cluster:
         """Announce that this node no longer has a realm."""
         relay = self.realms.get(name)
         if relay is not None:
-            relay.deliver = None
-            relay.own.clear()
+            relay.close()
 
     def add_member(self, name: str) -> None:
         """Add a node to the cluster and send it the complete interest of this node. Do nothing if it is there."""
@@ -162,13 +233,14 @@ class Cluster:
             for page in relay.own.pages():
                 self._outbox.append(Relay((name,), page, self.announcements.last))
 
+    def send_retained(self, name: str) -> None:
+        """Send all retained events of this node to another node, which has joined the cluster."""
+        for relay in self.realms.values():
+            relay.send_retained(name)
+
     def receive(self, name: str, message: RelayedMessage) -> None:
         """Handle a message of another node. Ignore messages of a node that is not in the cluster."""
         bit = self.members.bit(name)
         if not bit:
             return
-        relay = self.realm(message.realm)
-        if isinstance(message, RelayedInterest):
-            relay.remote.update(bit, message)
-        elif isinstance(message, RelayedEvent) and relay.deliver is not None:
-            relay.deliver(received_publication(message))
+        self.realm(message.realm).receive(bit, message)

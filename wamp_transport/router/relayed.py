@@ -92,7 +92,22 @@ class RelayedInterest(Struct, gc=False):
     is_last: bool = False
 
 
-RelayedMessage = RelayedEvent | RelayedInterest
+class RelayedRetained(Struct, gc=False):
+    """Some of the retained events of the sender, for a node that has joined the cluster."""
+
+    realm: str
+    events: list[RelayedEvent]
+
+
+class RelayedClear(Struct, gc=False):
+    """A request to delete the retained events of a topic that are older than ``time``."""
+
+    realm: str
+    topic: str
+    time: Any
+
+
+RelayedMessage = RelayedEvent | RelayedInterest | RelayedRetained | RelayedClear
 
 
 def relayed_event(realm: str, publication: Publication) -> RelayedEvent:
