@@ -21,16 +21,40 @@ PLACED = {
     "test_event_retention",
     "test_event_history",
     "test_publication_trustlevels",
-    "test_subscription_revocation",
     "test_payload_passthru_mode",
     "test_subscription_meta_api",
     "test_testament_meta_api",
-    "test_limits",
 }
 """The modules about publish and subscribe."""
 
-ONE_NODE: set[str] = set()
-"""Tests in these modules that need a single node."""
+LOOKS_INSIDE = {
+    "test_durable_history_is_recorded_and_restored",
+    "test_publication_is_acknowledged_when_it_is_stored",
+    "test_publication_is_acknowledged_when_all_synced_histories_have_it",
+    "test_session_that_has_left_gets_no_late_answer",
+    "test_history_that_is_not_durable_leaves_no_records",
+    "test_shard_of_a_session_in_cleanup_gets_no_events",
+    "test_session_in_cleanup_is_not_active",
+}
+"""Tests in these modules that control a single node."""
+
+ASKS_OTHER_NODES = {
+    "test_subscription_without_a_history_is_an_error",
+    "test_history_that_is_no_longer_wanted_is_gone_and_its_subscribers_stay",
+    "test_event_has_its_keys",
+    "test_subscriptions_are_listed_by_match",
+    "test_lookup_finds_just_the_pattern",
+    "test_match_finds_all_that_an_event_goes_to",
+    "test_details_of_a_subscription_are_returned",
+    "test_subscribers_are_listed_and_counted",
+    "test_testaments_are_published_once_however_the_session_ends",
+}
+"""Tests in these modules that call meta procedures about sessions and subscriptions on other nodes.
+
+These procedures only answer for the caller's node so far.
+"""
+
+ONE_NODE = LOOKS_INSIDE | ASKS_OTHER_NODES
 
 PLACEMENTS = [1, *(pytest.param(size, marks=pytest.mark.long) for size in (2, 3))]
 
