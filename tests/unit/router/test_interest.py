@@ -96,6 +96,7 @@ def test_node_that_leaves_takes_its_interest_with_it(interest, change):
 
 def test_pages_replace_what_was_known_when_the_last_one_arrives(interest, change):
     change(A, *(("add", "exact", name) for name in ("old", "both", "later")), ("add_shard", "exact", "old", shard(5)))
+    change(A, ("add_shard", "exact", "both", shard(6)))
     change(B, ("add", "exact", "old"))
     change(A, ("add", "exact", "both"), ("add_shard", "exact", "both", shard(6)), is_first=True)
     assert interest.members_for("old") == A | B

@@ -112,6 +112,42 @@ def test_session_does_not_wait_for_a_node_that_was_removed(cluster):
     assert not cluster.waiting()
 
 
+def test_session_also_waits_for_a_node_that_joins_meanwhile(cluster):
+    alice = cluster.join("realm1")
+    cluster.is_immediate = False
+    alice.send([SUBSCRIBE, 1, {}, TOPIC])
+    cluster.add_node()
+    for receiver in (1, 2):
+        cluster.deliver(0, receiver)
+    assert not alice.inbox
+    cluster.deliver(0, 3)
+    assert len(alice.inbox) == 1
+
+
+def test_interest_of_a_removed_node_is_forgotten(cluster):
+    alice, bob, carol = (cluster.join("realm1") for _ in range(3))
+    for peer in (bob, carol):
+        subscribe(peer, nkey="key")
+    cluster.remove_node(1)
+    remote = cluster.nodes[0].router.cluster.realm("realm1").remote
+    assert remote.members_for(TOPIC)
+    cluster.remove_node(2)
+    assert not remote.members_for(TOPIC)
+    assert not remote.shard_groups(TOPIC)
+    alice.send([PUBLISH, 1, {"rkey": "x"}, TOPIC])
+
+
+def test_last_node_has_nobody_to_wait_for(cluster):
+    alice = cluster.join("realm1")
+    cluster.is_immediate = False
+    alice.send([SUBSCRIBE, 1, {}, TOPIC])
+    known_to = cluster.nodes[0].router.cluster
+    known_to.remove_member("1")
+    assert known_to.announcements.known == 0
+    known_to.remove_member("2")
+    assert known_to.announcements.known == known_to.announcements.last == 1
+
+
 def test_new_node_knows_what_the_others_want(cluster):
     alice, bob = cluster.join("realm1"), cluster.join("realm1")
     subscribe(alice)
@@ -272,6 +308,16 @@ class TestShards:
         for number in range(10):
             alice.send([PUBLISH, 1, {"rkey": f"key{number}"}, TOPIC])
         assert len(carol.receive_all()) == 10
+
+    def test_subscriber_in_cleanup_is_not_chosen_by_its_own_node(self, cluster):
+        alice, bob, _, dave = (cluster.join("realm1") for _ in range(4))
+        for peer in (bob, dave):
+            subscribe(peer, nkey=str(peer.session_id))
+        cluster.nodes[0].runs_cleanup = False
+        dave.lose()
+        for number in range(10):
+            alice.send([PUBLISH, 1, {"rkey": f"key{number}"}, TOPIC])
+        assert len(bob.receive_all()) == 10
 
     def test_interest_of_a_node_contains_its_node_keys(self, cluster, sent):
         alice = cluster.join("realm1")
