@@ -203,6 +203,8 @@ class ClusterEvents:
         self.expected.clear()
         for place in self.places:
             assert self.retained(place) == self.retained(self.places[0])
+            members = self.cluster.nodes[place].router.cluster.members
+            assert not any(bit & ~members.everyone for bit in self.relay(place).remote._patterns)
             for other in self.places:
                 if place != other:
                     assert self.known_interest(place, other) == self.own_interest(place)
