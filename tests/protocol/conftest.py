@@ -1,23 +1,88 @@
-"""Every scenario runs over every serializer, on a router in memory; ``pytest`` alone runs it over one."""
+"""Every scenario runs over every serializer, on a router in memory; ``pytest`` alone runs it over one.
+
+The modules in PLACED also run on clusters of two and three nodes. Each new peer is connected to the next node in turn.
+These cases are marked ``long``.
+"""
 
 from collections.abc import Callable
 
 import pytest
 
 from wamp_transport.testing.memory import MemoryNode, MemoryPeer, anonymous_options
+from wamp_transport.testing.memory_cluster import MemoryCluster
+
+PLACED = {
+    "test_publish_subscribe",
+    "test_pattern_based_subscription",
+    "test_publisher_exclusion",
+    "test_publisher_identification",
+    "test_subscriber_blackwhite_listing",
+    "test_sharded_subscription",
+    "test_event_retention",
+    "test_event_history",
+    "test_publication_trustlevels",
+    "test_payload_passthru_mode",
+    "test_subscription_meta_api",
+    "test_testament_meta_api",
+}
+"""The modules about publish and subscribe."""
+
+LOOKS_INSIDE = {
+    "test_durable_history_is_recorded_and_restored",
+    "test_publication_is_acknowledged_when_it_is_stored",
+    "test_publication_is_acknowledged_when_all_synced_histories_have_it",
+    "test_session_that_has_left_gets_no_late_answer",
+    "test_history_that_is_not_durable_leaves_no_records",
+    "test_shard_of_a_session_in_cleanup_gets_no_events",
+    "test_session_in_cleanup_is_not_active",
+}
+"""Tests in these modules that control a single node."""
+
+ASKS_OTHER_NODES = {
+    "test_subscription_without_a_history_is_an_error",
+    "test_history_that_is_no_longer_wanted_is_gone_and_its_subscribers_stay",
+    "test_event_has_its_keys",
+    "test_subscriptions_are_listed_by_match",
+    "test_lookup_finds_just_the_pattern",
+    "test_match_finds_all_that_an_event_goes_to",
+    "test_details_of_a_subscription_are_returned",
+    "test_subscribers_are_listed_and_counted",
+    "test_testaments_are_published_once_however_the_session_ends",
+}
+"""Tests in these modules that call meta procedures about sessions and subscriptions on other nodes.
+
+These procedures only answer for the caller's node so far.
+"""
+
+ONE_NODE = LOOKS_INSIDE | ASKS_OTHER_NODES
+
+PLACEMENTS = [1, *(pytest.param(size, marks=pytest.mark.long) for size in (2, 3))]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    module = metafunc.module.__name__.rpartition(".")[2]
+    if module in PLACED and metafunc.function.__name__ not in ONE_NODE:
+        metafunc.parametrize("placement", PLACEMENTS, indirect=True, ids="{}-nodes".format)
     has_own = any("serializer" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
     if "serializer" in metafunc.fixturenames and not has_own:
         is_short = "not long" in metafunc.config.option.markexpr
         metafunc.parametrize("serializer", ["json"] if is_short else ["json", "msgpack", "cbor"])
 
 
+@pytest.fixture(autouse=True)
+def placement(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The number of nodes. If there are several, a cluster takes the place of the node that a test starts."""
+    size: int = getattr(request, "param", 1)
+    if size > 1:
+        monkeypatch.setattr(request.module, "MemoryNode", lambda options: MemoryCluster(options, size), raising=False)
+    return size
+
+
 @pytest.fixture
-def node() -> MemoryNode:
+def node(placement: int) -> MemoryNode | MemoryCluster:
     """A router with two realms in which everything is allowed."""
-    return MemoryNode(anonymous_options("realm1", "realm2"))
+    options = anonymous_options("realm1", "realm2")
+    return MemoryNode(options) if placement == 1 else MemoryCluster(options, placement)
 
 
 @pytest.fixture

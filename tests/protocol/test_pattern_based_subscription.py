@@ -60,12 +60,12 @@ def test_publisher_is_excluded_from_patterns_too(alice):
     assert len(alice.receive_all()) == 2
 
 
-def test_pattern_that_is_unsubscribed_is_gone(alice, bob, node):
+def test_pattern_that_is_unsubscribed_is_gone(alice, bob):
     for request_id, (match, pattern) in enumerate([("prefix", "com."), ("wildcard", "com..x"), ("prefix", "com.y")], 1):
         bob.request([UNSUBSCRIBE, 9, subscribe(bob, request_id, match, pattern)])
     alice.send([PUBLISH, 1, {}, "com.a.x"])
     assert not bob.inbox
-    assert not node.router.realms["realm1"].broker.subscriptions
+    assert not bob.node.router.realms["realm1"].broker.subscriptions
 
 
 def test_patterns_have_at_most_64_components_and_topics_more(alice, bob):

@@ -15,13 +15,13 @@ def test_publisher_that_does_not_ask_is_not_disclosed(alice, bob, options):
     assert bob.receive()[3] == {}
 
 
-def test_publisher_that_asks_is_disclosed(alice, bob, node):
+def test_publisher_that_asks_is_disclosed(alice, bob):
     bob.request([SUBSCRIBE, 1, {}, "com.x"])
     bob.request([SUBSCRIBE, 2, {"match": "prefix"}, "com"])
     alice.send([PUBLISH, 1, {"disclose_me": True}, "com.x"])
     who = {
         "publisher": alice.session_id,
-        "publisher_authid": node.router.sessions[alice.session_id].authid,
+        "publisher_authid": alice.node.router.sessions[alice.session_id].authid,
         "publisher_authrole": "anonymous",
     }
     assert bob.receive()[3] == who

@@ -39,12 +39,12 @@ def refusal(peer, *args, **kwargs):
 
 
 def node_with(*permissions, **options):
+    return MemoryNode(node_options(*permissions, **options))
+
+
+def node_options(*permissions, **options):
     roles = {"anonymous": RoleOptions("anonymous", permissions, allow_by_default=True)}
-    return MemoryNode(RouterOptions(realms={"realm1": RealmOptions("realm1", roles, **options)}))
-
-
-def node_options(*permissions):
-    return RouterOptions(realms={"realm1": node_with(*permissions).router.realms["realm1"].options})
+    return RouterOptions(realms={"realm1": RealmOptions("realm1", roles, **options)})
 
 
 @pytest.fixture
@@ -267,4 +267,4 @@ def test_bytes_of_testaments_are_limited(serializer, option):
     add(alice, TOPIC, ["z" * 6000])
     alice.lose()
     assert [args for (args,) in payloads(bob)] == [["z" * 6000]]
-    assert node.router.realms["realm1"].testaments.size == 0
+    assert alice.node.router.realms["realm1"].testaments.size == 0

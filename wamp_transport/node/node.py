@@ -10,7 +10,7 @@ import logging
 import random
 import secrets
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
@@ -74,21 +74,7 @@ class Node:
         self._is_cleanup_scheduled = False
         self.observers = NodeObservers()
         self._deadlines = Deadlines(loop.time)
-        quick = random.Random(secrets.randbits(256))  # noqa: S311 - publication ids need not be secret
-        self.router = Router(
-            options,
-            Environment(
-                clock=loop.time,
-                utc_now=lambda: datetime.now(UTC),
-                time_from=time_from,
-                new_session_id=lambda: secrets.randbits(53) + 1,
-                new_publication_id=lambda: quick.getrandbits(53) + 1,
-                random_below=quick.randrange,
-                values_of=values_of,
-                is_deeper=is_deeper,
-                deadlines=self._deadlines,
-            ),
-        )
+        self.router = Router(options, _environment(loop, self._deadlines))
         self._outbox = self.router.outbox
         self.connections: dict[int, Connection] = {}
         self._leaving: dict[int, Connection] = {}
@@ -408,6 +394,22 @@ class Node:
         self._timer = None
         self.router.advance(self._loop.time())
         self._after_control()
+
+
+def _environment(loop: asyncio.AbstractEventLoop, deadlines: Deadlines) -> Environment:
+    quick = random.Random(secrets.randbits(256))  # noqa: S311 - publication ids need not be secret
+    return Environment(
+        clock=loop.time,
+        utc_now=lambda: datetime.now(UTC),
+        time_from=time_from,
+        next_millisecond=lambda time: time + timedelta(milliseconds=1),
+        new_session_id=lambda: secrets.randbits(53) + 1,
+        new_publication_id=lambda: quick.getrandbits(53) + 1,
+        random_below=quick.randrange,
+        values_of=values_of,
+        is_deeper=is_deeper,
+        deadlines=deadlines,
+    )
 
 
 def _report_silent_refusal(node: Node, effect: SilentRefusal) -> None:

@@ -34,6 +34,7 @@ from .pattern_registry import PatternRegistry
 from .permissions import Role, refusal
 from .receivers import ReceiverFilter, receiver_filter, receivers, stored_filter
 from .records import Peer, Publication, Session, Subscription
+from .relay import LocalBroker, RealmRelay
 
 NO_DETAILS = EventDetails()
 NO_OPTIONS = PublishOptions()
@@ -65,6 +66,20 @@ class Broker:
         self._has_synced_history = False
         self.retained = RetainedEvents()
         self.options = RealmOptions(realm)
+        self._relay: RealmRelay | None = None
+
+    def join_cluster(self, relay: RealmRelay) -> None:
+        """Exchange events with the same realm on other nodes."""
+        self._relay = relay
+        relay.open(LocalBroker(self._dispatch, self._store, self._index, self.retained, self.histories))
+        for subscription in self.subscriptions.values():
+            relay.own.add(subscription.match, subscription.topic)
+
+    def clear_retained(self, topic: str) -> bool:
+        """Delete the retained events of a topic, on all nodes. Return False if it has none."""
+        if self._relay is not None:
+            self._relay.clear_retained(topic)
+        return self.retained.clear(topic)
 
     def configure(self, options: RealmOptions) -> None:
         """Apply new options. Histories that are still configured keep their events."""
@@ -112,6 +127,8 @@ class Broker:
         confirmation = self._confirmation(publication) if self._has_synced_history and options.acknowledge else None
         if options.acknowledge and confirmation is None:
             self._outbox.append(Send((session.id,), Published(message.request_id, publication.id), PYTHON))
+        if self._relay is not None:
+            self._relay.publish(publication)
         self._dispatch(publication)
         if options.retain or self.histories:
             self._store(publication, confirmation)
@@ -160,8 +177,10 @@ class Broker:
             subscription = self._create(match, topic)
         subscription.add(session, message.options.nkey)
         session.subscriptions[subscription.id] = subscription
+        if self._relay is not None:
+            self._relay.on_subscribed(session, subscription, message.options.nkey)
         self._outbox.append(Send((session.id,), Subscribed(message.request_id, subscription.id), PYTHON))
-        if is_new:
+        if is_new and not self._is_used_elsewhere(subscription):
             self._announce("wamp.subscription.on_create", topic, session.id, describe(subscription))
         if is_joining:
             self._announce("wamp.subscription.on_subscribe", topic, session.id, subscription.id)
@@ -189,10 +208,13 @@ class Broker:
         if session.id not in subscription.subscribers:
             return
         subscription.remove(session)
+        if self._relay is not None:
+            self._relay.own.remove_shard(subscription.match, subscription.topic, session.id)
         self._announce("wamp.subscription.on_unsubscribe", subscription.topic, session.id, subscription.id)
         if not subscription.subscribers and not subscription.is_persistent:
             self._delete(subscription)
-            self._announce("wamp.subscription.on_delete", subscription.topic, session.id, subscription.id)
+            if not self._is_used_elsewhere(subscription):
+                self._announce("wamp.subscription.on_delete", subscription.topic, session.id, subscription.id)
 
     def revoke(self, session: Session, subscription: Subscription, reason: str) -> None:
         """Remove a subscriber on the router's initiative.
@@ -206,11 +228,16 @@ class Broker:
 
     def publish_own(self, topic: str, *args: Any) -> None:
         """Publish a meta event of the router, unless nobody has subscribed to its topic."""
-        if topic not in self._index.exact and not self._index.patterns(topic):
+        relay = self._relay
+        is_wanted = topic in self._index.exact or self._index.patterns(topic) or (relay and relay.is_wanted(topic))
+        if not is_wanted:
             return
         message = Publish(1, NO_OPTIONS, topic, positional(*args))
         new_id = self._environment.new_publication_id()
-        self._dispatch(Publication(new_id, message, PYTHON, 0, "", "", False, is_plain=True))
+        publication = Publication(new_id, message, PYTHON, 0, "", "", False, is_plain=True)
+        if relay is not None:
+            relay.publish(publication)
+        self._dispatch(publication)
 
     def check_options(self, session: Session, message: Publish) -> None:
         """Check that a session may publish with these options. Raises RequestRefused."""
@@ -245,19 +272,26 @@ class Broker:
 
     # --- helpers ---------------------------------------------------------------------------------------------------
 
-    def _store(self, publication: Publication, confirmation: Confirmation | None) -> None:
+    def _store(self, publication: Publication, confirmation: Confirmation | None, *, is_own: bool = True) -> None:
+        """Store a publication in the histories of its topic, and retain it if it requests this.
+
+        ``is_own`` tells whether the publisher is a session of this node.
+        """
         message = publication.message
         histories = self.event_histories.find_all(message.topic) if is_storable(publication) else []
         if not (message.options.retain or histories):
             return
-        publication.time = self._environment.utc_now()
+        if publication.time is None:
+            publication.time = self._environment.utc_now()
         publication.message = detach(message)
         publication.size = size_of(message)
-        if message.options.retain:
+        if message.options.retain and is_own:
             self.retained.keep(publication)
+        elif message.options.retain:
+            self.retained.keep_relayed(publication)
         for history in self.event_histories.add(publication, histories):
             options = history.options
-            if options.is_durable:
+            if options.is_durable and is_own:
                 record = Record(self._realm, options.match, options.uri, publication, len(history))
                 if options.is_synced and confirmation is not None:
                     confirmation.missing += 1
@@ -302,10 +336,18 @@ class Broker:
 
     def _create(self, match: Match, topic: str) -> Subscription:
         created = self._environment.timestamp()
+        if self._relay is not None:
+            self._relay.own.add(match, topic)
         return self._registry.create(match, topic, lambda new_id: Subscription(new_id, topic, match, created))
 
     def _delete(self, subscription: Subscription) -> None:
         self._registry.remove(subscription.id, subscription.match, subscription.topic)
+        if self._relay is not None:
+            self._relay.own.release(subscription.match, subscription.topic)
+
+    def _is_used_elsewhere(self, subscription: Subscription) -> bool:
+        """Return whether another node has subscribers for the same topic or pattern."""
+        return self._relay is not None and self._relay.remote.is_in_use(subscription.match, subscription.topic)
 
     def _keep_history(self, match: Match, uri: str, options: HistoryOptions) -> None:
         old = self.event_histories.get(match, uri)

@@ -10,6 +10,7 @@ from ..wamp.messages import CODES, Authenticate, Error, ErrorDetails, Hello, Mes
 from ..wamp.payload import PYTHON, positional
 from .options import Action, Match
 from .records import Publication, Session
+from .relayed import RelayedMessage
 
 
 class Send(Struct, gc=False):
@@ -192,6 +193,29 @@ class Resume(Struct, gc=False):
     session_id: int
 
 
+class Relay(Struct, gc=False):
+    """Send a message to the other nodes of the cluster that have these names.
+
+    If the message contains the interest of this node, ``interest`` is the number of the announcement, otherwise 0. The
+    complete interest for one node has the number of the latest announcement. When all other nodes have acknowledged all
+    messages up to a number, call :meth:`.Announcements.on_known`.
+    """
+
+    members: tuple[str, ...]
+    message: RelayedMessage
+    interest: int = 0
+
+
+class Hold(Struct, gc=False):
+    """Delay all later messages to a session until the announcements up to the number ``interest`` are known.
+
+    An announcement is known as soon as all other nodes have acknowledged it. See :mod:`.own_interest`.
+    """
+
+    session_id: int
+    interest: int
+
+
 Effect = (
     Send
     | Produce
@@ -208,4 +232,6 @@ Effect = (
     | Withdraw
     | Pause
     | Resume
+    | Relay
+    | Hold
 )

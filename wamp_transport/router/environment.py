@@ -25,6 +25,7 @@ class Environment:
     - ``clock`` returns the time of a monotonic clock in seconds.
     - ``utc_now`` returns the current date and time in UTC.
     - ``time_from`` parses a time in the format of RFC 3339, and raises ValueError for any other text.
+    - ``next_millisecond`` returns the time that is one millisecond after a given date and time.
     - ``new_session_id`` returns an unpredictable id, uniform in [1, 2^53].
     - ``new_publication_id`` returns an id from the same range. It may be predictable, but must be cheap to generate.
     - ``random_below(n)`` returns a random number from 0 to n - 1.
@@ -36,6 +37,7 @@ class Environment:
     clock: Callable[[], float]
     utc_now: Callable[[], Any]
     time_from: Callable[[str], Any]
+    next_millisecond: Callable[[Any], Any]
     new_session_id: Callable[[], int]
     new_publication_id: Callable[[], int]
     random_below: Callable[[int], int]

@@ -12,7 +12,7 @@ from msgspec import Struct
 from ..wamp import errors
 from ..wamp.errors import RequestRefused
 from ..wamp.messages import Publish
-from .environment import to_reported_precision
+from .environment import Environment, to_reported_precision
 from .matching import PatternIndex
 from .memory_size import size_of
 from .options import TRUSTED, HistoryOptions, Match, RealmOptions
@@ -88,6 +88,36 @@ class RetainedEvents:
             text = f"one publisher may use {share} % of the room for retained events: the realm's `max_retained_share`"
             raise _full(text)
 
+    def next_time(self, topic: str, environment: Environment) -> Any:
+        """Return the time for a new retained event of a topic: the current time, but later than the latest event.
+
+        The latest event can have a later time than the current time, because another node has a different clock.
+        """
+        now = environment.utc_now()
+        latest = self._by_topic.get(topic)
+        return max(now, environment.next_millisecond(latest[0].time)) if latest else now
+
+    def keep_relayed(self, publication: Publication) -> None:
+        """Retain a publication of another node, unless a later event has replaced it already.
+
+        The latest event is the one with the highest time; of two events with the same time, the one with the higher
+        publication id. Therefore, all nodes keep the same events, in whatever order they arrive.
+        """
+        topic = publication.message.topic
+        key = publication.time, publication.id
+        present = self._by_topic.get(topic, [])
+        later = [each for each in present if (each.time, each.id) >= key]
+        if not later:
+            self.keep(publication)
+        elif not is_restricted(publication) and all(map(is_restricted, later)):
+            # The event for all subscribers comes after a later event for some subscribers.
+            for each in present[len(later) :]:
+                self._count(each, -1)
+            self.last_number += 1
+            publication.retained_number = self.last_number
+            self._count(publication, 1)
+            self._by_topic[topic] = [*later, publication]
+
     def keep(self, publication: Publication) -> None:
         """Retain ``publication``, whose size must be set, and remove the earlier publications that it replaces."""
         self.last_number += 1
@@ -101,12 +131,21 @@ class RetainedEvents:
         self._by_topic[topic] = [publication, *self._by_topic.get(topic, [])[len(replaced) :]]
         self._by_topic.move_to_end(topic)
 
-    def clear(self, topic: str) -> bool:
-        """Delete the retained events of a topic. Return False if it has none."""
-        removed = self._by_topic.pop(topic, None)
-        for each in removed or ():
+    def clear(self, topic: str, before: Any = None) -> bool:
+        """Delete the retained events of a topic, or only those older than ``before``. Return False if it has none."""
+        present = self._by_topic.get(topic, [])
+        later = [each for each in present if before is not None and each.time >= before]
+        if later:
+            self._by_topic[topic] = later
+        else:
+            self._by_topic.pop(topic, None)
+        for each in present[len(later) :]:
             self._count(each, -1)
-        return removed is not None
+        return bool(present)
+
+    def publications(self) -> list[Publication]:
+        """Return all retained publications. Those of a topic are newest first."""
+        return [publication for publications in self._by_topic.values() for publication in publications]
 
     def remove_expired(self, now: Any) -> None:
         """Delete the events of topics whose newest event has expired."""

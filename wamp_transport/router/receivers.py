@@ -5,12 +5,30 @@ Subscription".
 """
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from ..wamp.messages import PublishOptions
 from .policies import weight
-from .records import ACTIVE_STATES, Peer, Publication, Subscription
+from .records import ACTIVE_STATES, ChosenShard, Publication, Subscription
 
-ReceiverFilter = Callable[[Peer], bool]
+
+class Receiver(Protocol):
+    """The attributes of a subscriber by which a publication can select its receivers."""
+
+    @property
+    def id(self) -> int:
+        """The session id."""
+
+    @property
+    def authid(self) -> str:
+        """The authid of the session."""
+
+    @property
+    def authrole(self) -> str:
+        """The role of the session."""
+
+
+ReceiverFilter = Callable[[Receiver], bool]
 
 MAX_INTEGER_SET = 100
 """Maximum length of a list of session ids that are compared as numbers. Ids in longer lists are compared as text.
@@ -38,7 +56,7 @@ def receivers(subscription: Subscription, publication: Publication, accepts: Rec
     else:
         to = subscription.receivers
     if options.rkey is not None and subscription.node_keys:
-        return _select_shard(subscription, to, options.rkey)
+        return _select_shard(subscription, to, options.rkey, publication.shards)
     return to
 
 
@@ -80,15 +98,24 @@ def stored_filter(publication: Publication) -> ReceiverFilter | None:
     return publication.receiver_filter or None
 
 
-def _select_shard(subscription: Subscription, to: Sequence[int], resource: str) -> list[int]:
-    """Return the ids in ``to`` without those of subscribers that have a node key but do not receive the event.
+def _select_shard(
+    subscription: Subscription, to: Sequence[int], resource: str, chosen: Sequence[ChosenShard]
+) -> list[int]:
+    """Return the ids in ``to`` of all subscribers without a node key, and of one subscriber with a node key.
 
-    Of all subscribers with a node key, only one receives the event: the one to whose node key ``resource`` is assigned.
-    Nothing is assigned to a subscriber that is leaving, because the event would be lost.
+    If ``chosen`` contains a choice for this subscription, it decides; the chosen subscriber can be on another node.
+    Otherwise it is the subscriber to whose node key ``resource`` is assigned. Nothing is assigned to a subscriber that
+    is leaving, because the event would be lost.
     """
     keys, subscribers = subscription.node_keys, subscription.subscribers
-    shards = [each for each in to if each in keys and subscribers[each].state in ACTIVE_STATES]
-    one = max(shards, key=lambda session_id: weight(resource, keys[session_id]), default=None)
+    one: int | None = None
+    for choice in chosen:
+        if choice.match == subscription.match and choice.uri == subscription.topic:
+            one = choice.session_id
+            break
+    else:
+        shards = [each for each in to if each in keys and subscribers[each].state in ACTIVE_STATES]
+        one = max(shards, key=lambda session_id: weight(resource, keys[session_id]), default=None)
     return [session_id for session_id in to if session_id not in keys or session_id == one]
 
 

@@ -207,15 +207,31 @@ class RealmStats(NamedTuple):
     retained: int
 
 
+class ChosenShard(NamedTuple):
+    """The subscriber with a node key that receives a publication through one subscription; see :mod:`.relay`.
+
+    ``match`` and ``uri`` are those of the subscription. ``session_id`` is 0 if the publication's black and white lists
+    accept none of the subscribers with a node key.
+    """
+
+    match: Match
+    uri: str
+    session_id: int
+
+
 class Publication(Struct, gc=False):
     """A PUBLISH that was accepted, with its publisher's identity and the publication id.
 
     - ``is_plain``: whether it has no options other than ``acknowledge``
     - ``is_disclosed``: whether its receivers learn who published it
 
-    These fields are set only if the publication is stored: ``time`` is the time of publication. ``receiver_filter``
-    checks a peer against the black and white lists, and is False if there are none. ``retained_number`` is the number
-    of a retained publication; see :class:`.RetainedEvents`. ``size`` is the approximate number of bytes that it takes.
+    These fields are set only if the publication is stored: ``time`` is the time of publication, which is also set if
+    the publication is sent to other nodes. ``receiver_filter`` checks a peer against the black and white lists, and is
+    False if there are none. ``retained_number`` is the number of a retained publication; see :class:`.RetainedEvents`.
+    ``size`` is the approximate number of bytes that it takes.
+
+    ``shards`` contains the subscribers that were chosen among those with node keys. It is empty unless subscribers on
+    several nodes have node keys.
     """
 
     id: int
@@ -231,6 +247,7 @@ class Publication(Struct, gc=False):
     receiver_filter: Any = None
     retained_number: int = 0
     size: int = 0
+    shards: tuple[ChosenShard, ...] = ()
 
 
 class Callee:

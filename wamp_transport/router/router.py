@@ -21,8 +21,10 @@ from .effects import AwaitNextHello, Close, Effect, Record, Send, SessionKilled,
 from .environment import Environment
 from .history import History
 from .options import RouterOptions, ServiceOptions, for_same_client
+from .own_interest import on_interest_deadline
 from .realm import Realm, has_role
 from .records import ACTIVE_STATES, CallRecord, Session
+from .relay import Cluster
 from .session import HANDLER_NAMES, move, unexpected_message
 from .session_establishment import SessionEstablishment
 from .suspension import MessageSuspended, SuspendedMessages
@@ -38,7 +40,7 @@ class Router:
     for this session comes first, and the effects for other sessions follow.
     """
 
-    def __init__(self, options: RouterOptions, environment: Environment) -> None:
+    def __init__(self, options: RouterOptions, environment: Environment, *, is_clustered: bool = False) -> None:
         self._options = options
         self._environment = environment
         self._deadlines = environment.deadlines
@@ -46,6 +48,8 @@ class Router:
         """The effects that were not carried out yet, in order. The owner carries them out and removes them."""
         self.sessions: dict[int, Session] = {}
         self.realms: dict[str, Realm] = {}
+        self.cluster = Cluster(self.outbox, environment) if is_clustered else None
+        """The other nodes with which this router forms one router for clients; None if there cannot be any."""
         self._unfinished: set[str] = set()
         """Realms whose options were only partly applied because of an error."""
         self._tickets = Tickets(self.outbox)
@@ -67,6 +71,7 @@ class Router:
             "authenticator": self._establishment.on_authenticator_deadline,
             "challenge": self._establishment.on_challenge_deadline,
             "suspension": self._suspended_messages.on_deadline,
+            "interest": on_interest_deadline,
         }
         self._open_realms(options)
 
@@ -204,6 +209,8 @@ class Router:
                 for session_id in list(realm.sessions):
                     self.leave(session_id, errors.CLOSE_REALM, f"realm {name!r} was closed")
                 del self.realms[name]
+                if self.cluster is not None:
+                    self.cluster.close_realm(name)
             elif new != realm.options or services or name in self._unfinished:
                 self._unfinished.add(name)
                 for session in [each for each in realm.sessions.values() if not has_role(new, each.authrole)]:
@@ -276,7 +283,9 @@ class Router:
     def _open_realms(self, options: RouterOptions) -> None:
         for name, realm_options in options.realms.items():
             if name not in self.realms:
-                self.realms[name] = Realm(realm_options, self.outbox, self._environment, self.leave)
+                realm = self.realms[name] = Realm(realm_options, self.outbox, self._environment, self.leave)
+                if self.cluster is not None:
+                    realm.broker.join_cluster(self.cluster.realm(name))
 
     def _send(self, session: Session, message: Message) -> None:
         self.outbox.append(Send((session.id,), message, PYTHON))

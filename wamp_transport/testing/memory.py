@@ -11,9 +11,10 @@ all effects of the message have been carried out. Time passes only when the test
 """
 
 from collections import deque
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
 from ..router.deadlines import Deadlines
 from ..router.decisions import Answer
@@ -23,9 +24,11 @@ from ..router.effects import (
     AwaitNextHello,
     Close,
     Effect,
+    Hold,
     Pause,
     Produce,
     Record,
+    Relay,
     Resume,
     Send,
     SilentRefusal,
@@ -65,6 +68,22 @@ def take_effects(router: Router) -> list[Effect]:
     return effects
 
 
+class MemoryLink(Protocol):
+    """The connection of a node with other nodes.
+
+    The ids of sessions and publications come from common iterators, so that no two nodes assign the same id.
+    """
+
+    session_ids: Iterator[int]
+    publication_ids: Iterator[int]
+
+    def send(self, sender: "MemoryNode", effect: Relay) -> None:
+        """Send a message of a node to other nodes."""
+
+    def on_idle(self) -> None:
+        """Handle the report that a node has carried out all its effects."""
+
+
 class MemoryNode:
     """A router whose clock the test advances.
 
@@ -76,12 +95,17 @@ class MemoryNode:
     - ``records`` contains the events to store in durable histories. By default, the node reports to the router
       immediately that they are stored. To prevent this, set ``stores_records`` to False.
     - ``silent_refusals`` contains the refused requests whose senders did not ask for an answer.
+
+    ``link`` connects the node with others; see :class:`~wamp_transport.testing.memory_cluster.MemoryCluster`.
     """
 
     runs_cleanup = True
 
-    def __init__(self, options: RouterOptions) -> None:
-        session_ids, publication_ids = count(FIRST_SESSION_ID), count(FIRST_PUBLICATION_ID)
+    def __init__(self, options: RouterOptions, link: "MemoryLink | None" = None) -> None:
+        session_ids = link.session_ids if link else count(FIRST_SESSION_ID)
+        publication_ids = link.publication_ids if link else count(FIRST_PUBLICATION_ID)
+        self._link = link
+        self._held: list[MemoryPeer] = []
         self.now = 0.0
         self.records: list[Record] = []
         self.stores_records = True
@@ -94,6 +118,7 @@ class MemoryNode:
                 clock=lambda: self.now,
                 utc_now=lambda: EPOCH + timedelta(seconds=self.now),
                 time_from=datetime.fromisoformat,
+                next_millisecond=lambda time: time + timedelta(milliseconds=1),
                 new_session_id=lambda: next(session_ids),
                 new_publication_id=lambda: next(publication_ids),
                 random_below=lambda end: self.random % end,
@@ -101,6 +126,7 @@ class MemoryNode:
                 is_deeper=is_deeper,
                 deadlines=Deadlines(lambda: self.now),
             ),
+            is_clustered=link is not None,
         )
         self.peers: dict[int, MemoryPeer] = {}
         self._leaving: dict[int, MemoryPeer] = {}
@@ -167,6 +193,17 @@ class MemoryNode:
                 self._run(effect)
             if self.runs_cleanup:
                 self.run_cleanup()
+        if self._link is not None:
+            self._link.on_idle()
+
+    def on_interest_known(self, number: int) -> None:
+        """Send what was held for announcements up to ``number``; see :class:`~wamp_transport.router.effects.Hold`."""
+        assert self.router.cluster is not None  # noqa: S101 - only nodes with a link have holds
+        self.router.cluster.announcements.on_known(number)
+        for peer in self._held:
+            if peer.hold <= number:
+                peer.release()
+        self._held = [peer for peer in self._held if peer.hold]
 
     def run_cleanup(self) -> None:
         """Make the router remove all subscriptions and registrations of closed sessions."""
@@ -201,8 +238,16 @@ class MemoryNode:
             self._ask(effect)
         elif isinstance(effect, Close):
             self._close(effect)
-        elif isinstance(effect, Pause | Resume):
+        else:
+            self._run_rare(effect)
+
+    def _run_rare(self, effect: Effect) -> None:
+        if isinstance(effect, Pause | Resume):
             self._pause(effect)
+        elif isinstance(effect, Hold):
+            self._hold(effect)
+        elif isinstance(effect, Relay) and self._link is not None:
+            self._link.send(self, effect)
 
     def _record(self, effect: Record) -> None:
         self.records.append(effect)
@@ -228,14 +273,22 @@ class MemoryNode:
             if peer.is_paused:
                 self._paused.append(peer)
 
+    def _hold(self, effect: Hold) -> None:
+        peer = self.peers.get(effect.session_id)
+        if peer is not None:
+            peer.hold = max(peer.hold, effect.interest)
+            self._held.append(peer)
+
     def _send(self, peer: "MemoryPeer", message: Message, payload_format: str) -> None:
+        queue = peer.held if peer.hold else peer.inbox
         try:
-            peer.inbox.append(SERIALIZERS[peer.serializer].encode(message, payload_format))
+            queue.append(SERIALIZERS[peer.serializer].encode(message, payload_format))
         except PayloadError as fault:
             self.router.on_undeliverable(peer.session_id, message, fault)
 
     def _close(self, effect: Close) -> None:
         peer = self.peers.pop(effect.session_id, None) or self._leaving.pop(effect.session_id)
+        peer.release()
         peer.is_closed = True
         peer.close_reason, peer.close_message = effect.reason, effect.message
 
@@ -245,11 +298,12 @@ class MemoryPeer:
 
     ``inbox`` contains the messages that the test has not read yet, as bytes. ``close_reason`` is the URI with which the
     router closed the transport; None while it is open. ``unread`` contains the messages that the router has not read
-    yet, because the test sent them while ``is_paused`` was true.
+    yet, because the test sent them while ``is_paused`` was true. ``held`` contains the messages that the node has not
+    sent yet, because other nodes have not acknowledged the announcement with the number ``hold``.
     """
 
     def __init__(self, node: MemoryNode, serializer: str, service: ServiceOptions) -> None:
-        self._node = node
+        self.node = node
         self.serializer = serializer
         self.service = service
         self.session_id = 0
@@ -259,6 +313,8 @@ class MemoryPeer:
         self.close_message = ""
         self.is_paused = False
         self.unread: deque[bytes] = deque()
+        self.hold = 0
+        self.held: list[bytes] = []
 
     def send(self, message: list[Any]) -> None:
         """Encode and send a message, given as a list of Python values."""
@@ -272,16 +328,22 @@ class MemoryPeer:
             self.unread.append(data)
             return
         self.deliver(data)
-        self._node.run_effects()
+        self.node.run_effects()
 
     def deliver(self, data: bytes) -> None:
         """Decode a message and pass it to the router."""
         try:
             message = SERIALIZERS[self.serializer].decode(data)
         except ProtocolViolation as violation:
-            self._node.router.violate(self.session_id, str(violation))
+            self.node.router.violate(self.session_id, str(violation))
         else:
-            self._node.router.receive(self.session_id, message)
+            self.node.router.receive(self.session_id, message)
+
+    def release(self) -> None:
+        """Add the held messages to the inbox."""
+        self.inbox.extend(self.held)
+        self.held.clear()
+        self.hold = 0
 
     def receive_bytes(self) -> bytes:
         """Return the oldest unread message as bytes. Raises AssertionError if there is none."""
@@ -313,4 +375,4 @@ class MemoryPeer:
         """Disconnect the transport without a closing handshake."""
         if not self.is_closed:
             self.is_closed = True
-            self._node.lost(self)
+            self.node.lost(self)

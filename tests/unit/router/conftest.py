@@ -31,6 +31,7 @@ class World:
             clock=lambda: self.now,
             utc_now=self.time,
             time_from=datetime.fromisoformat,
+            next_millisecond=lambda time: time + timedelta(milliseconds=1),
             new_session_id=lambda: next(self.session_ids),
             new_publication_id=lambda: next(publication_ids),
             random_below=lambda end: self.random % end,

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from itertools import permutations
 
 import pytest
 from msgspec import Raw
@@ -46,6 +47,39 @@ class TestRetained:
         assert self.seen(retained, "com.x") == [3]
         assert self.seen(retained, "com.x", may_see=lambda each: not is_restricted(each)) == [1]
         assert self.seen(retained, "com.x", may_see=lambda each: False) == []
+
+    @pytest.mark.parametrize(
+        ("restricted", "expected"), [((), {4}), ((4,), {3, 4}), ((1, 3, 4), {2, 4}), ((1, 3), {4})]
+    )
+    def test_relayed_events_may_come_in_any_order_and_twice(self, restricted, expected):
+        for order in permutations((1, 2, 3, 4, 4)):
+            retained = RetainedEvents()
+            for number in order:
+                lists = {"eligible_authid": ["anna"]} if number in restricted else {}
+                one = publication(number, seconds=number // 2, **lists)
+                one.size = 100
+                retained.keep_relayed(one)
+            assert {each.id for each in retained.publications()} == expected
+            assert retained.size == 100 * len(expected)
+            assert retained._usage["anna"].count == len(expected)
+            retained.clear("com.x")
+            assert retained.size == 0
+
+    def test_time_of_a_new_event_is_later_than_the_latest(self, retained, world):
+        world.now = 5.0
+        assert retained.next_time("com.x", world.environment) == world.time()
+        retained.keep(publication(1, seconds=9))
+        assert retained.next_time("com.x", world.environment) == MIDNIGHT + timedelta(seconds=9, milliseconds=1)
+        world.now = 10.0
+        assert retained.next_time("com.x", world.environment) == world.time()
+
+    def test_later_events_can_be_left(self, retained):
+        retained.keep(publication(1, seconds=1))
+        retained.keep(publication(2, seconds=3, eligible_authid=["anna"]))
+        assert retained.clear("com.x", MIDNIGHT + timedelta(seconds=2))
+        assert self.seen(retained, "com.x") == [2]
+        assert retained.clear("com.x", MIDNIGHT + timedelta(seconds=4))
+        assert not retained.clear("com.x", MIDNIGHT + timedelta(seconds=4))
 
     def test_event_for_all_takes_the_place_of_those_for_some(self, retained):
         retained.keep(publication(1, eligible_authid=["anna"]))

@@ -20,7 +20,7 @@ def clear(context: Context, caller: Session, arguments: Arguments) -> bool:
     decision = context.broker.role_of(caller).check(caller, "publish", topic, PublishOptions(retain=True))
     if not decision.allowed:
         raise refusal(decision, "publish", topic)
-    return context.broker.retained.clear(topic)
+    return context.broker.clear_retained(topic)
 
 
 PROCEDURES: dict[str, Procedure] = {"wamp.retained.clear": clear}

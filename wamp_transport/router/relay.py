@@ -1,0 +1,246 @@
+"""Send events to the other nodes of a cluster, and receive theirs.
+
+See :mod:`.relayed` for the terms.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, NamedTuple
+
+from .effects import Effect, Relay
+from .environment import Environment
+from .history import History, RetainedEvents
+from .interest import RemoteInterest
+from .matching import PatternIndex
+from .members import Members
+from .memory_size import size_of
+from .own_interest import Announcements, OwnInterest
+from .policies import weight
+from .receivers import ReceiverFilter, receiver_filter
+from .records import ACTIVE_STATES, ChosenShard, Publication, Session, Subscription
+from .relayed import (
+    RelayedClear,
+    RelayedEvent,
+    RelayedInterest,
+    RelayedMessage,
+    RelayedRetained,
+    RemoteShard,
+    received_publication,
+    relayed_event,
+)
+
+EVENTS_PER_PAGE: Final = 100
+"""Maximum number of events in one page of a node's retained events."""
+
+
+class LocalBroker(NamedTuple):
+    """The parts of a realm's broker on this node that handle what other nodes send.
+
+    ``dispatch`` sends a publication to the subscribers on this node. ``store`` retains it or adds it to histories.
+    """
+
+    dispatch: Callable[[Publication], None]
+    store: Callable[..., None]
+    subscriptions: PatternIndex[Subscription]
+    retained: RetainedEvents
+    histories: Mapping[int, History]
+
+
+class RealmRelay:
+    """The connection of one realm's broker with the same realm on the other nodes.
+
+    ``own`` is the interest of this node, ``remote`` is the interest of the other nodes. The realm is open
+    while this node has it. A realm that is not open ignores events.
+    """
+
+    def __init__(
+        self,
+        realm: str,
+        members: Members,
+        announcements: Announcements,
+        outbox: list[Effect],
+        environment: Environment,
+    ) -> None:
+        self._realm = realm
+        self._members = members
+        self._outbox = outbox
+        self._environment = environment
+        self.own = OwnInterest(realm, announcements, environment.deadlines)
+        self.remote = RemoteInterest()
+        self._local: LocalBroker | None = None
+
+    def open(self, local: LocalBroker) -> None:
+        """Open the realm: pass the events of other nodes to the broker of this node from now on."""
+        self._local = local
+
+    def close(self) -> None:
+        """Close the realm, which this node no longer has. Announce that its events are no longer wanted."""
+        self._local = None
+        self.own.clear()
+
+    # Hot path of a cluster.
+
+    def publish(self, publication: Publication) -> None:
+        """Send a publication of this node to each other node that wants it, or to all if it is to be retained.
+
+        Call this before the publication is sent to the subscribers on this node, because it chooses among the
+        subscribers with node keys. The realm must be open.
+        """
+        message, members, local = publication.message, self._members.everyone, self._local
+        if local is None or not members:
+            return
+        if message.options.retain:
+            publication.time = local.retained.next_time(message.topic, self._environment)
+        else:
+            members = self.remote.members_for(message.topic)
+            if not members:
+                return
+            publication.time = self._environment.utc_now()
+        if message.options.rkey is not None:
+            publication.shards = tuple(self._choose_shards(publication, local.subscriptions))
+        self._outbox.append(Relay(self._members.names(members), relayed_event(self._realm, publication)))
+
+    # End of the hot path.
+
+    def clear_retained(self, topic: str) -> None:
+        """Delete the retained events of a topic on all other nodes. Call this before deleting those on this node."""
+        members = self._members
+        if self._local is not None and members.everyone:
+            time = self._local.retained.next_time(topic, self._environment)
+            self._outbox.append(Relay(members.names(members.everyone), RelayedClear(self._realm, topic, time)))
+
+    def send_retained(self, name: str) -> None:
+        """Send all retained events to another node."""
+        publications = [] if self._local is None else self._local.retained.publications()
+        events = [relayed_event(self._realm, publication) for publication in publications]
+        for start in range(0, len(events), EVENTS_PER_PAGE):
+            page = RelayedRetained(self._realm, events[start : start + EVENTS_PER_PAGE])
+            self._outbox.append(Relay((name,), page))
+
+    def receive(self, bit: int, message: RelayedMessage) -> None:
+        """Handle a message of the node with this bit."""
+        local = self._local
+        if isinstance(message, RelayedInterest):
+            self.remote.update(bit, message)
+        elif local is None:
+            pass
+        elif isinstance(message, RelayedEvent):
+            publication = received_publication(message)
+            local.dispatch(publication)
+            if message.options.retain or local.histories:
+                local.store(publication, None, is_own=False)
+        elif isinstance(message, RelayedClear):
+            local.retained.clear(message.topic, message.time)
+        else:
+            for event in message.events:
+                publication = received_publication(event)
+                publication.size = size_of(publication.message)
+                local.retained.keep_relayed(publication)
+
+    def is_wanted(self, topic: str) -> bool:
+        """Return whether another node wants the events of a topic."""
+        return bool(self.remote.members_for(topic))
+
+    def on_subscribed(self, session: Session, subscription: Subscription, node_key: str | None) -> None:
+        """Handle a new or repeated subscription of a session, before SUBSCRIBED is sent.
+
+        SUBSCRIBED and what follows it are delayed until all other nodes know that the events are wanted.
+        """
+        match, topic = subscription.match, subscription.topic
+        if node_key is not None:
+            shard = RemoteShard(session.id, session.authid, session.authrole, node_key)
+            self.own.add_shard(match, topic, shard)
+        self.own.hold(session.id, match, topic)
+
+    def _choose_shards(
+        self, publication: Publication, subscriptions: PatternIndex[Subscription]
+    ) -> Iterator[ChosenShard]:
+        """Yield the subscriber that receives a publication with a resource key, for each topic or pattern.
+
+        Topics and patterns for which no other node has subscribers with node keys are left out.
+        """
+        options = publication.message.options
+        accepts = receiver_filter(options)
+        publisher = publication.session_id if options.exclude_me is not False else 0
+        for group in self.remote.shard_groups(publication.message.topic):
+            match, uri = group.pattern
+            shards = [*_local_shards(subscriptions.get(match, uri)), *group.shards.values()]
+            found = _choose(shards, options.rkey or "", accepts, publisher)
+            yield ChosenShard(match, uri, found)
+
+
+def _local_shards(subscription: Subscription | None) -> Iterator[RemoteShard]:
+    if subscription is None:
+        return
+    for session_id, node_key in subscription.node_keys.items():
+        peer = subscription.subscribers[session_id]
+        if peer.state in ACTIVE_STATES:
+            yield RemoteShard(peer.id, peer.authid, peer.authrole, node_key)
+
+
+def _choose(shards: list[RemoteShard], resource: str, accepts: ReceiverFilter | None, publisher: int) -> int:
+    """Return the session id of the subscriber to which ``resource`` is assigned; 0 if there is none."""
+    found = [each for each in shards if each.id != publisher and (accepts is None or accepts(each))]
+    # Every node must choose the same one of two subscribers with equal node keys.
+    chosen = max(found, key=lambda each: (weight(resource, each.node_key), each.id), default=None)
+    return 0 if chosen is None else chosen.id
+
+
+class Cluster:
+    """The other nodes of the cluster, as a router sees them.
+
+    ``realms`` contains all realms that this or another node has used.
+    """
+
+    def __init__(self, outbox: list[Effect], environment: Environment) -> None:
+        self._outbox = outbox
+        self._environment = environment
+        self.members = Members()
+        self.announcements = Announcements(self.members, outbox)
+        self.realms: dict[str, RealmRelay] = {}
+
+    def realm(self, name: str) -> RealmRelay:
+        """Return the connection of a realm with the other nodes."""
+        relay = self.realms.get(name)
+        if relay is None:
+            relay = RealmRelay(name, self.members, self.announcements, self._outbox, self._environment)
+            self.realms[name] = relay
+        return relay
+
+    def close_realm(self, name: str) -> None:
+        """Announce that this node no longer has a realm."""
+        relay = self.realms.get(name)
+        if relay is not None:
+            relay.close()
+
+    def add_member(self, name: str) -> None:
+        """Add a node to the cluster and send it the complete interest of this node. Do nothing if it is there."""
+        if name not in self.members:
+            self.members.add(name)
+            self.send_interest(name)
+
+    def remove_member(self, name: str) -> None:
+        """Remove a node that has left the cluster."""
+        bit = self.members.remove(name)
+        if bit:
+            for relay in self.realms.values():
+                relay.remote.remove_member(bit)
+        if not self.members.everyone:
+            self.announcements.on_known(self.announcements.last)
+
+    def send_interest(self, name: str) -> None:
+        """Send the complete interest of this node to another node, which replaces what that node knows of it."""
+        for relay in self.realms.values():
+            for page in relay.own.pages():
+                self._outbox.append(Relay((name,), page, self.announcements.last))
+
+    def send_retained(self, name: str) -> None:
+        """Send all retained events of this node to another node, which has joined the cluster."""
+        for relay in self.realms.values():
+            relay.send_retained(name)
+
+    def receive(self, name: str, message: RelayedMessage) -> None:
+        """Handle a message of another node. Ignore messages of a node that is not in the cluster."""
+        bit = self.members.bit(name)
+        if not bit:
+            return
+        self.realm(message.realm).receive(bit, message)

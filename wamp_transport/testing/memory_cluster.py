@@ -1,0 +1,141 @@
+"""Several nodes in memory that form one router, for wampnode's own tests.
+
+    nodes = MemoryCluster(anonymous_options("realm1"), size=3)
+    alice, bob = nodes.join("realm1"), nodes.join("realm1")  # on the first and on the second node
+
+Unless the test sets ``is_immediate`` to False, the messages between the nodes are delivered as soon as they are sent.
+Otherwise they wait until the test calls ``deliver``.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from itertools import count, cycle
+
+from ..router.effects import Relay, SilentRefusal
+from ..router.options import RouterOptions, ServiceOptions
+from ..router.relay import Cluster
+from ..router.relayed import RelayedMessage
+from .memory import FIRST_PUBLICATION_ID, FIRST_SESSION_ID, OPEN_SERVICE, MemoryNode, MemoryPeer
+
+
+class MemoryCluster:
+    """Nodes that exchange messages. Each new peer is connected to the next node in turn.
+
+    A cluster has the methods of :class:`.MemoryNode` that tests of clients need, so that they can use it instead.
+    """
+
+    def __init__(self, options: RouterOptions, size: int) -> None:
+        self.options = options
+        self.session_ids: Iterator[int] = count(FIRST_SESSION_ID)
+        self.publication_ids: Iterator[int] = count(FIRST_PUBLICATION_ID)
+        self.is_immediate = True
+        self.nodes: list[MemoryNode] = []
+        self._queues: dict[tuple[int, int], deque[tuple[RelayedMessage, int]]] = {}
+        """For the places of a sender and a receiver in ``nodes``: messages, and the number of the announcement."""
+        self._acknowledged: dict[tuple[int, int], int] = {}
+        """For the places of a sender and a receiver: the latest announcement that the receiver has received."""
+        self._is_delivering = False
+        for _ in range(size):
+            self.add_node()
+        self._places = cycle(range(size))
+
+    # --- links -----------------------------------------------------------------------------------------------------
+
+    def add_node(self) -> MemoryNode:
+        """Start another node and make it known to the others."""
+        place = len(self.nodes)
+        node = MemoryNode(self.options, self)
+        self.nodes.append(node)
+        for other in range(place):
+            for sender, receiver in ((place, other), (other, place)):
+                self._queues[sender, receiver] = deque()
+                self._acknowledged[sender, receiver] = 0
+                self._cluster(sender).add_member(str(receiver))
+        for each in self.nodes:
+            each.run_effects()
+        return node
+
+    def remove_node(self, place: int) -> None:
+        """Remove a node from the cluster. It loses its peers, and messages that were not delivered are lost."""
+        self._queues = {pair: queue for pair, queue in self._queues.items() if place not in pair}
+        self._acknowledged = {pair: number for pair, number in self._acknowledged.items() if place not in pair}
+        for other, node in enumerate(self.nodes):
+            if other == place:
+                continue
+            self._cluster(other).remove_member(str(place))
+            self._report_known(other)
+            node.run_effects()
+
+    def send(self, sender: MemoryNode, effect: Relay) -> None:
+        """Queue a message of a node for other nodes."""
+        place = self.nodes.index(sender)
+        for name in effect.members:
+            if (place, int(name)) in self._queues:
+                self._queues[place, int(name)].append((effect.message, effect.interest))
+
+    def on_idle(self) -> None:
+        """Deliver all messages, unless the test does that."""
+        if self.is_immediate and not self._is_delivering:
+            self.deliver_all()
+
+    def waiting(self) -> list[tuple[int, int]]:
+        """Return the places of the senders and receivers between which messages wait."""
+        return [pair for pair, queue in self._queues.items() if queue]
+
+    def deliver(self, sender: int, receiver: int) -> None:
+        """Deliver the oldest message that waits between two nodes, and acknowledge it. There must be one."""
+        message, number = self._queues[sender, receiver].popleft()
+        self._cluster(receiver).receive(str(sender), message)
+        self.nodes[receiver].run_effects()
+        if number:
+            self._acknowledged[sender, receiver] = number
+            self._report_known(sender)
+
+    def deliver_all(self) -> None:
+        """Deliver messages until none wait."""
+        self._is_delivering = True
+        try:
+            while waiting := self.waiting():
+                self.deliver(*waiting[0])
+        finally:
+            self._is_delivering = False
+
+    def _cluster(self, place: int) -> Cluster:
+        cluster = self.nodes[place].router.cluster
+        assert cluster is not None  # noqa: S101 - a node with a link has a cluster
+        return cluster
+
+    def _report_known(self, sender: int) -> None:
+        """Report to a node which of its announcements all other nodes have received."""
+        numbers = [number for (place, _), number in self._acknowledged.items() if place == sender]
+        self.nodes[sender].on_interest_known(min(numbers, default=self._cluster(sender).announcements.last))
+
+    # --- like one node ---------------------------------------------------------------------------------------------
+
+    def connect(self, serializer: str = "json", service: ServiceOptions = OPEN_SERVICE) -> MemoryPeer:
+        """Return a new peer with an open transport to the next node. It has not sent HELLO yet."""
+        return self.nodes[next(self._places)].connect(serializer, service)
+
+    def join(self, realm: str, serializer: str = "json", service: ServiceOptions = OPEN_SERVICE) -> MemoryPeer:
+        """Return a new peer with a session on the next node."""
+        return self.nodes[next(self._places)].join(realm, serializer, service)
+
+    def leave(self, peer: MemoryPeer, reason: str, message: str = "") -> None:
+        """Make the router close a peer's session."""
+        peer.node.leave(peer, reason, message)
+
+    def pass_time(self, seconds: float) -> None:
+        """Advance the clocks of all nodes."""
+        for node in self.nodes:
+            node.pass_time(seconds)
+
+    def configure(self, options: RouterOptions) -> None:
+        """Apply new options to all nodes."""
+        self.options = options
+        for node in self.nodes:
+            node.configure(options)
+
+    @property
+    def silent_refusals(self) -> list[SilentRefusal]:
+        """The refused requests whose senders did not ask for an answer."""
+        return [refusal for node in self.nodes for refusal in node.silent_refusals]
