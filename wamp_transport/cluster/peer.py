@@ -46,7 +46,7 @@ SILENCE_SECONDS: Final = 3.0
 """The time after which a peer that sends nothing is silent."""
 
 State = Literal["greeting", "open", "gone"]
-"""A peer is ``greeting`` until its first snapshot is complete, then ``open``. When it leaves the cluster, it is ``gone``."""
+"""A peer is ``greeting`` until its first snapshot is complete. Then it is ``open``, and ``gone`` after it has left."""
 
 
 class OpenCall(Struct, gc=False):
