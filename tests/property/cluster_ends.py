@@ -125,6 +125,7 @@ class End:
         self.known_version: dict[str, int] = {}
         self.holds: list[tuple[str, int, str]] = []
         self.open: set[str] = set()
+        self.given_up: set[str] = set()
 
     # --- connections -------------------------------------------------------------------------------------------------
 
@@ -283,6 +284,7 @@ class End:
     # --- events ------------------------------------------------------------------------------------------------------
 
     def handle_events(self) -> None:
+        self.given_up.clear()
         for event in self.link.take_events():
             if isinstance(event, link_events.Received):
                 getattr(self, f"on_{type(event.message).__name__.lower()}")(event.peer, event.message)
@@ -290,9 +292,19 @@ class End:
                 handle = getattr(self, f"on_{type(event).__name__}", None)
                 if handle is not None:
                     handle(event)
+        cut_off = set(self.link.peers) if self.link.is_away else self.given_up
+        assert not [call for call in self.pending.values() if call.peer in cut_off]
 
     def on_CallFailed(self, event: link_events.CallFailed) -> None:
+        """Answer a caller. A call of one part fails only if its callee's node does not work on it."""
+        peer = self.link.peers.get(event.peer)
+        is_cut_off = peer is None or self.link.is_away or event.peer in self.given_up
+        if self.pending[event.call_id].kind == "plain" and not is_cut_off:
+            assert (self.name, event.call_id) not in self.streams.ends[event.peer].working
         self.answer_caller(event.call_id)
+
+    def on_PeerGivenUp(self, event: link_events.PeerGivenUp) -> None:
+        self.given_up.add(event.peer)
 
     def on_CallInterrupted(self, event: link_events.CallInterrupted) -> None:
         del self.working[event.peer, event.call_id]

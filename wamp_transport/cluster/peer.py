@@ -59,6 +59,7 @@ class OpenCall(Struct, gc=False):
 class PeerCounters(Struct, gc=False):
     """Numbers for the log and the admin.
 
+    - ``received_batches``: batches of the peer that were handled
     - ``lost_batches``: batches of the peer that did not arrive here
     - ``lost_by_peer``: batches of this node that did not arrive at the peer, as the peer has reported
     - ``given_up_batches``, ``given_up_events``: batches, and events in them, that were removed from the window
@@ -68,6 +69,7 @@ class PeerCounters(Struct, gc=False):
     - ``late``: messages about calls that had already ended
     """
 
+    received_batches: int = 0
     lost_batches: int = 0
     lost_by_peer: int = 0
     given_up_batches: int = 0
@@ -181,11 +183,11 @@ class Peer:
         Without a connection, nothing is returned, but the batches are kept. ``resend`` is true for the first flush on a
         new connection: all unacknowledged batches are returned again.
         """
-        batches = self.window.unacknowledged() if resend and is_connected else []
-        batches += self.window.seal(self._expected - 1)
         if not is_connected:
             self._next_note = max(self._next_note, now + NOTE_SECONDS)
             return []
+        batches = self.window.unacknowledged() if resend else []
+        batches += self.window.seal(self._expected - 1)
         if resend or (not batches and (self._must_acknowledge or now >= self._next_note)):
             batches.append(self.window.note(self._expected - 1))
         if batches:
@@ -216,6 +218,7 @@ class Peer:
             if number > self._expected:
                 self._lose(number - 1)
             self._expected = number + 1
+            self.counters.received_batches += 1
             self._next_note = min(self._next_note, now + ACKNOWLEDGE_SECONDS)
             self.counters.skipped += received.skipped
             for message in batch.messages:
@@ -250,11 +253,10 @@ class Peer:
     def _queue(
         self, data: bytes, *, is_event: bool = False, is_counted: bool = True, is_urgent: bool = False
     ) -> int:  # fmt: skip
-        """Add an encoded message to the window. Give the peer up if the window contains too much."""
-        number = self.window.add(data, is_event=is_event, is_counted=is_counted, is_urgent=is_urgent)
+        """Add an encoded message to the window. Before that, give the peer up if the window contains too much."""
         if self.window.is_hopeless:
             self._give_up()
-        return number
+        return self.window.add(data, is_event=is_event, is_counted=is_counted, is_urgent=is_urgent)
 
     def _give_up(self) -> None:
         """Drop everything that the peer has not acknowledged, and fail all calls to it.

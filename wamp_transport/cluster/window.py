@@ -112,8 +112,9 @@ class Window:
     def add(self, message: bytes, *, is_event: bool = False, is_counted: bool = True, is_urgent: bool = False) -> int:
         """Add an encoded message and return the number of its batch.
 
-        The message counts toward the limit unless ``is_counted`` is false. If ``is_urgent`` is true, the batch requests
-        an immediate acknowledgment.
+        The message counts toward the limit unless ``is_counted`` is false. A message that is larger than the limit
+        counts as much as the limit, so that it alone can never make the peer hopeless. If ``is_urgent`` is true, the
+        batch requests an immediate acknowledgment.
         """
         size = len(message)
         batch = self._unsent[-1] if self._unsent else None
@@ -124,8 +125,9 @@ class Window:
         batch.messages.append(Raw(message))
         batch.size += size
         if is_counted:
-            batch.counted += size
-            self.size += size
+            counted = min(size, self.limit)
+            batch.counted += counted
+            self.size += counted
         if is_event:
             batch.events += 1
         if is_urgent:

@@ -230,14 +230,13 @@ def test_nothing_is_sent_without_a_connection(one: OnePeer) -> None:
 
 
 def test_a_new_connection_begins_with_the_unacknowledged_batches(one: OnePeer) -> None:
-    for number in (1, 2, 3):
+    for number in (1, 2, 3, 4):
         one.peer.send_event(encode_message(event(number)))
-        if number < 3:
-            one.flush(is_connected=number == 1)
+        one.flush(is_connected=number < 3)
     one.receive(1, acknowledged=2)
     batches = one.flush(resend=True)
     assert [batch.number for batch in batches] == [3, 4, 4]
-    assert [batch.messages for batch in batches] == [[event(2)], [event(3)], []]
+    assert [batch.messages for batch in batches] == [[event(2)], [event(3), event(4)], []]
 
 
 # --- interest --------------------------------------------------------------------------------------------------------
@@ -409,19 +408,31 @@ def test_a_peer_is_given_up_at_four_times_the_limit(one: OnePeer) -> None:
     one.receive(2, invoke(5, receive_progress=True))
     one.take()
     fill(one)
-    events_before = 0
+    size = 0
     while not one.events:
-        events_before = one.peer.window.size
+        size = one.peer.window.size
         one.peer.send(answer(5, progress=True, size=300))
-    assert 3600 < events_before <= 4000
+    assert 4000 < size <= 4400
     given_up, failed = one.take()
     assert isinstance(given_up, events.PeerGivenUp)
     assert given_up.events > 5
     assert failed == events.CallFailed("b", R, 1)
-    assert one.sent() == [messages.Cancel(R, 1, "killnowait", "wamp.error.network_failure")]
+    assert one.sent() == [
+        messages.Cancel(R, 1, "killnowait", "wamp.error.network_failure"),
+        answer(5, progress=True, size=300),
+    ]
     assert not one.peer.send_event(encode_message(event()))
     one.receive(2)
     assert one.peer.send_event(encode_message(event()))
+
+
+def test_one_large_message_does_not_give_the_peer_up(one: OnePeer) -> None:
+    one.receive(2, invoke(5))
+    one.take()
+    assert one.peer.send(answer(5, size=10_000))
+    assert interest(one)
+    assert len(one.sent()) == 2
+    assert one.take() == []
 
 
 def test_calls_fail_while_redis_is_away(one: OnePeer) -> None:

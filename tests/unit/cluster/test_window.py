@@ -119,6 +119,15 @@ def test_messages_that_do_not_count_never_fill_the_window(window: Window) -> Non
     assert window.size == 0
 
 
+def test_a_message_counts_at_most_as_much_as_the_limit(window: Window) -> None:
+    window.add(fill(250))
+    assert window.size == 200
+    window.seal(0)
+    window.add(fill(5))
+    window.acknowledge(1)
+    assert window.size == 5
+
+
 def test_a_blocked_window_is_full(window: Window) -> None:
     window.is_blocked = True
     assert window.is_full
