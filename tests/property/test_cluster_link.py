@@ -140,7 +140,7 @@ class LinkMachine(RuleBasedStateMachine):
         """Send the peers much more than a window before they can acknowledge any of it."""
         self.traffic(Random(seed))
         end = self.end(pick)
-        for number in range(200):
+        for number in range(400):
             end.change_interest("abcdefghijkl"[number % 12])
         end.finish_turn()
 

@@ -133,6 +133,8 @@ class Peer:
 
     # --- sending -------------------------------------------------------------------------------------------------
 
+    # Hot path: send(), send_event(), flush() and receive().
+
     def send(self, message: Message) -> int:
         """Send a message. Return the number of its batch, or 0 if it is not sent.
 

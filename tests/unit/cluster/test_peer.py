@@ -408,11 +408,11 @@ def test_a_peer_is_given_up_at_four_times_the_limit(one: OnePeer) -> None:
     one.receive(2, invoke(5, receive_progress=True))
     one.take()
     fill(one)
-    size = 0
-    while not one.events:
-        size = one.peer.window.size
+    while not one.peer.window.is_hopeless:
         one.peer.send(answer(5, progress=True, size=300))
-    assert 4000 < size <= 4400
+    assert 4000 < one.peer.window.size <= 4400
+    assert one.take() == []
+    one.peer.send(answer(5, progress=True, size=300))
     given_up, failed = one.take()
     assert isinstance(given_up, events.PeerGivenUp)
     assert given_up.events > 5
