@@ -69,8 +69,7 @@ class LinkMachine(RuleBasedStateMachine):
             case 11:
                 for _ in range(random.choice((1, 1, 3, 60))):
                     end.change_interest(random.choice("abcdefghijkl"))
-        if random.random() < 0.5:
-            end.finish_turn()
+        end.handle_events()
 
     def traffic(self, random: Random) -> None:
         """Let all nodes act and append. Nothing is read."""
@@ -209,6 +208,10 @@ class LinkMachine(RuleBasedStateMachine):
                 end.write_late()
             self.settle()
         for end in self.streams.living:
+            end.publish(5)
+        for _ in range(5):
+            self.settle()
+        for end in self.streams.living:
             assert set(end.link.peers) == {each.name for each in self.streams.living} - {end.name}
             assert all(call.answers == 1 for call in end.calls)
             assert not end.holds
@@ -237,6 +240,7 @@ class LinkMachine(RuleBasedStateMachine):
         assert back.counters.received_batches + back.counters.lost_batches == peer.window.number
         missing = len(set(end.sent[other.name]) - set(other.received[end.name]))
         assert set(other.received[end.name]) <= set(end.sent[other.name])
+        assert other.received[end.name][-1] == end.published
         if not has_losses(end, other, peer):
             assert not back.counters.lost_batches
             assert not missing
