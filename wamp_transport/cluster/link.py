@@ -2,7 +2,8 @@
 
 Each node has an *inbox*, a Redis stream to which the other nodes append *batches* of messages and which the node reads
 in order. The *writing connection* is the connection to Redis on which a node appends. A *peer* is another node that is
-or may be a *member* of the cluster. The *owner* of a link is the code that connects it to Redis and to the router.
+or may be a *member* of the cluster. The *ledger* is the list of members, which Redis keeps. The *owner* of a link is
+the code that connects it to Redis and to the router.
 
 The link does no input or output. The owner calls its methods with messages, received batches and the time. At the end
 of each turn of the event loop, the owner takes the events (:meth:`Link.take_events`), which can lead to more messages,
@@ -30,10 +31,10 @@ from .peer import Peer
 from .window import LinkSizes, Window
 
 AWAY_SECONDS: Final = 5.0
-"""The time without a working writing connection after which calls to other nodes fail."""
+"""Calls to other nodes fail when there was no working writing connection for this time."""
 
 STRANGER_SECONDS: Final = 60.0
-"""The time after which a silent peer is removed if it never was a member."""
+"""A peer that never was a member is removed when nothing was received from it for this time."""
 
 PAUSE_SECONDS: Final = 2.0
 """If more time passes between two calls of :meth:`Link.advance`, this node did not run in the meantime."""
@@ -65,7 +66,7 @@ class LinkCounters(Struct, gc=False):
 
 
 class Link:
-    """The peers of the node ``node_id``, and the state of its writing connection.
+    """A node's peers, and the state of its writing connection. ``node_id`` is the id of the node.
 
     ``now`` is a monotonic time in seconds, as in all methods. ``peers`` are the peers by node id. ``is_away`` is true
     while Redis has been unreachable for more than :data:`AWAY_SECONDS`.

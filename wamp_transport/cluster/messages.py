@@ -141,9 +141,9 @@ class Part(Struct, array_like=True, tag=6, gc=False):
 
 
 class Cancel(Struct, array_like=True, tag=7, gc=False):
-    """The end of a call at its home. Only after mode ``kill`` does the home still wait for the answer.
+    """A report that the caller has canceled a call, or that the call has ended at its home for another reason.
 
-    ``reason`` is the URI for the INTERRUPT message.
+    After the mode ``kill``, the home still waits for the answer. ``reason`` is the URI for the INTERRUPT message.
     """
 
     realm: str

@@ -7,9 +7,15 @@ Terms:
 - *silent*: a peer from which nothing was received for :data:`SILENCE_SECONDS`
 - *loss*: batches of the peer that will not arrive, because Redis has lost them or because the sender gave up
 
-After a loss, both nodes do the same. They end the calls between them that have several parts, because a part may be
-missing. They ask each other on which calls the other still works, and end the calls of which it does not know. And
-they ask for a new snapshot. So each call is answered exactly once, and no progressive result has a hole.
+After a loss, both nodes take the same steps:
+
+1. The node that has noticed the loss reports it to the other node with ``Gap``.
+2. Calls between the two nodes that have several parts fail, because a part may be missing.
+3. Each node asks the other with ``Reconcile`` on which of its calls the other still works. Calls that are not in the
+   answer, ``Open``, fail.
+4. Each node asks the other for a new snapshot with ``WantInterest``.
+
+So each call is answered exactly once, and no result is forwarded if a progressive result before it was lost.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +23,7 @@ from typing import Any, Final, Literal
 
 from msgspec import Struct
 
+from ..wamp import errors
 from . import messages
 from .link_events import (
     BatchesLost,
@@ -37,20 +44,23 @@ from .messages import ACKNOWLEDGE_NOW, InterestChange, Message, ReceivedBatch, e
 from .window import Window
 
 NOTE_SECONDS: Final = 1.0
-"""The time after which a note is sent if nothing else was."""
+"""A note is sent when no batch was sent for this time."""
 
 ACKNOWLEDGE_SECONDS: Final = 0.1
-"""The time after which a received batch is acknowledged at the latest."""
+"""The maximum time between receiving a batch and acknowledging it."""
 
 SILENCE_SECONDS: Final = 3.0
-"""The time after which a peer that sends nothing is silent."""
+"""A peer is silent when nothing was received from it for this time."""
 
 State = Literal["greeting", "open", "gone"]
 """A peer is ``greeting`` until its first snapshot is complete. Then it is ``open``, and ``gone`` after it has left."""
 
 
 class OpenCall(Struct, gc=False):
-    """A call between this node and a peer that has not been answered."""
+    """A call between this node and a peer that has not been answered.
+
+    ``is_streaming`` tells whether it has progressive results or is a progressive call.
+    """
 
     realm: str
     is_streaming: bool
@@ -302,7 +312,7 @@ class Peer:
         self._recover()
 
     def _recover(self) -> None:
-        """Begin to find out what a loss has destroyed. The module's docstring describes the steps."""
+        """Take the steps 2 to 4 of the module's docstring after a loss."""
         # The peer does the same and therefore asks for a snapshot. Until it has this snapshot, an acknowledgment can
         # cover lost interest.
         self._confirms_from = None
@@ -320,7 +330,7 @@ class Peer:
         for call_id, call in failed:
             self._events.append(CallFailed(self.id, call.realm, call_id))
         for call_id, call in failed:
-            cancel = messages.Cancel(call.realm, call_id, "killnowait", NETWORK_FAILURE)
+            cancel = messages.Cancel(call.realm, call_id, "killnowait", errors.NETWORK_FAILURE)
             self._queue(encode_message(cancel))
 
     def _on_reconcile(self, message: messages.Reconcile) -> None:
@@ -370,7 +380,7 @@ class Peer:
         self.confirmed = number
         self._events.append(InterestAcknowledged(self.id, number))
 
-    # Calls. Each call of these functions returns whether the message is sent or reported.
+    # Calls: the functions return whether a message is to be sent, or whether a received message is to be reported.
 
     def _may_send_invoke(self, message: messages.Invoke) -> bool:
         if self.window.is_full:
@@ -418,8 +428,6 @@ class Peer:
             self.counters.late += 1
         return is_open
 
-
-NETWORK_FAILURE: Final = "wamp.error.network_failure"
 
 Handler = Callable[[Peer, Any], bool | None]
 
