@@ -14,6 +14,7 @@ from wamp_transport.cluster.window import LinkSizes
 from wamp_transport.wamp.messages import CallOptions, ErrorDetails, PublishOptions, ResultDetails
 
 REALM = "realm1"
+TOPICS = "abcdefghijkl"
 SIZES = LinkSizes(1500, 4000, batch_bytes=400, batch_messages=4, page_changes=2)
 """Small enough that a few messages fill a batch, and a few dozen a window."""
 
@@ -119,11 +120,13 @@ class End:
         self.pending: dict[int, Call] = {}
         self.invoked: set[tuple[str, int]] = set()
         self.working: dict[tuple[str, int], Work] = {}
-        # Interest: of this node in each version, of others, and acknowledgments to wait for.
+        # Interest: of this node in each version, and acknowledgments to wait for. Then that of others, with its version
+        # and, by peer and topic, the version in which the topic was last received.
         self.history: list[dict[str, int]] = [{}]
         self.known: dict[str, dict[str, int]] = {}
         self.known_version: dict[str, int] = {}
-        self.holds: list[tuple[str, int, str]] = []
+        self.holds: list[tuple[str, int, str, int]] = []
+        self.topic_versions: dict[tuple[str, str], int] = defaultdict(int)
         self.open: set[str] = set()
         self.given_up: set[str] = set()
 
@@ -279,7 +282,7 @@ class End:
             topics[topic] = version
         self.history.append(topics)
         numbers = self.link.send_interest(REALM, [InterestChange(is_new, "exact", topic, str(version))])
-        self.holds += [(peer, number, topic) for peer, number in numbers.items()]
+        self.holds += [(peer, number, topic, version) for peer, number in numbers.items()]
 
     # --- events ------------------------------------------------------------------------------------------------------
 
@@ -321,16 +324,18 @@ class End:
         version = self.known_version[event.peer] = int(changes[-1].node_key or 0)
         self.known[event.peer] = {each.uri: int(each.node_key or 0) for each in changes[:-1]}
         assert self.known[event.peer] == self.streams.ends[event.peer].history[version]
+        for topic in TOPICS:
+            self.topic_versions[event.peer, topic] = version
 
     def on_InterestAcknowledged(self, event: link_events.InterestAcknowledged) -> None:
         """Whoever publishes at the peer from now on is heard here."""
         peer = self.streams.ends[event.peer]
-        for name, number, topic in self.holds[:]:
+        for hold in self.holds[:]:
+            name, number, topic, version = hold
             if name == event.peer and number <= event.number:
-                self.holds.remove((name, number, topic))
+                self.holds.remove(hold)
                 if not peer.is_dead:
-                    version = peer.known_version[self.name]
-                    assert peer.known[self.name].get(topic) == self.history[version].get(topic)
+                    assert peer.topic_versions[self.name, topic] >= version
 
     def on_PeerOpened(self, event: link_events.PeerOpened) -> None:
         assert event.peer not in self.open
@@ -345,7 +350,7 @@ class End:
         for change in message.interest:
             version = int(change.node_key or 0)
             assert version > self.known_version.get(peer, 0)
-            self.known_version[peer] = version
+            self.known_version[peer] = self.topic_versions[peer, change.uri] = version
             known = self.known.setdefault(peer, {})
             known.pop(change.uri, None)
             if change.add:

@@ -15,7 +15,7 @@ from wamp_transport.cluster.peer import Peer
 from wamp_transport.cluster.window import GIVE_UP_FACTOR
 
 from ..effort import examples
-from .cluster_ends import TURN, End, Streams
+from .cluster_ends import TOPICS, TURN, End, Streams
 
 PICKS = st.integers(0, 11)
 COUNTS = st.integers(0, 12)
@@ -68,7 +68,7 @@ class LinkMachine(RuleBasedStateMachine):
                 end.cancel(pick, random.choice(("skip", "kill", "killnowait")))
             case 11:
                 for _ in range(random.choice((1, 1, 3, 60))):
-                    end.change_interest(random.choice("abcdefghijkl"))
+                    end.change_interest(random.choice(TOPICS))
         end.handle_events()
 
     def traffic(self, random: Random) -> None:
@@ -137,11 +137,14 @@ class LinkMachine(RuleBasedStateMachine):
     @rule(seed=SEEDS, pick=PICKS)
     def flood(self, seed: int, pick: int) -> None:
         """Send the peers much more than a window before they can acknowledge any of it."""
-        self.traffic(Random(seed))
+        random = Random(seed)
+        self.traffic(random)
         end = self.end(pick)
-        for number in range(400):
-            end.change_interest("abcdefghijkl"[number % 12])
-        end.finish_turn()
+        for number in range(random.choice((10, 400))):
+            end.change_interest(TOPICS[number % len(TOPICS)])
+        end.handle_events()
+        if random.random() < 0.5:
+            end.finish_turn()
 
     @rule(seed=SEEDS, is_empty=st.booleans())
     def restart(self, seed: int, is_empty: bool) -> None:
