@@ -1,0 +1,101 @@
+"""The events that the link reports to its owner, in the order in which they happened.
+
+The *link* connects a node to the other nodes of the cluster, its *peers*. In each event, ``peer`` is the id of a peer.
+A *call to* a peer is a call of a client of this node to a callee of the peer. A *call from* a peer is the opposite.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from .messages import Hello, Message
+
+
+class Received(Struct, gc=False):
+    """A peer has sent a message. Messages that the link handles itself are not reported."""
+
+    peer: str
+    message: Message
+
+
+class CallFailed(Struct, gc=False):
+    """A call to a peer has failed. Its caller gets the error ``wamp.error.network_failure``."""
+
+    peer: str
+    realm: str
+    call_id: int
+
+
+class CallInterrupted(Struct, gc=False):
+    """A call from a peer has failed. Its callee is interrupted, and its answer is not needed any more."""
+
+    peer: str
+    realm: str
+    call_id: int
+
+
+class SnapshotWanted(Struct, gc=False):
+    """A peer needs all interest of this node. Answer with :meth:`.Link.send_snapshot`."""
+
+    peer: str
+
+
+class SnapshotReceived(Struct):
+    """The interest of a peer. It replaces all interest that was known before."""
+
+    peer: str
+    pages: Sequence[Hello]
+
+
+class InterestAcknowledged(Struct, gc=False):
+    """A peer knows the interest that this node has sent it in the batches up to ``number``."""
+
+    peer: str
+    number: int
+
+
+class PeerOpened(Struct, gc=False):
+    """The first snapshot of a new peer is complete."""
+
+    peer: str
+
+
+class PeerSilent(Struct, gc=False):
+    """Nothing was received from a peer for some seconds."""
+
+    peer: str
+
+
+class PeerHeard(Struct, gc=False):
+    """A peer that was silent has sent a batch."""
+
+    peer: str
+
+
+class BatchesLost(Struct, gc=False):
+    """Batches were lost on their way from a peer to this node or, if ``is_sender`` is true, the other way."""
+
+    peer: str
+    count: int
+    is_sender: bool
+
+
+class PeerGivenUp(Struct, gc=False):
+    """Too many bytes to a peer were unacknowledged. The batches and events to it were dropped."""
+
+    peer: str
+    batches: int
+    events: int
+
+
+class PeerGone(Struct, gc=False):
+    """A peer has left the cluster. Its interest and its callees are no longer valid."""
+
+    peer: str
+
+
+LinkEvent = (
+    Received | CallFailed | CallInterrupted | SnapshotWanted | SnapshotReceived | InterestAcknowledged
+    | PeerOpened | PeerSilent | PeerHeard | BatchesLost | PeerGivenUp | PeerGone
+)  # fmt: skip
+"""Any event of the link."""
