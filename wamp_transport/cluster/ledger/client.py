@@ -160,7 +160,7 @@ class LedgerClient:
         self._must_restate = False
         self._is_answering = True
         self._is_leaving = False
-        self._in_flight: deque[Request] = deque()
+        self._in_flight: deque[tuple[Request, str]] = deque()
         self._other_requests: list[PurgeRequest | LeaveRequest] = []
         self._held: dict[OwnKey, StatedRow] = {}
         self._attempts: dict[OwnKey, _Attempt] = {}
@@ -209,19 +209,19 @@ class LedgerClient:
     def is_idle(self) -> bool:
         """Whether the ledger has confirmed all changes of this node."""
         is_waiting = self._must_restate or self._attempts or self._removing
-        return not is_waiting and not any(isinstance(request, Change) for request in self._in_flight)
+        return not is_waiting and not any(isinstance(request, Change) for request, _ in self._in_flight)
 
     # --- requests and answers --------------------------------------------------------------------------------------
 
     def next_requests(self, now: float) -> list[Request]:
         """Return the requests to send now, in this order. Call this only while connected."""
         requests = list(self._next_requests(now))
-        self._in_flight += requests
+        self._in_flight += ((request, self.table.position) for request in requests)
         return requests
 
     def on_answer(self, answer: Answer, now: float) -> list[Outcome]:
         """Handle the answer to the oldest request without an answer."""
-        request = self._in_flight.popleft()
+        request, position = self._in_flight.popleft()
         self._is_answering = True
         if answer.status == "dead":
             return self._on_removed()
@@ -233,6 +233,7 @@ class LedgerClient:
         if isinstance(request, LeaveRequest):
             self.is_removed = request.node == self.node
             return []
+        self.table.compare(answer.ledger, answer.newest, position)
         if answer.status in ("restate", "late"):
             self._must_restate = True
         if isinstance(request, RenewRequest):
@@ -245,7 +246,7 @@ class LedgerClient:
 
     def on_disconnected(self, now: float) -> None:
         """Give up the requests without an answer. It is unknown whether they were carried out."""
-        if any(isinstance(request, Change) for request in self._in_flight):
+        if any(isinstance(request, Change) for request, _ in self._in_flight):
             self._must_restate = True
         self._in_flight.clear()
         self._renew_at = now
@@ -312,7 +313,7 @@ class LedgerClient:
             if not self._in_flight:
                 yield JoinRequest(self.node, self._new_ledger_id(), self._lease_milliseconds, self._record)
             return
-        has_change = any(isinstance(request, Change) for request in self._in_flight)
+        has_change = any(isinstance(request, Change) for request, _ in self._in_flight)
         if self._is_leaving:
             if not self._in_flight:
                 yield LeaveRequest(self.node)
@@ -369,7 +370,7 @@ class LedgerClient:
 
     def _on_renewed(self, answer: Answer, now: float) -> list[Outcome]:
         """Purge the rows of removed members, and those of other nodes that have not been members for some time."""
-        changes = self.table.on_renewed(answer.ledger, answer.newest, now)
+        changes = self.table.on_renewed(answer.newest, now)
         if answer.status == "ok":
             self._ledger = answer.ledger
         removed = tuple(name.decode() for name in answer.names)
@@ -456,5 +457,5 @@ class LedgerClient:
 
     def _is_removing(self, own: OwnKey, token: int) -> bool:
         callee = (*own, token)
-        sent = (request.callees for request in self._in_flight if isinstance(request, UnregisterRequest))
+        sent = (request.callees for request, _ in self._in_flight if isinstance(request, UnregisterRequest))
         return callee in self._removing or any(callee in callees for callees in sent)

@@ -1,23 +1,30 @@
-"""The entries of the ledger's log.
+"""The entries of the ledger's log and their positions.
 
-Redis gives each entry an id ``<milliseconds>-<number>``. Each entry also contains the id of the entry before it. A
-reader whose last entry has another id has missed entries.
+Redis gives each entry an id ``<milliseconds>-<number>``. The *position* of an entry is its id and a mark, which is a
+digest of its content. An older copy of the ledger can assign an id again, but not the same position.
+
+Each entry contains the position of the entry before it. A reader whose last entry has another position has missed
+entries.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from hashlib import sha1
+from itertools import chain
 from typing import NamedTuple
 
 PREVIOUS = b"prev"
+MARK = b"mark"
+MARK_LENGTH = 8
 
 
 class LogEntry(NamedTuple):
     """An entry of the log.
 
-    - ``previous``: the id of the entry before; empty for the first one
+    - ``previous``: the position of the entry before; empty for the first one
     - ``fields``: fields of the ledger's hashes with their new values; an empty value means that the field was removed
     """
 
-    id: str
+    position: str
     previous: str
     fields: list[tuple[bytes, bytes]]
 
@@ -25,14 +32,24 @@ class LogEntry(NamedTuple):
 def parse_entry(entry_id: bytes, values: Sequence[bytes]) -> LogEntry:
     """Return an entry of the log from Redis. ``values`` alternates between fields and values."""
     fields = list(zip(values[::2], values[1::2], strict=True))
-    if not fields or fields[0][0] != PREVIOUS:
-        raise ValueError(f"the entry {entry_id!r} of the ledger's log does not begin with the field 'prev'")
-    return LogEntry(entry_id.decode(), fields[0][1].decode(), fields[1:])
+    if [field for field, _ in fields[:2]] != [PREVIOUS, MARK]:
+        raise ValueError(f"the entry {entry_id!r} of the ledger's log does not begin with the fields prev and mark")
+    (_, previous), (_, mark) = fields[:2]
+    return LogEntry(f"{entry_id.decode()} {mark.decode()}", previous.decode(), fields[2:])
 
 
-def parse_entry_id(entry_id: str) -> tuple[int, int]:
-    """Return the id of an entry as two numbers, which sort in the order of the log. An empty id comes before all."""
-    if not entry_id:
-        return 0, 0
-    milliseconds, _, number = entry_id.partition("-")
+def make_mark(previous: str, now: int, fields: Iterable[tuple[bytes, bytes]]) -> str:
+    """Return the mark of an entry, as the scripts compute it."""
+    content = previous.encode() + b"%d" % now + b" ".join(chain.from_iterable(fields))
+    return sha1(content, usedforsecurity=False).hexdigest()[:MARK_LENGTH]
+
+
+def entry_id(position: str) -> str:
+    """Return the id of the entry at a position, from which XREAD continues. For an empty position, return 0-0."""
+    return position.partition(" ")[0] or "0-0"
+
+
+def order(position: str) -> tuple[int, int]:
+    """Return two numbers by which positions are sorted in the order of the log."""
+    milliseconds, _, number = entry_id(position).partition("-")
     return int(milliseconds), int(number)

@@ -21,7 +21,7 @@ from .layout import (
     node_of,
     registration_of,
 )
-from .log import LogEntry, parse_entry_id
+from .log import LogEntry, make_mark, order
 from .operations import (
     Answer,
     JoinRequest,
@@ -64,17 +64,17 @@ class MemoryLedger:
         return other
 
     def entries(self, after: str) -> list[LogEntry]:
-        """Return the log entries after the entry with this id; all entries if the id is empty."""
-        position = parse_entry_id(after)
-        return [entry for entry in self.log if parse_entry_id(entry.id) > position]
+        """Return the log entries after this position; all entries if it is empty."""
+        return [entry for entry in self.log if order(entry.position) > order(after)]
 
     def append(self, now: int, previous: str, fields: list[tuple[bytes, bytes]]) -> str:
-        """Append a log entry and return its id. As in Redis, ids follow the wall clock but never decrease."""
-        newest, number = parse_entry_id(self.log[-1].id) if self.log else (0, 0)
-        entry_id = f"{now}-0" if now > newest else f"{newest}-{number + 1}"
-        self.log.append(LogEntry(entry_id, previous, fields))
+        """Append a log entry and return its position. As in Redis, ids follow the wall clock but never decrease."""
+        newest, number = order(self.log[-1].position) if self.log else (0, 0)
+        new_id = f"{now}-0" if now > newest else f"{newest}-{number + 1}"
+        entry = LogEntry(f"{new_id} {make_mark(previous, now, fields)}", previous, fields)
+        self.log.append(entry)
         del self.log[:-LOG_LENGTH]
-        return entry_id
+        return entry.position
 
 
 class _Run:

@@ -27,7 +27,7 @@ class Answer(Struct, frozen=True, array_like=True):
     """The answer to any operation.
 
     - ``ledger``: the id of the ledger, empty if its content was lost
-    - ``newest``: the id of the newest log entry, empty if there is none
+    - ``newest``: the position of the newest log entry, empty if there is none
     - ``names``: for ``renew``, the members that it removed; for ``join``, the members of the abandoned ledger that it
       replaced; for ``restate``, the fields of the callees that the node lost to others
     """

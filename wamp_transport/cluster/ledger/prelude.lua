@@ -4,12 +4,12 @@
 -- KEYS: members, rows, log. ARGV[1]: the wall clock in milliseconds, or '' for the clock of Redis. ARGV[2]: the node.
 --
 -- members: id, clock (the ledger's clock in milliseconds), heard (the wall clock of the last operation), settling (the
---   end of settling by the ledger's clock), last (the id of the last log entry),
+--   end of settling by the ledger's clock), last (the position of the last log entry),
 --   n:<node> = <end of the lease> <last change> <record>, d:<removed node> = <clock at its removal>
 -- rows: id, r:<name> = <policy> <number of callees> <next number> <created>,
 --   c:<name> <node> <session> = <number> <token> <details>
--- log entry: prev = <id of the entry before>, then fields of both hashes and their new values; '' means removed. The
---   value of n:<node> is the record alone.
+-- log entry: prev = <position of the entry before>, mark = <digest>, then fields of both hashes and their new values;
+--   '' means removed. The value of n:<node> is the record alone. A position is <entry id> <mark>.
 
 local members, rows, log = KEYS[1], KEYS[2], KEYS[3]
 local MAX_CLOCK_STEP, SETTLING_TIME, LOG_LENGTH, ENTRY_ARGUMENTS = 2500, 3000, 10000, 1000
@@ -58,8 +58,11 @@ end
 local function finish(status, names)
   if id then
     for first = 1, #entry, ENTRY_ARGUMENTS do
-      last = redis.call('XADD', log, 'MAXLEN', '~', LOG_LENGTH, '*', 'prev', last,
-        unpack(entry, first, math.min(first + ENTRY_ARGUMENTS - 1, #entry)))
+      local stop = math.min(first + ENTRY_ARGUMENTS - 1, #entry)
+      local mark = string.sub(redis.sha1hex(last .. integer(now) .. table.concat(entry, ' ', first, stop)), 1, 8)
+      local entry_id = redis.call('XADD', log, 'MAXLEN', '~', LOG_LENGTH, '*', 'prev', last, 'mark', mark,
+        unpack(entry, first, stop))
+      last = entry_id .. ' ' .. mark
     end
     local values = {'heard', integer(now), 'clock', integer(clock), 'last', last}
     if is_member then

@@ -26,7 +26,7 @@ from .layout import (
     parse_callee_field,
     registration_of,
 )
-from .log import LogEntry, parse_entry_id
+from .log import LogEntry, order
 
 RESTATE_TIME: Final = 10.0
 """The time in seconds that a member has for restating its rows after it was missing in a snapshot.
@@ -75,7 +75,7 @@ class LedgerTable:
     """The copy of the ledger that ``node`` keeps. It has the following attributes:
 
     - ``ledger``: the id of the ledger; empty before the first snapshot
-    - ``position``: the id of the last log entry that the table contains
+    - ``position``: the position of the last log entry that the table contains
     - ``members``: the records of the members, by node id
     - ``rows``: the content of the hash ``rows``
     - ``callees``: the visible callees by registration
@@ -101,8 +101,8 @@ class LedgerTable:
 
     @property
     def read_position(self) -> str:
-        """The id of the log entry after which the node must read next. It changes with each snapshot."""
-        return self._later[-1].id if self._later else self.position
+        """The position in the log after which the node must read next. Each snapshot changes it."""
+        return self._later[-1].position if self._later else self.position
 
     # --- changes of the ledger -------------------------------------------------------------------------------------
 
@@ -117,13 +117,13 @@ class LedgerTable:
         touched: dict[bytes, None] = {}
         changes: list[TableChange] = []
         for place, entry in enumerate(entries):
-            if parse_entry_id(entry.id) <= parse_entry_id(self.position):
+            if order(entry.position) <= order(self.position):
                 continue
             if entry.previous != self.position or any(field == b"id" for field, _ in entry.fields):
                 self.needs_snapshot = True
                 self._keep_for_later(entries[place:])
                 break
-            self.position = entry.id
+            self.position = entry.position
             for field, value in entry.fields:
                 self._apply_field(field, value, touched, changes)
         return self._refresh(touched, changes)
@@ -157,16 +157,24 @@ class LedgerTable:
         self.needs_snapshot = False
         return self._refresh(touched, changes) + self.apply(self._take_later())
 
-    def on_renewed(self, ledger: str, newest: str, now: float) -> list[TableChange]:
-        """Handle the answer to an operation ``renew``. Return the changes.
+    def compare(self, ledger: str, newest: str, position: str) -> None:
+        """Compare the table with an answer of the ledger. If the log was lost or went back, request a snapshot.
 
-        The answer contains the ids of the ledger and of the newest log entry. If the table has missed something, it
-        needs a snapshot. It must reach the newest entry before the next answer. The members that were missing in a
-        snapshot are removed if they have not restated their rows in time. ``now`` is the time in seconds.
+        The answer contains the id of the ledger and the position of its newest log entry. ``position`` is the position
+        that the table had when the request was sent.
         """
-        position = parse_entry_id(self.position)
-        is_behind = position < parse_entry_id(self._announced)
-        if ledger != self.ledger or parse_entry_id(newest) < position or is_behind:
+        is_older = order(newest) < order(position) or (order(newest) == order(position) and newest != position)
+        if ledger != self.ledger or is_older:
+            self.needs_snapshot = True
+
+    def on_renewed(self, newest: str, now: float) -> list[TableChange]:
+        """Handle the answer to an operation ``renew``, after :meth:`compare`. Return the changes.
+
+        The table must reach the newest log entry before the next answer. Otherwise, it needs a snapshot. The members
+        that were missing in a snapshot are removed if they have not restated their rows in time. ``now`` is the time in
+        seconds.
+        """
+        if order(self.position) < order(self._announced):
             self.needs_snapshot = True
         self._announced = newest
         self._elapsed += min(now - self._renewed_at, MAX_STEP)
