@@ -48,7 +48,7 @@ class Node:
         self.is_alive = self.is_connected = True
         self.requests: deque[Request] = deque()
         self.answers: deque[Answer] = deque()
-        self.snapshot: dict[bytes, bytes] | None = None
+        self.snapshot: tuple[dict[bytes, bytes], dict[bytes, bytes]] | None = None
         self.members: set[str] = set()
         self.callees: dict[CalleeKey, CalleeRow] = {}
         self.own: dict[Own, str] = {}
@@ -96,15 +96,14 @@ class Node:
             self.handle(self.client.on_changes(changes, self.cluster.time))
 
     def read_snapshot(self) -> None:
-        """Read one of the two hashes. They are read one after the other, and the ledger can change between them."""
+        """Request a snapshot, or receive the requested one. The ledger can change between the two."""
         if not self.is_connected or not self.table.needs_snapshot or not self.client.is_joined:
             return
-        ledger = self.cluster.ledger
         if self.snapshot is None:
-            self.snapshot = dict(ledger.members)
+            self.snapshot = dict(self.cluster.ledger.members), dict(self.cluster.ledger.rows)
             return
-        members, self.snapshot = self.snapshot, None
-        changes = self.table.replace(members, dict(ledger.rows))
+        snapshot, self.snapshot = self.snapshot, None
+        changes = self.table.replace(*snapshot)
         self.change_core(changes)
         self.handle(self.client.on_snapshot(changes, self.cluster.time))
 

@@ -3,7 +3,9 @@
 After each operation, the answers, the log entries and both hashes are equal.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from redis import Redis
+from redis.connection import UnixDomainSocketConnection
+from redis.exceptions import NoScriptError
 
 from wamp_transport.cluster.keys import ClusterKeys
 from wamp_transport.cluster.ledger.layout import CALLEE, MEMBER, RegistrationKey
@@ -28,7 +32,7 @@ from wamp_transport.cluster.ledger.operations import (
     StatedRow,
     UnregisterRequest,
 )
-from wamp_transport.cluster.ledger.scripts import LedgerScripts, parse_answer, parse_hash
+from wamp_transport.cluster.ledger.scripts import COMMANDS, LedgerScripts, parse_answer, parse_snapshot
 
 from ..effort import examples
 from ..redis_server import running_redis
@@ -180,7 +184,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def hashes_are_equal(self) -> None:
-        members, rows = (parse_reply(self.redis.execute_command(*each)) for each in SCRIPTS.snapshot_commands())
+        members, rows = self.redis.hgetall(KEYS.members), self.redis.hgetall(KEYS.rows)
         assert rows == self.memory.rows
         assert comparable_members(members, self.read_log()) == comparable_members(self.memory.members, self.memory.log)
 
@@ -217,10 +221,71 @@ def position(place: str, log: list[LogEntry]) -> str:
     return "newest" if log and log[-1].position == place else "lost"
 
 
-def parse_reply(reply: Any) -> dict[bytes, bytes]:
-    return reply if isinstance(reply, dict) else parse_hash(reply)
-
-
 def test_scripts_and_memory_agree(redis: Redis) -> None:
     effort = settings(max_examples=examples(15), stateful_step_count=40, deadline=None)
     run_state_machine_as_test(lambda: LedgerMachine(redis), settings=effort)
+
+
+@contextmanager
+def connection(redis: Redis, user: str) -> Iterator[Callable[..., Any]]:
+    """Yield a function that runs a command as a user with the documented permissions, without the client's parsing."""
+    commands = ("EVAL", "EVALSHA", "MULTI", "EXEC", *COMMANDS)
+    rules = [f"+{name.lower()}" for name in commands]
+    redis.execute_command("ACL", "SETUSER", user, "on", ">secret", f"~{KEYS.prefix}*", *rules, "+script|load")
+    address = redis.connection_pool.connection_kwargs["path"]
+    link = UnixDomainSocketConnection(path=address, username=user, password="secret", protocol=2)
+
+    def run(*command: Any) -> Any:
+        link.send_command(*command)
+        return link.read_response()
+
+    try:
+        yield run
+    finally:
+        link.disconnect()
+
+
+def test_documented_commands_suffice(redis: Redis) -> None:
+    redis.flushall()
+    rows = (StatedRow(b"exact r x", 1, 1, "first", "then", b"d"),)
+    stated = StatedRow(b"exact r x", 2, 1, "last", "then", b"d")
+    requests = [
+        JoinRequest("a", "first", LEASE, b"r"),
+        JoinRequest("b", "first", LEASE, b"r"),
+        RestateRequest("a", 1, "first", "second", LEASE, b"r", rows),
+        RegisterRequest("a", 2, stated, is_forced=True),
+        UnregisterRequest("a", 3, ((b"exact r x", 2, 1),)),
+        RenewRequest("a", 3, LEASE),
+        LeaveRequest("b"),
+        PurgeRequest("a", "b", ()),
+    ]
+    with connection(redis, "limited") as run:
+        for command in SCRIPTS.load_commands():
+            run(*command)
+        for request in requests:
+            assert parse_answer(run(*SCRIPTS.command(request))).status == "ok"
+        redis.script_flush()
+        with pytest.raises(NoScriptError):
+            run(*SCRIPTS.command(requests[-1]))
+        assert parse_answer(run(*SCRIPTS.full_command(requests[-1]))).status == "ok"
+        replies = [run(*command) for command in SCRIPTS.snapshot_commands()]
+        members, stored = parse_snapshot(replies[-1])
+    assert abs(int(members[b"heard"]) / 1000 - time.time()) < 60
+    assert set(stored) == {b"id"}
+
+
+def test_large_changes_are_split_into_entries(redis: Redis) -> None:
+    redis.flushall()
+    count = 5000
+    rows = tuple(StatedRow(b"exact r x", session, session, "first", "then", b"d") for session in range(count))
+    memory = MemoryLedger()
+    requests = [
+        JoinRequest("a", "first", LEASE, b"r"),
+        RestateRequest("a", 1, "first", "second", LEASE, b"r", rows),
+        RegisterRequest("a", 2, StatedRow(b"exact r x", count, count, "last", "then", b"d"), is_forced=True),
+    ]
+    for now, request in enumerate(requests, 1_700_000_000_000):
+        assert parse_answer(redis.execute_command(*SCRIPTS.full_command(request, now))).status == "ok"
+        memory.run(request, now)
+    assert redis.hgetall(KEYS.rows) == memory.rows
+    assert redis.xlen(KEYS.log) == len(memory.log) > 2 * count // 500

@@ -234,7 +234,7 @@ class LedgerClient:
             self.is_removed = request.node == self.node
             return []
         self.table.compare(answer.ledger, answer.newest, position)
-        if answer.status in ("restate", "late"):
+        if answer.status in ("restate", "late") and not self._is_restating:
             self._must_restate = True
         if isinstance(request, RenewRequest):
             return self._on_renewed(answer, now)
@@ -454,6 +454,10 @@ class LedgerClient:
         elif not self._is_removing(own, row.token):
             self._removing[*own, row.token] = None
         return []
+
+    @property
+    def _is_restating(self) -> bool:
+        return any(isinstance(request, RestateRequest) for request, _ in self._in_flight)
 
     def _is_removing(self, own: OwnKey, token: int) -> bool:
         callee = (*own, token)

@@ -48,9 +48,9 @@ class LedgerScripts:
         return ("EVAL", self._sources[request.script], *self._arguments(request, now))
 
     def snapshot_commands(self) -> list[Command]:
-        """Return the commands that read the ledger. They must be sent in this order, for :class:`.LedgerTable`."""
+        """Return the commands that read the ledger as one transaction. :func:`parse_snapshot` parses the last reply."""
         members, rows, _ = self._keys
-        return [("HGETALL", members), ("HGETALL", rows)]
+        return [("MULTI",), ("HGETALL", members), ("HGETALL", rows), ("EXEC",)]
 
     def _arguments(self, request: Request, now: int | None) -> Iterable[Argument]:
         time = "" if now is None else now
@@ -63,9 +63,10 @@ def parse_answer(reply: Sequence[Any]) -> Answer:
     return Answer(cast(Status, status.decode()), ledger.decode(), newest.decode(), tuple(names))
 
 
-def parse_hash(reply: Sequence[bytes]) -> dict[bytes, bytes]:
-    """Return the fields and values in the reply to ``HGETALL``, which alternate."""
-    return dict(zip(reply[::2], reply[1::2], strict=True))
+def parse_snapshot(reply: Sequence[Sequence[bytes]]) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
+    """Return the hashes ``members`` and ``rows``. The reply contains two lists of alternating fields and values."""
+    members, rows = (dict(zip(each[::2], each[1::2], strict=True)) for each in reply)
+    return members, rows
 
 
 def _read(name: str) -> bytes:

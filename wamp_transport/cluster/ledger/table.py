@@ -1,8 +1,7 @@
 """A node's copy of the ledger.
 
 The table follows the log. When it has missed entries, or the ledger began anew, :attr:`LedgerTable.needs_snapshot`
-becomes true, and the node reads a snapshot: first the hash ``members``, then the hash ``rows``. Until the snapshot
-arrives, the old content remains in use.
+becomes true, and the node reads a snapshot. Until the snapshot arrives, the old content remains in use.
 
 Callees are *visible* if their node is a member. A member that is missing in a snapshot, without having been removed, is
 expected to restate its rows. Until it does, but for at most :data:`RESTATE_TIME`, it remains a member of the table, and
