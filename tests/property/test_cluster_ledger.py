@@ -11,13 +11,20 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from msgspec.structs import replace
 from redis import Redis
 from redis.connection import UnixDomainSocketConnection
 from redis.exceptions import NoScriptError
 
 from wamp_transport.cluster.keys import ClusterKeys
-from wamp_transport.cluster.ledger.layout import CALLEE, MEMBER, RegistrationKey
+from wamp_transport.cluster.ledger.layout import CALLEE, MEMBER, MemberRow, RegistrationKey
 from wamp_transport.cluster.ledger.log import LogEntry, parse_entry
 from wamp_transport.cluster.ledger.memory import MemoryLedger
 from wamp_transport.cluster.ledger.operations import (
@@ -44,19 +51,20 @@ SCRIPTS = LedgerScripts(KEYS)
 LEASE = 10_000
 COMPARED_ENTRIES = 4
 
-NODES = st.sampled_from(["a", "b", "c"])
-NAMES = st.sampled_from(
-    [RegistrationKey("r", "exact", "x").name, RegistrationKey("r", "prefix", "").name,
-     RegistrationKey("r", "exact", "é.x").name]
-)  # fmt: skip
+NODES = st.sampled_from(["a", "b", "c", "d"])
+PICKS = st.integers(0, 4)
+"""Which member carries out an operation, or a node that need not be a member."""
+
+NAMES = st.sampled_from([RegistrationKey("r", "exact", "é.x").name, RegistrationKey("r", "prefix", "").name])
 POLICIES = st.sampled_from(["single", "single", "roundrobin", "first"])
 SESSIONS = st.integers(1, 2)
-STEPS = st.sampled_from([0, 0, 100, 1000, 2500, 4000, 11_000, 61_000, -4987, 3_700_000])
+STEPS = st.sampled_from([100, 1000, 2500, 2500, 4000, 11_000, -4987, 61_000, 3_700_000])
 DETAILS = st.sampled_from([b"d", b"\x00\xff \n", b""])
-OFFSETS = st.sampled_from([1, 1, 1, 1, 1, 1, 1, 0, 2])
+OFFSETS = st.sampled_from([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 2])
 """What is added to the number of a node's last change. With 1, the change is carried out."""
 
-TOKENS = st.integers(1, 3)
+FAULTS = st.sampled_from(["copy", "copy", "restore", "restore", "members", "rows", "log", "all"])
+TOKENS = st.integers(1, 2)
 ROWS = st.builds(StatedRow, NAMES, SESSIONS, TOKENS, POLICIES, st.just("then it was"), DETAILS, st.integers(-1, 3))
 
 
@@ -74,8 +82,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.redis = redis
         self.memory = MemoryLedger()
         self.now = 1_700_000_000_000
-        self.changes: dict[str, int] = {}
         self.new_ids = 0
+        self.registered: RegisterRequest | None = None
         self.copies: tuple[MemoryLedger, dict[str, Any]] | None = None
 
     @initialize()
@@ -83,6 +91,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.redis.flushall()
         for command in SCRIPTS.load_commands():
             self.redis.execute_command(*command)
+        for node in "abc":
+            self.run(JoinRequest(node, self.new_ledger_id(), LEASE, b"r"))
 
     # --- operations ------------------------------------------------------------------------------------------------
 
@@ -94,17 +104,17 @@ class LedgerMachine(RuleBasedStateMachine):
         log = self.read_log()
         assert comparable_log(log) == comparable_log(self.memory.log[-COMPARED_ENTRIES:])
         assert comparable_answer(answer, log) == comparable_answer(expected, self.memory.log)
-        if expected.status == "ok" and isinstance(request, JoinRequest | RestateRequest):
-            value = self.memory.members[MEMBER + request.node.encode()]
-            self.changes[request.node] = int(value.split()[1])
         return expected
 
-    def change(self, node: str, offset: int) -> int:
-        """Return the number for a change of a node, and remember it if the ledger will carry out the change."""
-        last = self.changes.get(node, 0)
-        if offset == 1:
-            self.changes[node] = last + 1
-        return last + offset
+    def node(self, pick: int) -> str:
+        """Return a member, or one of the nodes if there are fewer members."""
+        members = sorted(field[2:].decode() for field in self.memory.members if field.startswith(MEMBER))
+        return members[pick] if pick < len(members) else "abcde"[pick]
+
+    def last_change(self, node: str) -> int:
+        """Return the number of a node's last change."""
+        value = self.memory.members.get(MEMBER + node.encode())
+        return 0 if value is None else MemberRow.decode(value).change
 
     def read_log(self) -> list[LogEntry]:
         """Return the newest entries of the log."""
@@ -115,70 +125,74 @@ class LedgerMachine(RuleBasedStateMachine):
         self.new_ids += 1
         return f"ledger{self.new_ids}"
 
-    @rule(node=NODES, record=DETAILS)
-    def join(self, node: str, record: bytes) -> None:
-        self.run(JoinRequest(node, self.new_ledger_id(), LEASE, record or b"r"))
-
-    @rule(node=NODES, offset=st.sampled_from([0, 0, 0, 1]))
-    def renew(self, node: str, offset: int) -> None:
-        self.run(RenewRequest(node, self.changes.get(node, 0) + offset, LEASE))
-
-    @rule(node=NODES, offset=OFFSETS, row=ROWS, is_forced=st.booleans(), knows=st.booleans())
-    def register(self, node: str, offset: int, row: StatedRow, is_forced: bool, knows: bool) -> None:
-        known = tuple(field for field in self.memory.rows if field.startswith(CALLEE)) if knows else ()
-        self.run(RegisterRequest(node, self.change(node, offset), row, is_forced, known))
-
-    @rule(node=NODES, offset=OFFSETS, callees=st.lists(st.tuples(NAMES, SESSIONS, TOKENS), max_size=4))
-    def unregister(self, node: str, offset: int, callees: list[tuple[bytes, int, int]]) -> None:
-        self.run(UnregisterRequest(node, self.change(node, offset), tuple(callees)))
+    # There are only two rules, because Hypothesis leaves out many of the rules in each example.
 
     @rule(
-        node=NODES,
+        kind=st.sampled_from(["register"] * 5 + ["force", "again", "again", "unregister", "restate"]),
+        pick=PICKS,
         offset=OFFSETS,
+        row=ROWS,
         rows=st.lists(ROWS, max_size=4, unique_by=lambda row: (row.name, row.session)),
-        is_known=st.booleans(),
+        choice=st.booleans(),
     )
-    def restate(self, node: str, offset: int, rows: list[StatedRow], is_known: bool) -> None:
-        ledger = self.memory.members.get(b"id", b"").decode() if is_known else "other"
-        change = self.changes.get(node, 0) + offset
-        self.run(RestateRequest(node, change, ledger, self.new_ledger_id(), LEASE, b"record", tuple(rows)))
+    def change(self, kind: str, pick: int, offset: int, row: StatedRow, rows: list[StatedRow], choice: bool) -> None:
+        """Carry out a change. ``choice`` is whether the node knows the rows or the id of the ledger."""
+        node = self.node(pick)
+        number = self.last_change(node) + offset
+        known = tuple(field for field in self.memory.rows if field.startswith(CALLEE)) if choice else ()
+        if kind == "again" and self.registered is not None:
+            node = self.registered.node
+            self.run(replace(self.registered, change=self.last_change(node) + 1))
+        elif kind == "unregister":
+            self.run(UnregisterRequest(node, number, tuple((each.name, each.session, each.token) for each in rows)))
+        elif kind == "restate":
+            ledger = self.memory.members.get(b"id", b"").decode() if choice else "other"
+            self.run(RestateRequest(node, number, ledger, self.new_ledger_id(), LEASE, b"record", tuple(rows)))
+        else:
+            self.registered = RegisterRequest(node, number, row, kind == "force", known)
+            self.run(self.registered)
 
-    @rule(node=NODES, removed=NODES)
-    def purge(self, node: str, removed: str) -> None:
-        fields = tuple(field for field in self.memory.rows if field.startswith(CALLEE))
-        self.run(PurgeRequest(node, removed, fields))
+    @rule(
+        kind=st.sampled_from(["join"] * 3 + ["renew"] * 4 + ["purge", "leave"] + ["clock"] * 4 + ["fail"]),
+        pick=PICKS,
+        node=NODES,
+        step=STEPS,
+        record=DETAILS,
+        fault=FAULTS,
+    )
+    def manage(self, kind: str, pick: int, node: str, step: int, record: bytes, fault: str) -> None:
+        """Carry out another operation, let time pass, or let something fail."""
+        member = self.node(pick)
+        if kind == "join":
+            self.run(JoinRequest(node, self.new_ledger_id(), LEASE, record or b"r"))
+        elif kind == "renew":
+            self.run(RenewRequest(member, self.last_change(member) + (step == 100), LEASE))
+        elif kind == "purge":
+            fields = tuple(field for field in self.memory.rows if field.startswith(CALLEE))
+            self.run(PurgeRequest(member, node, fields))
+        elif kind == "leave":
+            self.run(LeaveRequest(node))
+        elif kind == "clock":
+            self.now += step
+        else:
+            self.fail(fault)
 
-    @rule(node=NODES)
-    def leave(self, node: str) -> None:
-        self.run(LeaveRequest(node))
-
-    # --- time and faults -------------------------------------------------------------------------------------------
-
-    @rule(step=STEPS)
-    def step_clock(self, step: int) -> None:
-        self.now += step
-
-    @rule(lost=st.sampled_from(["members", "rows", "log", "all"]))
-    def lose(self, lost: str) -> None:
-        for name in ("members", "rows", "log") if lost == "all" else (lost,):
-            getattr(self.memory, name).clear()
-            self.redis.delete(getattr(KEYS, name))
-
-    @rule()
-    def keep_copy(self) -> None:
-        keys = (KEYS.members, KEYS.rows, KEYS.log)
-        self.copies = self.memory.copy(), {key: self.redis.dump(key) for key in keys}
-
-    @rule()
-    def restore_copy(self) -> None:
-        if self.copies is None:
-            return
-        memory, dumps = self.copies
-        self.memory = memory.copy()
-        for key, dump in dumps.items():
-            self.redis.delete(key)
-            if dump is not None:
-                self.redis.restore(key, 0, dump)
+    def fail(self, fault: str) -> None:
+        """Lose some keys, or keep or restore a copy of the ledger."""
+        names = ("members", "rows", "log")
+        if fault == "copy":
+            self.copies = self.memory.copy(), {name: self.redis.dump(getattr(KEYS, name)) for name in names}
+        elif fault != "restore":
+            for name in names if fault == "all" else (fault,):
+                getattr(self.memory, name).clear()
+                self.redis.delete(getattr(KEYS, name))
+        elif self.copies is not None:
+            memory, dumps = self.copies
+            self.memory = memory.copy()
+            for name, dump in dumps.items():
+                self.redis.delete(getattr(KEYS, name))
+                if dump is not None:
+                    self.redis.restore(getattr(KEYS, name), 0, dump)
 
     # --- comparison ------------------------------------------------------------------------------------------------
 
@@ -222,7 +236,7 @@ def position(place: str, log: list[LogEntry]) -> str:
 
 
 def test_scripts_and_memory_agree(redis: Redis) -> None:
-    effort = settings(max_examples=examples(15), stateful_step_count=40, deadline=None)
+    effort = settings(max_examples=examples(20), stateful_step_count=40, deadline=None)
     run_state_machine_as_test(lambda: LedgerMachine(redis), settings=effort)
 
 
