@@ -76,6 +76,7 @@ class Node:
         self.handle(self.client.advance(self.cluster.time))
         if self.is_connected:
             self.requests += self.client.next_requests(self.cluster.time)
+        assert self.client.next_deadline() > self.cluster.time
 
     def execute(self, limit: int = 1000) -> None:
         """Let the ledger carry out the next requests."""

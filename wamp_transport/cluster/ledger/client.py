@@ -16,6 +16,7 @@ same order, and passes all changes of the table to it. Times are in seconds.
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import islice
+from math import inf
 from typing import Final, NamedTuple, TypeAlias
 
 from msgspec.structs import replace
@@ -159,6 +160,7 @@ class LedgerClient:
         self._renew_at = 0.0
         self._must_restate = False
         self._is_answering = True
+        self._is_connected = False
         self._is_leaving = False
         self._in_flight: deque[tuple[Request, str]] = deque()
         self._other_requests: list[PurgeRequest | LeaveRequest] = []
@@ -215,6 +217,7 @@ class LedgerClient:
 
     def next_requests(self, now: float) -> list[Request]:
         """Return the requests to send now, in this order. Call this only while connected."""
+        self._is_connected = True
         requests = list(self._next_requests(now))
         self._in_flight += ((request, self.table.position) for request in requests)
         return requests
@@ -249,6 +252,7 @@ class LedgerClient:
         if any(isinstance(request, Change) for request, _ in self._in_flight):
             self._must_restate = True
         self._in_flight.clear()
+        self._is_connected = False
         self._renew_at = now
 
     def on_changes(self, changes: Iterable[TableChange], now: float) -> list[Outcome]:
@@ -298,10 +302,14 @@ class LedgerClient:
         return outcomes
 
     def next_deadline(self) -> float:
-        """Return when :meth:`advance` or :meth:`next_requests` has something to do next."""
-        times = [attempt.deadline for attempt in self._attempts.values()]
-        times += (attempt.retry_at for attempt in self._attempts.values() if not attempt.is_waiting)
-        return min(self._renew_at, *times) if times else self._renew_at
+        """Return when to call :meth:`advance` and, while connected, :meth:`next_requests` the next time."""
+        attempts = self._attempts.values()
+        times = [attempt.deadline for attempt in attempts]
+        if self._is_connected and not self.is_removed:
+            times.append(self._renew_at)
+            if self._can_change:
+                times += (attempt.retry_at for attempt in attempts if not attempt.is_waiting)
+        return min(times, default=inf)
 
     # --- helpers ---------------------------------------------------------------------------------------------------
 
@@ -310,11 +318,13 @@ class LedgerClient:
         if self.is_removed:
             return
         if not self.is_joined:
+            self._renew_at = now + RENEW_INTERVAL
             if not self._in_flight:
                 yield JoinRequest(self.node, self._new_ledger_id(), self._lease_milliseconds, self._record)
             return
         has_change = any(isinstance(request, Change) for request, _ in self._in_flight)
         if self._is_leaving:
+            self._renew_at = now + RENEW_INTERVAL
             if not self._in_flight:
                 yield LeaveRequest(self.node)
             return
@@ -323,10 +333,10 @@ class LedgerClient:
             yield RenewRequest(self.node, self._last_change, self._lease_milliseconds)
         yield from self._other_requests
         self._other_requests.clear()
-        if not self._must_restate:
-            yield from self._changes(now)
-        elif not has_change:
+        if self._must_restate and not has_change:
             yield self._restate()
+        elif self._can_change:
+            yield from self._changes(now)
 
     def _changes(self, now: float) -> Iterable[Request]:
         """Yield the changes to send now. Removals come first, because a session may register the same name again."""
@@ -454,6 +464,11 @@ class LedgerClient:
         elif not self._is_removing(own, row.token):
             self._removing[*own, row.token] = None
         return []
+
+    @property
+    def _can_change(self) -> bool:
+        """Whether the node may send changes. While it restates its rows, further changes wait."""
+        return self.is_joined and not (self._is_leaving or self._must_restate or self._is_restating)
 
     @property
     def _is_restating(self) -> bool:

@@ -1,11 +1,11 @@
 """A node's copy of the ledger.
 
-The table follows the log. When it has missed entries, or the ledger began anew, :attr:`LedgerTable.needs_snapshot`
+The table follows the log. When it has missed entries, or the ledger has begun anew, :attr:`LedgerTable.needs_snapshot`
 becomes true, and the node reads a snapshot. Until the snapshot arrives, the old content remains in use.
 
-Callees are *visible* if their node is a member. A member that is missing in a snapshot, without having been removed, is
-expected to restate its rows. Until it does, but for at most :data:`RESTATE_TIME`, it remains a member of the table, and
-its callees stay visible. A callee whose registration somebody else has taken in the meantime does not.
+A callee is *visible* if its node is a member. A member can be missing in a snapshot although it was not removed. Then
+it is expected to restate its rows. Until it does, for at most :data:`RESTATE_TIME`, it remains a member of the table,
+and its callees stay visible. Only a callee whose name belongs to another registration by then becomes invisible.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,12 +28,13 @@ from .layout import (
 from .log import LogEntry, order
 
 RESTATE_TIME: Final = 10.0
-"""The time in seconds that a member has for restating its rows after it was missing in a snapshot.
-
-It does not pass while the ledger is unavailable to this node: between two answers, at most :data:`MAX_STEP` count.
-"""
+"""The time in seconds that a member has for restating its rows after it was missing in a snapshot."""
 
 MAX_STEP: Final = 2.5
+"""Maximum number of seconds between two renewals that count towards :data:`RESTATE_TIME`.
+
+Therefore, this time does not pass while the ledger is unavailable to this node.
+"""
 
 MAX_LATER_ENTRIES: Final = 10_000
 """Maximum number of log entries that are kept until a snapshot arrives."""
