@@ -52,6 +52,7 @@ class Node:
         self.members: set[str] = set()
         self.callees: dict[CalleeKey, CalleeRow] = {}
         self.own: dict[Own, str] = {}
+        self.tokens: dict[Own, int] = {}
         self.undecided: dict[int, tuple[Own, str]] = {}
         self.refused: list[str] = []
 
@@ -142,6 +143,7 @@ class Node:
                     own, policy = self.undecided.pop(token)
                     assert own not in self.own
                     self.own[own] = policy
+                    self.tokens[own] = token
                 case RegisterRefused(token, status):
                     del self.undecided[token]
                     self.refused.append(status)

@@ -192,6 +192,7 @@ class ClusterMachine(RuleBasedStateMachine):
         for node in cluster.nodes:
             assert node.table.rows == rows
             assert node.members == {each.name for each in cluster.nodes}
+            assert not node.table.orphans()
             assert node.client.is_idle
             assert not node.undecided
             assert set(node.callees) == {
@@ -202,8 +203,9 @@ class ClusterMachine(RuleBasedStateMachine):
 
     def check_own_rows(self, node: Node) -> None:
         """Check that the ledger has the callees that the node has."""
-        held = {(CalleeKey(key, node.name, session).field) for key, session in node.own}
-        assert {field for field, _ in self.cluster.rows_of(node)} == held
+        assert self.cluster.rows_of(node) == {
+            (CalleeKey(key, node.name, session).field, node.tokens[key, session]) for key, session in node.own
+        }
 
     def check_policies(self) -> None:
         """Check that the callees of a registration have one policy, and that there is only one if it is ``single``."""
