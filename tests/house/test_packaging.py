@@ -31,6 +31,9 @@ def test_wheel_holds_the_app_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0] for name in names if ".dist-info" not in name} == {"wamp_transport"}
     assert "wamp_transport/py.typed" in names
+    scripts = {str(path.relative_to(ROOT)) for path in (ROOT / "wamp_transport").rglob("*.lua")}
+    assert scripts
+    assert scripts <= set(names)
     assert any(name.startswith("wamp_transport/migrations/0001") for name in names)
     (entry_points,) = (name for name in names if name.endswith("/entry_points.txt"))
     plugin = "wamp_transport.testing.pytest_plugin"

@@ -1,0 +1,30 @@
+import pytest
+from django.utils.crypto import salted_hmac
+
+from wamp_transport.cluster.keys import ClusterKeys, key_prefix
+
+
+def test_prefix_contains_name_code_and_layout() -> None:
+    code = salted_hmac("wamp.cluster", "shop-production", "secret", algorithm="sha256").hexdigest()[:8]
+    assert key_prefix("shop-production", "secret") == f"{{wamp:shop-production:{code}}}:1:"
+
+
+def test_secret_can_be_bytes() -> None:
+    assert key_prefix("shop", b"secret") == key_prefix("shop", "secret")
+
+
+def test_keys_differ_between_secrets_and_between_names() -> None:
+    assert len({key_prefix(name, secret) for name in ("a", "b") for secret in ("x", "y")}) == 4
+
+
+def test_all_keys_begin_with_the_prefix() -> None:
+    keys = ClusterKeys("shop", "secret")
+    all_keys = (keys.members, keys.rows, keys.log, keys.inbox("n1"), keys.inbox("n2"))
+    assert all(key.startswith(key_prefix("shop", "secret")) for key in all_keys)
+    assert len(set(all_keys)) == 5
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a}b", "{a", "a*", "é", "a" * 65, "a\n"])
+def test_invalid_name_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="invalid cluster name"):
+        key_prefix(name, "secret")
