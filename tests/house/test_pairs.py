@@ -27,7 +27,8 @@ SMALL = 60
 """Modules with fewer lines are tested with the modules that use them."""
 
 PLAIN = {
-    "cluster/ledger/operations.py", "cluster/link_events.py",
+    "cluster/ledger/operations.py",
+    "cluster/link_events.py",
     "router/effects.py",
     "router/options.py",
     "serializers/serializer.py",
