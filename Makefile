@@ -35,7 +35,7 @@ test: lint types contracts js ## Run the tests, with real clients and a browser 
 
 .PHONY: test-full
 test-full: $(VENV)/.installed-dev js ## Run what `make test` leaves out: more programs, servers, databases and pages (about ten minutes)
-	$(PYTEST) -m full $(LONG_TESTS) tests/django tests/unit/compat
+	$(PYTEST) -m full $(LONG_TESTS) tests/django tests/protocol tests/unit/compat
 	TEST_EFFORT=5 $(PYTEST) $(PROPERTY_TESTS)
 
 check: lint types contracts ## Run lint, types, contracts and the tests that need no other program

@@ -1,7 +1,7 @@
 """Every scenario runs over every serializer, on a router in memory; ``pytest`` alone runs it over one.
 
 The modules in PLACED also run on clusters of two and three nodes. Each new peer is connected to the next node in turn.
-These cases are marked ``long``.
+These cases are marked ``long`` and ``full``.
 """
 
 from collections.abc import Callable
@@ -56,7 +56,7 @@ These procedures only answer for the caller's node so far.
 
 ONE_NODE = LOOKS_INSIDE | ASKS_OTHER_NODES
 
-PLACEMENTS = [1, *(pytest.param(size, marks=pytest.mark.long) for size in (2, 3))]
+PLACEMENTS = [1, *(pytest.param(size, marks=[pytest.mark.long, pytest.mark.full]) for size in (2, 3))]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
