@@ -22,7 +22,7 @@ MAX_CHARACTERS: Final = 1024
 
 
 def saslprep(text: str) -> str:
-    """Normalize ``text`` as a query string (RFC 3454), which can contain code points that Unicode 3.2 does not assign.
+    """Normalize ``text`` with SASLprep. Code points that Unicode 3.2 does not assign are permitted (RFC 3454).
 
     Raises ValueError for characters that the profile prohibits, and for text that is too long.
     """

@@ -184,7 +184,7 @@ class Window:
         return [batch.data for batch in self._sent]
 
     def give_up(self) -> tuple[int, int]:
-        """Remove all batches, and return how many batches and events they were. The numbers go on."""
+        """Remove all batches. Return the number of batches and of their events. The next batch gets the next number."""
         count = len(self._sent) + len(self._unsent)
         events = sum(batch.events for batch in self._sent) + sum(batch.events for batch in self._unsent)
         self._sent.clear()

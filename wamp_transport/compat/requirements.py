@@ -135,7 +135,7 @@ class Library:
         return self.sentence(faults) if faults else ""
 
     def require(self, members: Iterable[Members]) -> None:
-        """Raise IncompatibleLibraryError if there are problems with ``members``."""
+        """Raise IncompatibleLibraryError if the library lacks any of ``members``, or has them in another form."""
         if problem := self.problem(members):
             raise IncompatibleLibraryError(problem)
 

@@ -117,12 +117,12 @@ except TypeError as too_old:
 class CborSerializer:
     """The CBOR serializer.
 
-    The package cbor2 interprets semantic tags in payload, with these exceptions:
+    The package cbor2 interprets semantic tags in the payload, with these exceptions:
 
     - Shared values, very long decimals and very long fractions are refused.
     - Typed arrays of bytes are converted to bytes for receivers with another serialization.
-    - Regular expressions and mail stay tagged text. They can be sent only to receivers that use CBOR, because other
-      serializations cannot represent them.
+    - Regular expressions and MIME messages are not interpreted: they stay text with a CBOR tag. They can be sent only
+      to receivers that use CBOR, because other serializations cannot represent them.
 
     ``undefined`` in options is treated as absent.
     """

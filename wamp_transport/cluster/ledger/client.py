@@ -1,16 +1,16 @@
-"""A node's side of the ledger: which operations to request, and what their answers and the log mean for its callees.
+"""A node's side of the ledger: which operations to request, and how the replies and the log affect its callees.
 
-A REGISTER is *undecided* until the node reads its callee from the log. Then the node *holds* the callee. The node
-decides which callees it has:
+A REGISTER is *undecided* until the node reads its callee from the log. From then on, the node *holds* the callee: the
+registration is valid. The node decides which callees it has:
 
 - If the log or a snapshot contains a callee of this node that is neither held nor undecided, the node unregisters it.
 - If the ledger lacks a callee that the node holds, or if the outcome of a change is unknown because the connection was
-  lost, the node restates all its rows.
+  lost, the node sends all its callees to the ledger again (it *restates* them).
 - A session loses a registration in two cases only: another session has registered the procedure with
-  ``force_reregister``, or another session has registered it while the ledger lacked the node's rows.
+  ``force_reregister``, or another session has registered it while the ledger lacked the node's callees.
 
 :class:`LedgerClient` has no connection and no clock. The caller sends the requests in order, passes the answers in the
-same order, and passes all changes of the table to it. Times are in seconds.
+same order, and reports all changes of the node's copy of the table of registrations. Times are in seconds.
 """
 
 from collections import deque

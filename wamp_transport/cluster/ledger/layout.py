@@ -152,9 +152,9 @@ class CalleeDetails(Struct, array_like=True, frozen=True, omit_defaults=True):
 class MemberRecord(Struct, array_like=True, frozen=True, omit_defaults=True):
     """What other nodes must know about a member. Later releases may add fields at the end.
 
-    - ``name``: a name for people, such as the host name and the process id
+    - ``name``: a human-readable name, such as the host name and the process id
     - ``protocols``: the lowest and the highest version of the protocol between nodes that the member supports
-    - ``lease``: the duration of its lease in milliseconds
+    - ``lease``: the time in milliseconds for which the member counts as alive after a renewal
     - ``realms``: the names of its realms
     """
 

@@ -40,7 +40,7 @@ class Measure:
     def percentile(self, share: float) -> float:
         """Return a percentile of the latency, in milliseconds.
 
-        ``share`` is the fraction of exchanges that were not slower.
+        ``share`` is the fraction of requests that took no longer than the returned time, for example 0.95.
         """
         index = min(len(self.latencies) - 1, int(share * len(self.latencies)))
         return 1000 * self.latencies[index]
