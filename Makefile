@@ -102,7 +102,7 @@ bench-growth: $(VENV)/.installed-dev ## Measure up to 10,000 sessions and 100,00
 	$(BIN)/python -m benchmarks.growth
 
 .PHONY: attacks
-attacks: $(VENV)/.installed-dev ## Attack a node, and measure its memory and how long another session waits (some ten minutes)
+attacks: $(VENV)/.installed-dev ## Attack a node, and measure its memory and how long another session waits (about ten minutes)
 	$(BIN)/python -m benchmarks.attacks $(ATTACKS)
 
 .PHONY: bench-graphs

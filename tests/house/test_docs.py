@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.attacks import ATTACKS
+
 ROOT = Path(__file__).parents[2]
 
 _spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
@@ -14,7 +16,6 @@ assert _spec.loader is not None
 generate = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(generate)
 
-from benchmarks.attacks import ATTACKS  # noqa: E402 - next to the generators
 from tools.differences.page import names_in, rendered_again  # noqa: E402 - next to the other generator
 from tools.differences.scenarios import SCENARIOS  # noqa: E402
 

@@ -23,7 +23,7 @@ def table(title: str) -> list[list[str]]:
 
 
 def test_page_has_each_supported_python() -> None:
-    found = {re.match(r"3\.\d+", row[0]).group() for row in table("Python")}  # type: ignore[union-attr]
+    found = {".".join(row[0].split(".")[:2]) for row in table("Python")}
     assert sorted(found) == sorted(supported_pythons()), "run 'make test-matrix'"
 
 

@@ -21,6 +21,10 @@ The number has a second use: while a larger message of an established session is
 collector is disabled. Decoding creates no cycles, so collections would only take time.
 """
 
+TOO_LONG_UNJOINED: Final = (
+    f"a message of more than {MAX_UNJOINED_BYTES} bytes, the limit until a session is established"
+)
+
 MAX_SHARED_BYTES: Final = 2048
 """Maximum size in bytes of a received message whose payload is never copied.
 
@@ -200,8 +204,7 @@ class Connection:
         must_enable_gc = False
         if len(data) > MAX_UNJOINED_BYTES:
             if self.is_joining:
-                limit = MAX_UNJOINED_BYTES
-                self.violate(f"a message of {len(data)} bytes; the limit is {limit} until a session is established")
+                self.violate(TOO_LONG_UNJOINED)
                 return
             must_enable_gc = gc.isenabled()
             gc.disable()

@@ -20,7 +20,7 @@ from .records import ChosenShard, Publication
 NO_OPTIONS = PublishOptions()
 
 InterestKind = Literal["add", "release", "remove", "add_shard", "remove_shard"]
-"""What has changed in the interest of a node.
+"""A kind of change in the interest of a node.
 
 - ``add``: the node has subscribers for the topic or pattern
 - ``release``: it has none any more, but still wants the events for a while, in case somebody subscribes again

@@ -101,7 +101,7 @@ def test_long_message_needs_a_session(join, connect, size):
     connection.receive(hello.ljust(size))
     assert connection.is_closed is (size > MAX_UNJOINED_BYTES)
     if connection.is_closed:
-        assert b"a message of 65537 bytes; the limit is 65536 until a session" in connection.transport.written[0]
+        assert b"a message of more than 65536 bytes, the limit until a session" in connection.transport.written[0]
         assert connection.transport.closed[0][0] == "wamp.error.protocol_violation"
     joined = join()
     joined.receive(b'[48,5,{},"com.none"]'.ljust(size))

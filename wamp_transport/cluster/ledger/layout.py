@@ -136,7 +136,7 @@ class MemberRow(NamedTuple):
 
 
 class CalleeDetails(Struct, array_like=True, frozen=True, omit_defaults=True):
-    """What other nodes must know about a callee. Later releases may add fields at the end.
+    """The details of a callee that the ledger stores for the other nodes. Later releases may add fields at the end.
 
     ``concurrency`` is 0 for no limit. ``features`` lists the features of the role ``callee`` that the client announced.
     """
@@ -150,7 +150,7 @@ class CalleeDetails(Struct, array_like=True, frozen=True, omit_defaults=True):
 
 
 class MemberRecord(Struct, array_like=True, frozen=True, omit_defaults=True):
-    """What other nodes must know about a member. Later releases may add fields at the end.
+    """The details of a member that the ledger stores for the other nodes. Later releases may add fields at the end.
 
     - ``name``: a human-readable name, such as the host name and the process id
     - ``protocols``: the lowest and the highest version of the protocol between nodes that the member supports

@@ -7,7 +7,7 @@ from typing import Any
 from autobahn.exception import PayloadCorruptError, PayloadExceededError
 
 from ...compat.twisted import DirectSocket
-from ...node.connection import MAX_UNJOINED_BYTES, Connection, MessageEncoder
+from ...node.connection import MAX_UNJOINED_BYTES, TOO_LONG_UNJOINED, Connection, MessageEncoder
 from ...serializers.serializer import Serializer
 from ...wamp.errors import PAYLOAD_SIZE_EXCEEDED
 from ..backpressure import Bounds, SlowConsumerMonitor
@@ -23,7 +23,6 @@ from .options import restart_pings, stop_pings
 logger = logging.getLogger(__name__)
 
 NOT_UTF8 = "text that is not valid UTF-8"
-TOO_LONG_UNJOINED = f"a message of more than {MAX_UNJOINED_BYTES} bytes, the limit until a session is established"
 TOO_MANY_UNFINISHED = "the incomplete messages of all clients are too large; this one has been incomplete longest"
 
 
@@ -205,12 +204,14 @@ class DaphneTransport:
         ``reason`` is the URI for the client. None means that the client has violated the protocol.
         """
         protocol, connection = self._protocol, self.connection
-        if connection is None or protocol.state != protocol.STATE_OPEN:
+        if connection is None or protocol.state == protocol.STATE_CLOSED:
             return
-        if reason is None:
+        if protocol.state == protocol.STATE_CLOSING:
+            pass  # the client sends a message instead of its close frame
+        elif reason is None:
             connection.violate(TOO_LONG_UNJOINED)
         else:
-            logger.warning("Closed the connection of a client: %s", TOO_MANY_UNFINISHED)
+            logger.warning("Session %s is closed, because %s", connection.session_id, TOO_MANY_UNFINISHED)
             self.close(reason, TOO_MANY_UNFINISHED)
             self.lost()
         protocol.drop_message()

@@ -29,7 +29,7 @@ def test_callee_field_can_be_parsed(key: RegistrationKey) -> None:
 
 def test_space_in_a_name_is_refused() -> None:
     with pytest.raises(ValueError, match="contains a space"):
-        RegistrationKey("realm1", "exact", "a b").field  # noqa: B018
+        _ = RegistrationKey("realm1", "exact", "a b").field
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,7 @@ class Recorder:
         self.violations: list[str] = []
         self.losses = 0
         self.is_joining = False
+        self.session_id = 1
         self.congestions: list[bool] = []
         self.overflows: list[int] = []
         self.on_message: Callable[[], None] = lambda: None

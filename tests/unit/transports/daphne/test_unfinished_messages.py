@@ -90,6 +90,14 @@ def test_oldest_of_too_many_messages_is_given_up(data: bytes) -> None:
     assert second.server.unfinished_messages.total == 0
 
 
+def test_client_that_sends_a_message_instead_of_its_close_frame_is_dropped() -> None:
+    (peer,) = group(1, limit=50_000)
+    peer.send(frame(TEXT, b"close"), fragments(1000, 60))
+    run_soon(peer)
+    assert peer.is_dropped
+    assert (kept(peer), peer.server.unfinished_messages.total) == (0, 0)
+
+
 def test_inflated_size_counts() -> None:
     peer = Peer(WebSocketOptions(compression=Compression(deflate=Deflate())))
     peer.ask(REQUEST % b"Sec-WebSocket-Extensions: permessage-deflate\r\n")
