@@ -86,7 +86,7 @@ class WantInterest(Struct, array_like=True, tag=3, gc=False):
 class Event(Struct, array_like=True, tag=4, gc=False):
     """A publication on its way from its home to a node with subscribers.
 
-    ``stamp`` is the time of publication in milliseconds since 1970. ``is_disclosed`` tells whether subscribers learn
+    ``stamp`` is the time of publication in milliseconds since 1970. ``is_disclosed`` is True if subscribers learn
     who the publisher is.
     """
 

@@ -59,7 +59,7 @@ State = Literal["greeting", "open", "gone"]
 class OpenCall(Struct, gc=False):
     """A call between this node and a peer that has not been answered.
 
-    ``is_streaming`` tells whether it has progressive results or is a progressive call.
+    ``is_streaming`` is True if it has progressive results or is a progressive call.
     """
 
     realm: str

@@ -275,7 +275,7 @@ class Broker:
     def _store(self, publication: Publication, confirmation: Confirmation | None, *, is_own: bool = True) -> None:
         """Store a publication in the histories of its topic, and retain it if it requests this.
 
-        ``is_own`` tells whether the publisher is a session of this node.
+        ``is_own`` is True if the publisher is a session of this node.
         """
         message = publication.message
         histories = self.event_histories.find_all(message.topic) if is_storable(publication) else []
