@@ -7,10 +7,11 @@ promised: messages come at most once and in order, no stream of parts has a hole
 from collections import defaultdict, deque
 from typing import Any
 
-from wamp_transport.cluster import link_events, messages
+from wamp_transport.cluster import link_events
 from wamp_transport.cluster.link import Append, Link
-from wamp_transport.cluster.messages import Identity, InterestChange
 from wamp_transport.cluster.window import LinkSizes
+from wamp_transport.router import relayed
+from wamp_transport.router.relayed import InterestChange, RemoteShard
 from wamp_transport.wamp.messages import CallOptions, ErrorDetails, PublishOptions, ResultDetails
 
 REALM = "realm1"
@@ -18,10 +19,22 @@ TOPICS = "abcdefghijkl"
 SIZES = LinkSizes(1500, 4000, batch_bytes=400, batch_messages=4, page_changes=2)
 """Small enough that a few messages fill a batch, and a few dozen a window."""
 
-PUBLISHER = Identity(1, "ann", "user")
 KINDS: dict[str, dict[str, bool]] = {"plain": {}, "results": {"receive_progress": True}, "parts": {"progress": True}}
 TURN = 0.25
 """The seconds between two turns of the ends."""
+
+
+def interest(topic: str, version: int, *, is_new: bool = True) -> InterestChange:
+    """Return a change of interest that carries its version as the id of a subscriber with a node key."""
+    return InterestChange("add" if is_new else "remove", "exact", topic, shard(version))
+
+
+def shard(version: int) -> RemoteShard:
+    return RemoteShard(version, "", "", "")
+
+
+def version_of(change: InterestChange) -> int:
+    return change.shard.id if change.shard else 0
 
 
 class Streams:
@@ -207,8 +220,9 @@ class End:
         self.published += 1
         peers = self.link.peers
         dropped = {name: peer.counters.dropped_events for name, peer in peers.items()}
-        event = messages.Event(
-            REALM, self.published, 0, "com.topic", PUBLISHER, None, False, PublishOptions(), "json", b"x" * size
+        options, payload = PublishOptions(), b"x" * size
+        event = relayed.RelayedEvent(
+            REALM, self.published, None, "com.topic", 1, "ann", "user", None, False, options, "json", payload
         )  # fmt: skip
         self.link.send_event(list(peers), event)
         for name, before in dropped.items():
@@ -227,7 +241,7 @@ class End:
         self.last_call += 1
         call.parts = call.results = 0
         self.pending[self.last_call] = call
-        invoke = messages.Invoke(
+        invoke = relayed.RelayedCall(
             REALM, self.last_call, 1, 1, "com.proc", None, None, CallOptions(**KINDS[call.kind]), 0, "json", b"x" * size
         )  # fmt: skip
         if not self.link.send(call.peer, invoke):
@@ -238,7 +252,9 @@ class End:
         open_calls = [(call_id, call) for call_id, call in self.pending.items() if call.kind == "parts"]
         if open_calls:
             call_id, call = open_calls[pick % len(open_calls)]
-            part = messages.Part(REALM, call_id, CallOptions(progress=True), "json", str(call.parts + 1).encode())
+            part = relayed.RelayedCallPart(
+                REALM, call_id, CallOptions(progress=True), "json", str(call.parts + 1).encode()
+            )
             assert self.link.send(call.peer, part)
             call.parts += 1
 
@@ -246,7 +262,7 @@ class End:
         open_calls = [(call_id, call) for call_id, call in self.pending.items() if not call.is_killed]
         if open_calls:
             call_id, call = open_calls[pick % len(open_calls)]
-            assert self.link.send(call.peer, messages.Cancel(REALM, call_id, mode, "wamp.error.canceled"))
+            assert self.link.send(call.peer, relayed.RelayedCancel(REALM, call_id, mode, "wamp.error.canceled"))
             if mode == "kill":
                 call.is_killed = True
             else:
@@ -268,9 +284,9 @@ class End:
             del self.working[peer, call_id]
         if way in ("progress", "result"):
             args = str(work.results).encode().rjust(size)
-            message: Any = messages.Answer(REALM, call_id, way == "progress", 0, ResultDetails(), "json", args)
+            message: Any = relayed.RelayedResult(REALM, call_id, way == "progress", 0, ResultDetails(), "json", args)
         else:
-            message = messages.Failure(REALM, call_id, 0, way == "retry", "com.error", ErrorDetails(), "json")
+            message = relayed.RelayedError(REALM, call_id, 0, way == "retry", "com.error", ErrorDetails(), "json")
         assert self.link.send(peer, message)
 
     def change_interest(self, topic: str) -> None:
@@ -281,7 +297,7 @@ class End:
         if is_new:
             topics[topic] = version
         self.history.append(topics)
-        numbers = self.link.send_interest(REALM, [InterestChange(is_new, "exact", topic, str(version))])
+        numbers = self.link.send_interest(REALM, [interest(topic, version, is_new=is_new)])
         self.holds += [(peer, number, topic, version) for peer, number in numbers.items()]
 
     # --- events ------------------------------------------------------------------------------------------------------
@@ -314,15 +330,15 @@ class End:
 
     def on_SnapshotWanted(self, event: link_events.SnapshotWanted) -> None:
         topics = self.history[-1]
-        changes = [InterestChange(True, "exact", topic, str(version)) for topic, version in topics.items()]
-        changes.append(InterestChange(True, "prefix", "", str(len(self.history) - 1)))
+        changes = [interest(topic, version) for topic, version in topics.items()]
+        changes.append(InterestChange("add", "prefix", "", shard(len(self.history) - 1)))
         self.link.send_snapshot(event.peer, {REALM: changes})
 
     def on_SnapshotReceived(self, event: link_events.SnapshotReceived) -> None:
-        changes = [each for page in event.pages for each in page.interest]
+        changes = [each for page in event.pages for each in page.changes]
         assert changes[-1].match == "prefix"
-        version = self.known_version[event.peer] = int(changes[-1].node_key or 0)
-        self.known[event.peer] = {each.uri: int(each.node_key or 0) for each in changes[:-1]}
+        version = self.known_version[event.peer] = version_of(changes[-1])
+        self.known[event.peer] = {each.uri: version_of(each) for each in changes[:-1]}
         assert self.known[event.peer] == self.streams.ends[event.peer].history[version]
         for topic in TOPICS:
             self.topic_versions[event.peer, topic] = version
@@ -346,37 +362,37 @@ class End:
         assert not [call for call in self.pending.values() if call.peer == event.peer]
         assert not [peer for peer, _ in self.working if peer == event.peer]
 
-    def on_interest(self, peer: str, message: messages.Interest) -> None:
-        for change in message.interest:
-            version = int(change.node_key or 0)
+    def on_interestupdate(self, peer: str, message: relayed.InterestUpdate) -> None:
+        for change in message.changes:
+            version = version_of(change)
             assert version > self.known_version.get(peer, 0)
             self.known_version[peer] = self.topic_versions[peer, change.uri] = version
             known = self.known.setdefault(peer, {})
             known.pop(change.uri, None)
-            if change.add:
+            if change.kind == "add":
                 known[change.uri] = version
 
-    def on_event(self, peer: str, message: messages.Event) -> None:
+    def on_relayedevent(self, peer: str, message: relayed.RelayedEvent) -> None:
         assert message.publication_id > (self.received[peer] or [0])[-1], "an event twice or out of order"
         self.received[peer].append(message.publication_id)
 
-    def on_invoke(self, peer: str, message: messages.Invoke) -> None:
+    def on_relayedcall(self, peer: str, message: relayed.RelayedCall) -> None:
         key = peer, message.call_id
         assert key not in self.invoked
         self.invoked.add(key)
         options = message.options
         self.working[key] = Work("results" if options.receive_progress else "parts" if options.progress else "plain")
 
-    def on_part(self, peer: str, message: messages.Part) -> None:
+    def on_relayedcallpart(self, peer: str, message: relayed.RelayedCallPart) -> None:
         work = self.working[peer, message.call_id]
         work.parts += 1
         assert int(message.args) == work.parts, "a progressive call with a hole"
 
-    def on_cancel(self, peer: str, message: messages.Cancel) -> None:
+    def on_relayedcancel(self, peer: str, message: relayed.RelayedCancel) -> None:
         if message.mode != "kill":
             del self.working[peer, message.call_id]
 
-    def on_answer(self, peer: str, message: messages.Answer) -> None:
+    def on_relayedresult(self, peer: str, message: relayed.RelayedResult) -> None:
         call = self.pending[message.call_id]
         assert call.peer == peer
         call.results += message.progress
@@ -384,7 +400,7 @@ class End:
         if not message.progress:
             self.answer_caller(message.call_id)
 
-    def on_failure(self, peer: str, message: messages.Failure) -> None:
+    def on_relayederror(self, peer: str, message: relayed.RelayedError) -> None:
         call = self.pending.pop(message.call_id)
         assert call.peer == peer
         if message.may_retry and not call.is_killed:

@@ -165,8 +165,7 @@ class ClusterEvents:
     def send_interest_again(self, sender: int, receiver: int) -> None:
         sender, receiver = (self.places[each % len(self.places)] for each in (sender, receiver))
         if sender != receiver:
-            self.cluster.nodes[sender].router.cluster.send_interest(str(receiver))
-            self.cluster.nodes[sender].run_effects()
+            self.cluster.send_interest(sender, receiver)
 
     def add_node(self) -> None:
         """A node accepts clients only when it knows the interest of all others, and has their retained events."""
@@ -175,9 +174,7 @@ class ClusterEvents:
         self.places.append(len(self.cluster.nodes))
         self.cluster.add_node()
         self.cluster.deliver_all()
-        helper = self.cluster.nodes[self.places[0]]
-        helper.router.cluster.send_retained(str(self.places[-1]))
-        helper.run_effects()
+        self.cluster.send_retained(self.places[0], self.places[-1])
         self.read()
 
     def remove_node(self, place: int) -> None:
@@ -255,7 +252,7 @@ class ClusterEvents:
         return sorted((each.message.topic, each.id) for each in broker.retained.publications())
 
     def own_interest(self, place: int) -> tuple[set[Any], set[Any]]:
-        changes = [change for page in self.relay(place).own.pages() for change in page.changes]
+        changes = self.relay(place).own.changes()
         wanted = {(each.match, each.uri) for each in changes}
         return wanted, {(each.match, each.uri) for each in changes if each.kind == "add"}
 

@@ -15,14 +15,12 @@ from typing import Final
 
 from msgspec import Struct
 
+from ..router.relayed import InterestChange, InterestUpdate, RelayedEvent
 from .link_events import LinkEvent
 from .messages import (
     PROTOCOL,
     PROTOCOLS,
     BatchError,
-    Event,
-    Interest,
-    InterestChange,
     Message,
     decode_batch,
     encode_message,
@@ -166,7 +164,7 @@ class Link:
         self._changed[node_id] = peer
         return peer.send(message)
 
-    def send_event(self, node_ids: Iterable[str], event: Event) -> None:
+    def send_event(self, node_ids: Iterable[str], event: RelayedEvent) -> None:
         """Send an event to several peers. Drop and count it for those whose window is full."""
         data = encode_message(event)
         for node_id in node_ids:
@@ -183,7 +181,7 @@ class Link:
         numbers = {}
         size = self._sizes.page_changes
         for start in range(0, len(changes), size):
-            data = encode_message(Interest(realm, list(changes[start : start + size])))
+            data = encode_message(InterestUpdate(realm, list(changes[start : start + size])))
             numbers = {node_id: peer.send_interest(data) for node_id, peer in self.peers.items()}
         self._changed.update(self.peers)
         return numbers

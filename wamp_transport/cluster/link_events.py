@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from .messages import Hello, Message
+from ..router.relayed import InterestPage
+from .messages import Message
 
 
 class Received(Struct, gc=False):
@@ -44,7 +45,7 @@ class SnapshotReceived(Struct):
     """The interest of a peer. It replaces all interest that was known before."""
 
     peer: str
-    pages: Sequence[Hello]
+    pages: Sequence[InterestPage]
 
 
 class InterestAcknowledged(Struct, gc=False):

@@ -9,13 +9,12 @@ reader skips unknown types and ignores additional fields.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, Literal, get_args
+from typing import Final, get_args
 
 import msgspec
 from msgspec import Raw, Struct
 
-from ..wamp.messages import CallOptions, ErrorDetails, Match, PublishOptions, ResultDetails
-from ..wamp.payload import ABSENT
+from ..router.relayed import InterestPage, RelayedMessage
 
 PROTOCOL: Final = 1
 """The protocol version in the batches of this release."""
@@ -29,160 +28,8 @@ ACKNOWLEDGE_NOW: Final = 1
 DECODE_ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-class Identity(Struct, array_like=True, gc=False):
-    """A session's id and the identity of its client."""
-
-    session_id: int
-    authid: str
-    authrole: str
-
-
-class InterestChange(Struct, array_like=True, gc=False):
-    """A topic or pattern that has gained its first subscriber on the sender (``add``) or lost its last one.
-
-    ``node_key`` is the node key of the subscribers, if they have one. Subscribers with different node keys are
-    different interests.
-    """
-
-    add: bool
-    match: Match
-    uri: str
-    node_key: str | None = None
-
-
-# --- interest ----------------------------------------------------------------------------------------------------
-
-
-class Hello(Struct, array_like=True, tag=1):
-    """A page of everything in which the sender is interested. The pages together are a *snapshot*.
-
-    ``is_first`` and ``is_last`` mark the first and the last page of a snapshot. A snapshot is sent to each new node,
-    and as the answer to :class:`WantInterest`. It replaces what the receiver knew before.
-    """
-
-    realm: str
-    interest: list[InterestChange]
-    is_first: bool
-    is_last: bool
-
-
-class Interest(Struct, array_like=True, tag=2):
-    """Changes to the sender's interest."""
-
-    realm: str
-    interest: list[InterestChange]
-
-
 class WantInterest(Struct, array_like=True, tag=3, gc=False):
-    """A request for a new snapshot of the receiver's interest."""
-
-
-# --- events and calls --------------------------------------------------------------------------------------------
-
-# The payload of all messages is in ``args`` and ``kwargs``, serialized in the format ``payload_format`` and empty if
-# absent. See payload_bytes() and raw_payload().
-
-
-class Event(Struct, array_like=True, tag=4, gc=False):
-    """A publication on its way from its home to a node with subscribers.
-
-    ``stamp`` is the time of publication in milliseconds since 1970. ``is_disclosed`` is True if subscribers learn
-    who the publisher is.
-    """
-
-    realm: str
-    publication_id: int
-    stamp: int
-    topic: str
-    publisher: Identity
-    trustlevel: int | None
-    is_disclosed: bool
-    options: PublishOptions
-    payload_format: str
-    args: bytes = b""
-    kwargs: bytes = b""
-
-
-class Invoke(Struct, array_like=True, tag=5, gc=False):
-    """A call on its way from its home to the callee's node.
-
-    ``caller`` is None if the caller is not disclosed. ``time_left`` is the number of seconds until the call times out,
-    0 if it does not.
-    """
-
-    realm: str
-    call_id: int
-    registration_id: int
-    callee: int
-    procedure: str
-    caller: Identity | None
-    trustlevel: int | None
-    options: CallOptions
-    time_left: float
-    payload_format: str
-    args: bytes = b""
-    kwargs: bytes = b""
-
-    @property
-    def is_streaming(self) -> bool:
-        """Whether the call has progressive results or is a progressive call."""
-        return bool(self.options.receive_progress or self.options.progress)
-
-
-class Part(Struct, array_like=True, tag=6, gc=False):
-    """A further CALL message of a progressive call."""
-
-    realm: str
-    call_id: int
-    options: CallOptions
-    payload_format: str
-    args: bytes = b""
-    kwargs: bytes = b""
-
-
-class Cancel(Struct, array_like=True, tag=7, gc=False):
-    """A report that the caller has canceled a call, or that the call has ended at its home for another reason.
-
-    After the mode ``kill``, the home still waits for the answer. ``reason`` is the URI for the INTERRUPT message.
-    """
-
-    realm: str
-    call_id: int
-    mode: Literal["skip", "kill", "killnowait"]
-    reason: str
-
-
-class Answer(Struct, array_like=True, tag=8, gc=False):
-    """A result of a call on its way to the call's home. ``progress`` is true if another answer follows.
-
-    ``in_flight`` is the number of calls on which the callee still works.
-    """
-
-    realm: str
-    call_id: int
-    progress: bool
-    in_flight: int
-    details: ResultDetails
-    payload_format: str
-    args: bytes = b""
-    kwargs: bytes = b""
-
-
-class Failure(Struct, array_like=True, tag=9, gc=False):
-    """The error that ends a call. ``may_retry`` tells the home that it may try another callee.
-
-    ``in_flight`` is the number of calls on which the callee still works.
-    """
-
-    realm: str
-    call_id: int
-    in_flight: int
-    may_retry: bool
-    uri: str
-    details: ErrorDetails
-    payload_format: str
-    args: bytes = b""
-    kwargs: bytes = b""
+    """A request for a new snapshot of the receiver's interest; see :class:`.InterestPage`."""
 
 
 # --- after a loss ------------------------------------------------------------------------------------------------
@@ -208,45 +55,7 @@ class Open(Struct, array_like=True, tag=12, gc=False):
     call_ids: list[int]
 
 
-# --- questions ---------------------------------------------------------------------------------------------------
-
-
-class Query(Struct, array_like=True, tag=13, gc=False):
-    """A call to a meta procedure that every node must answer. ``caller`` is the session that called it."""
-
-    realm: str
-    question_id: int
-    procedure: str
-    caller: Identity | None
-    payload_format: str
-    args: bytes = b""
-    kwargs: bytes = b""
-
-
-class Reply(Struct, array_like=True, tag=14, gc=False):
-    """The answer to a :class:`Query`: a value in ``args`` and ``kwargs``, or a refusal with the error ``uri``."""
-
-    realm: str
-    question_id: int
-    uri: str | None
-    payload_format: str
-    args: bytes = b""
-    kwargs: bytes = b""
-
-
-class Retained(Struct, array_like=True, tag=15):
-    """A page of the retained events of a realm, as an answer to a :class:`Query`. ``is_last`` marks the last page."""
-
-    realm: str
-    question_id: int
-    events: list[Event]
-    is_last: bool
-
-
-Message = (
-    Hello | Interest | WantInterest | Event | Invoke | Part | Cancel | Answer | Failure
-    | Gap | Reconcile | Open | Query | Reply | Retained
-)  # fmt: skip
+Message = RelayedMessage | InterestPage | WantInterest | Gap | Reconcile | Open
 """Any message between two nodes."""
 
 TAGS: Final = frozenset(kind.__struct_config__.tag for kind in get_args(Message))
@@ -338,16 +147,3 @@ def _tag_of(message: Raw) -> int:
     """Return the number of a message's type, or 0 if the message is empty. Raises the errors of msgspec."""
     elements = _elements.decode(message)
     return _integers.decode(elements[0]) if elements else 0
-
-
-def payload_bytes(payload: Any) -> bytes:
-    """Return the ``args`` or ``kwargs`` of a WAMP message for a message to another node.
-
-    The payload must be serialized. The caller converts Python values first.
-    """
-    return bytes(payload)
-
-
-def raw_payload(data: bytes) -> Raw:
-    """Return the ``args`` or ``kwargs`` of a message from another node for a WAMP message."""
-    return Raw(data) if data else ABSENT

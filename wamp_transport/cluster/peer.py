@@ -23,6 +23,8 @@ from typing import Any, Final, Literal
 
 from msgspec import Struct
 
+from ..router import relayed
+from ..router.relayed import InterestChange
 from ..wamp import errors
 from . import messages
 from .link_events import (
@@ -40,7 +42,7 @@ from .link_events import (
     SnapshotReceived,
     SnapshotWanted,
 )
-from .messages import ACKNOWLEDGE_NOW, InterestChange, Message, ReceivedBatch, encode_message
+from .messages import ACKNOWLEDGE_NOW, Message, ReceivedBatch, encode_message
 from .window import Window
 
 NOTE_SECONDS: Final = 1.0
@@ -117,7 +119,7 @@ class Peer:
         self._expected = 1
         self._next_note = now
         self._must_acknowledge = False
-        self._pages: list[messages.Hello] | None = None
+        self._pages: list[relayed.InterestPage] | None = None
         # Interest. ``_last_interest`` is the number of the last batch with interest. An acknowledgment confirms
         # interest only from the number ``_confirms_from`` on; it is None until a snapshot is sent.
         self._is_snapshot_wanted = False
@@ -159,7 +161,7 @@ class Peer:
         return self._queue(encode_message(message))
 
     def send_event(self, data: bytes) -> int:
-        """Send an encoded :class:`.messages.Event`. Return the number of its batch, or 0 if it is dropped."""
+        """Send an encoded :class:`.relayed.RelayedEvent`. Return the number of its batch, or 0 if it is dropped."""
         if self.state == "gone":
             return 0
         if self.window.is_full:
@@ -168,7 +170,7 @@ class Peer:
         return self._queue(data, is_event=True)
 
     def send_interest(self, data: bytes) -> int:
-        """Send an encoded :class:`.messages.Interest`. Return the number of its batch."""
+        """Send an encoded :class:`.relayed.InterestUpdate`. Return the number of its batch."""
         self._last_interest = self._queue(data, is_urgent=True)
         return self._last_interest
 
@@ -178,10 +180,10 @@ class Peer:
         A snapshot does not count toward the limit of the window, because it can be larger.
         """
         pages = [
-            messages.Hello(realm, list(changes[start : start + page_changes]), False, False)
+            relayed.InterestPage(realm, list(changes[start : start + page_changes]), False, False)
             for realm, changes in interest.items()
             for start in range(0, len(changes), page_changes)
-        ] or [messages.Hello("", [], False, False)]
+        ] or [relayed.InterestPage("", [], False, False)]
         pages[0].is_first = pages[-1].is_last = True
         self._is_snapshot_wanted = False
         for page in pages:
@@ -330,7 +332,7 @@ class Peer:
         for call_id, call in failed:
             self._events.append(CallFailed(self.id, call.realm, call_id))
         for call_id, call in failed:
-            cancel = messages.Cancel(call.realm, call_id, "killnowait", errors.NETWORK_FAILURE)
+            cancel = relayed.RelayedCancel(call.realm, call_id, "killnowait", errors.NETWORK_FAILURE)
             self._queue(encode_message(cancel))
 
     def _on_reconcile(self, message: messages.Reconcile) -> None:
@@ -357,7 +359,7 @@ class Peer:
     def _on_want_interest(self, _message: messages.WantInterest) -> None:
         self._want_snapshot()
 
-    def _on_hello(self, message: messages.Hello) -> None:
+    def _on_hello(self, message: relayed.InterestPage) -> None:
         """Add a page to the snapshot. Ignore the rest of a snapshot of which a page was lost."""
         if message.is_first:
             self._pages = []
@@ -382,7 +384,7 @@ class Peer:
 
     # Calls: the functions return whether a message is to be sent, or whether a received message is to be reported.
 
-    def _may_send_invoke(self, message: messages.Invoke) -> bool:
+    def _may_send_invoke(self, message: relayed.RelayedCall) -> bool:
         if self.window.is_full:
             self.counters.refused_calls += 1
             return False
@@ -390,37 +392,37 @@ class Peer:
         self._last_call = message.call_id
         return True
 
-    def _may_send_query(self, _message: messages.Query) -> bool:
+    def _may_send_query(self, _message: relayed.RelayedQuestion) -> bool:
         return not self.window.is_full
 
-    def _may_send_part(self, message: messages.Part) -> bool:
+    def _may_send_part(self, message: relayed.RelayedCallPart) -> bool:
         return message.call_id in self._calls_to
 
-    def _may_send_cancel(self, message: messages.Cancel) -> bool:
+    def _may_send_cancel(self, message: relayed.RelayedCancel) -> bool:
         return _end_or_find(self._calls_to, message.call_id, is_end=message.mode != "kill")
 
-    def _may_send_answer(self, message: messages.Answer) -> bool:
+    def _may_send_answer(self, message: relayed.RelayedResult) -> bool:
         return _end_or_find(self._calls_from, message.call_id, is_end=not message.progress)
 
-    def _may_send_failure(self, message: messages.Failure) -> bool:
+    def _may_send_failure(self, message: relayed.RelayedError) -> bool:
         return self._calls_from.pop(message.call_id, None) is not None
 
-    def _on_invoke(self, message: messages.Invoke) -> bool:
+    def _on_invoke(self, message: relayed.RelayedCall) -> bool:
         self._calls_from[message.call_id] = OpenCall(message.realm, message.is_streaming)
         return True
 
-    def _on_part(self, message: messages.Part) -> bool:
+    def _on_part(self, message: relayed.RelayedCallPart) -> bool:
         return self._count_late(is_open=message.call_id in self._calls_from)
 
-    def _on_cancel(self, message: messages.Cancel) -> bool:
+    def _on_cancel(self, message: relayed.RelayedCancel) -> bool:
         is_end = message.mode != "kill"
         return self._count_late(is_open=_end_or_find(self._calls_from, message.call_id, is_end=is_end))
 
-    def _on_answer(self, message: messages.Answer) -> bool:
+    def _on_answer(self, message: relayed.RelayedResult) -> bool:
         is_end = not message.progress
         return self._count_late(is_open=_end_or_find(self._calls_to, message.call_id, is_end=is_end))
 
-    def _on_failure(self, message: messages.Failure) -> bool:
+    def _on_failure(self, message: relayed.RelayedError) -> bool:
         return self._count_late(is_open=self._calls_to.pop(message.call_id, None) is not None)
 
     def _count_late(self, *, is_open: bool) -> bool:
@@ -432,23 +434,23 @@ class Peer:
 Handler = Callable[[Peer, Any], bool | None]
 
 SEND_CHECKS: Final[dict[type[Message], Handler]] = {
-    messages.Invoke: Peer._may_send_invoke,
-    messages.Query: Peer._may_send_query,
-    messages.Part: Peer._may_send_part,
-    messages.Cancel: Peer._may_send_cancel,
-    messages.Answer: Peer._may_send_answer,
-    messages.Failure: Peer._may_send_failure,
+    relayed.RelayedCall: Peer._may_send_invoke,
+    relayed.RelayedQuestion: Peer._may_send_query,
+    relayed.RelayedCallPart: Peer._may_send_part,
+    relayed.RelayedCancel: Peer._may_send_cancel,
+    relayed.RelayedResult: Peer._may_send_answer,
+    relayed.RelayedError: Peer._may_send_failure,
 }
 """Functions that tell whether a message may be sent, and that keep the calls up to date."""
 
 HANDLERS: Final[dict[type[Message], Handler]] = {
-    messages.Hello: Peer._on_hello,
+    relayed.InterestPage: Peer._on_hello,
     messages.WantInterest: Peer._on_want_interest,
-    messages.Invoke: Peer._on_invoke,
-    messages.Part: Peer._on_part,
-    messages.Cancel: Peer._on_cancel,
-    messages.Answer: Peer._on_answer,
-    messages.Failure: Peer._on_failure,
+    relayed.RelayedCall: Peer._on_invoke,
+    relayed.RelayedCallPart: Peer._on_part,
+    relayed.RelayedCancel: Peer._on_cancel,
+    relayed.RelayedResult: Peer._on_answer,
+    relayed.RelayedError: Peer._on_failure,
     messages.Gap: Peer._on_gap,
     messages.Reconcile: Peer._on_reconcile,
     messages.Open: Peer._on_open,

@@ -40,7 +40,7 @@ from ..router.environment import Environment
 from ..router.options import LOCAL_SERVICE, RouterOptions, ServiceOptions, for_same_client, is_narrowed
 from ..router.records import JOINING_STATES
 from ..router.router import Router
-from ..serializers.registry import is_deeper, values_of
+from ..serializers.registry import is_deeper, serialize, values_of
 from ..wamp import errors
 from ..wamp.errors import PayloadError
 from ..wamp.messages import Error, Hello, Message
@@ -407,6 +407,7 @@ def _environment(loop: asyncio.AbstractEventLoop, deadlines: Deadlines) -> Envir
         new_publication_id=lambda: quick.getrandbits(53) + 1,
         random_below=quick.randrange,
         values_of=values_of,
+        serialize=serialize,
         is_deeper=is_deeper,
         deadlines=deadlines,
     )

@@ -30,6 +30,7 @@ class Environment:
     - ``new_publication_id`` returns an id from the same range. It may be predictable, but must be cheap to generate.
     - ``random_below(n)`` returns a random number from 0 to n - 1.
     - ``values_of(format, raw)`` decodes raw payload.
+    - ``serialize(values)`` returns Python values as payload in JSON.
     - ``is_deeper(format, raw, depth)`` returns whether more than ``depth`` lists and dictionaries are nested in
       ``raw``. It must take linear time for any payload.
     """
@@ -42,6 +43,7 @@ class Environment:
     new_publication_id: Callable[[], int]
     random_below: Callable[[int], int]
     values_of: Callable[[str, Any], Any]
+    serialize: Callable[[Any], bytes]
     is_deeper: Callable[[str, Any, int], bool]
     deadlines: Deadlines
 

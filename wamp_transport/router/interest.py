@@ -3,9 +3,11 @@
 See :mod:`.relayed` for the terms. Sets of nodes are integers; see :mod:`.members`.
 """
 
+from collections.abc import Iterable
+
 from .matching import PatternIndex
 from .options import Match
-from .relayed import InterestChange, RelayedInterest, RemoteShard
+from .relayed import InterestChange, RemoteShard
 
 Pattern = tuple[Match, str]
 """A match policy and a topic or pattern."""
@@ -34,8 +36,6 @@ class RemoteInterest:
         self._groups: PatternIndex[ShardGroup] = PatternIndex()
         self._shards: dict[int, set[tuple[Pattern, int]]] = {}
         """For the bit of each node, its subscribers with node keys: the topic or pattern, and the session id."""
-        self._unconfirmed: dict[int, tuple[set[Pattern], set[tuple[Pattern, int]]]] = {}
-        """For the bit of each node that is sending pages: the interest that has not been in any of them so far."""
 
     # Hot path of a cluster.
 
@@ -56,27 +56,21 @@ class RemoteInterest:
         """Return the subscribers with node keys of all topics and patterns that match ``topic``."""
         return self._groups.find_all(topic)
 
-    def update(self, bit: int, interest: RelayedInterest) -> None:
+    def update(self, bit: int, changes: Iterable[InterestChange]) -> None:
         """Apply changes that a node has sent. ``bit`` is the node's bit."""
-        if interest.is_first:
-            self._unconfirmed[bit] = set(self._patterns.get(bit, ())), set(self._shards.get(bit, ()))
-        patterns, shards = self._unconfirmed.get(bit, (set(), set()))
-        for change in interest.changes:
+        for change in changes:
             pattern = change.match, change.uri
             if change.shard is None:
                 self._change(bit, change, pattern)
-                patterns.discard(pattern)
             else:
                 self._change_shard(bit, change, pattern, change.shard)
-                shards.discard((pattern, change.shard.id))
-        if interest.is_last:
-            self._unconfirmed.pop(bit, None)
-            self._remove(bit, patterns, shards)
 
     def remove_member(self, bit: int) -> None:
-        """Remove the interest of a node that has left the cluster."""
-        self._unconfirmed.pop(bit, None)
-        self._remove(bit, set(self._patterns.get(bit, ())), set(self._shards.get(bit, ())))
+        """Remove all interest of a node."""
+        for pattern in list(self._patterns.get(bit, ())):
+            self._remove_pattern(bit, pattern)
+        for pattern, session_id in list(self._shards.get(bit, ())):
+            self._remove_shard(bit, pattern, session_id)
 
     def _change(self, bit: int, change: InterestChange, pattern: Pattern) -> None:
         if change.kind == "remove":
@@ -97,12 +91,6 @@ class RemoteInterest:
             self._groups.put(*pattern, group)
         group.shards[shard.id] = shard
         self._shards.setdefault(bit, set()).add((pattern, shard.id))
-
-    def _remove(self, bit: int, patterns: set[Pattern], shards: set[tuple[Pattern, int]]) -> None:
-        for pattern in patterns:
-            self._remove_pattern(bit, pattern)
-        for pattern, session_id in shards:
-            self._remove_shard(bit, pattern, session_id)
 
     def _remove_pattern(self, bit: int, pattern: Pattern) -> None:
         known = self._patterns.get(bit, set())

@@ -4,7 +4,6 @@ See :mod:`.relayed` for the terms. Every announcement has a number: 1, 2, 3, ...
 all other nodes have acknowledged it. An event that is published anywhere after that reaches this node.
 """
 
-from collections.abc import Iterator
 from typing import Final
 
 from .deadlines import Deadline, Deadlines
@@ -12,16 +11,13 @@ from .effects import Effect, Hold, Relay
 from .interest import Pattern
 from .members import Members
 from .options import Match
-from .relayed import InterestChange, InterestKind, RelayedInterest, RemoteShard
+from .relayed import InterestChange, InterestKind, InterestUpdate, RemoteShard
 
 LINGER_SECONDS: Final = 10.0
 """The time for which events are still wanted after the last subscriber is gone.
 
 If somebody subscribes again within this time, nothing has to be acknowledged.
 """
-
-CHANGES_PER_PAGE: Final = 500
-"""Maximum number of changes in one page of a node's complete interest."""
 
 
 class Announcements:
@@ -47,7 +43,7 @@ class Announcements:
         if not members.everyone:
             return 0
         self.last += 1
-        self._outbox.append(Relay(members.names(members.everyone), RelayedInterest(realm, [change]), self.last))
+        self._outbox.append(Relay(members.names(members.everyone), InterestUpdate(realm, [change]), self.last))
         return self.last
 
     def hold(self, session_id: int, number: int) -> None:
@@ -127,16 +123,13 @@ class OwnInterest:
         """Delay what is sent to a session until all other nodes know that this topic or pattern is wanted."""
         self._announcements.hold(session_id, self._numbers[match, uri])
 
-    def pages(self) -> Iterator[RelayedInterest]:
-        """Yield the complete interest, for a node that does not know it. There is at least one page."""
+    def changes(self) -> list[InterestChange]:
+        """Return the complete interest as changes, for a node that does not know it."""
         changes = [
             InterestChange("release" if pattern in self._lingering else "add", *pattern) for pattern in self._numbers
         ]
         changes += [InterestChange("add_shard", *pattern, shard) for (pattern, _), shard in self._shards.items()]
-        starts = range(0, len(changes) or 1, CHANGES_PER_PAGE)
-        for start in starts:
-            page = changes[start : start + CHANGES_PER_PAGE]
-            yield RelayedInterest(self._realm, page, is_first=start == 0, is_last=start == starts[-1])
+        return changes
 
     def _announce(self, kind: InterestKind, pattern: Pattern, shard: RemoteShard | None = None) -> int:
         return self._announcements.send(self._realm, InterestChange(kind, *pattern, shard))

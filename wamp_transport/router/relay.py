@@ -3,7 +3,7 @@
 See :mod:`.relayed` for the terms.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from .effects import Effect, Relay
@@ -18,12 +18,15 @@ from .policies import weight
 from .receivers import ReceiverFilter, receiver_filter
 from .records import ACTIVE_STATES, ChosenShard, Publication, Session, Subscription
 from .relayed import (
+    InterestChange,
+    InterestPage,
+    InterestUpdate,
     RelayedClear,
     RelayedEvent,
-    RelayedInterest,
     RelayedMessage,
     RelayedRetained,
     RemoteShard,
+    WantRetained,
     received_publication,
     relayed_event,
 )
@@ -97,7 +100,8 @@ class RealmRelay:
             publication.time = self._environment.utc_now()
         if message.options.rkey is not None:
             publication.shards = tuple(self._choose_shards(publication, local.subscriptions))
-        self._outbox.append(Relay(self._members.names(members), relayed_event(self._realm, publication)))
+        event = relayed_event(self._realm, publication, self._environment.serialize)
+        self._outbox.append(Relay(self._members.names(members), event))
 
     # End of the hot path.
 
@@ -108,19 +112,19 @@ class RealmRelay:
             time = self._local.retained.next_time(topic, self._environment)
             self._outbox.append(Relay(members.names(members.everyone), RelayedClear(self._realm, topic, time)))
 
-    def send_retained(self, name: str) -> None:
-        """Send all retained events to another node."""
+    def retained_pages(self) -> Iterator[RelayedRetained]:
+        """Yield all retained events."""
         publications = [] if self._local is None else self._local.retained.publications()
-        events = [relayed_event(self._realm, publication) for publication in publications]
+        serialize = self._environment.serialize
+        events = [relayed_event(self._realm, publication, serialize) for publication in publications]
         for start in range(0, len(events), EVENTS_PER_PAGE):
-            page = RelayedRetained(self._realm, events[start : start + EVENTS_PER_PAGE])
-            self._outbox.append(Relay((name,), page))
+            yield RelayedRetained(self._realm, events[start : start + EVENTS_PER_PAGE])
 
     def receive(self, bit: int, message: RelayedMessage) -> None:
         """Handle a message of the node with this bit."""
         local = self._local
-        if isinstance(message, RelayedInterest):
-            self.remote.update(bit, message)
+        if isinstance(message, InterestUpdate):
+            self.remote.update(bit, message.changes)
         elif local is None:
             pass
         elif isinstance(message, RelayedEvent):
@@ -130,7 +134,7 @@ class RealmRelay:
                 local.store(publication, None, is_own=False)
         elif isinstance(message, RelayedClear):
             local.retained.clear(message.topic, message.time)
-        else:
+        elif isinstance(message, RelayedRetained):
             for event in message.events:
                 publication = received_publication(event)
                 publication.size = size_of(publication.message)
@@ -213,10 +217,9 @@ class Cluster:
             relay.close()
 
     def add_member(self, name: str) -> None:
-        """Add a node to the cluster and send it the complete interest of this node. Do nothing if it is there."""
+        """Add a node to the cluster. Do nothing if it is there. The link must send it the interest of this node."""
         if name not in self.members:
             self.members.add(name)
-            self.send_interest(name)
 
     def remove_member(self, name: str) -> None:
         """Remove a node that has left the cluster."""
@@ -227,20 +230,35 @@ class Cluster:
         if not self.members.everyone:
             self.announcements.on_known(self.announcements.last)
 
-    def send_interest(self, name: str) -> None:
-        """Send the complete interest of this node to another node, which replaces what that node knows of it."""
-        for relay in self.realms.values():
-            for page in relay.own.pages():
-                self._outbox.append(Relay((name,), page, self.announcements.last))
+    def interest(self) -> dict[str, list[InterestChange]]:
+        """Return the complete interest of this node by realm, for a node that does not know it.
 
-    def send_retained(self, name: str) -> None:
-        """Send all retained events of this node to another node, which has joined the cluster."""
+        It includes all announcements up to the number ``announcements.last``.
+        """
+        return {name: changes for name, relay in self.realms.items() if (changes := relay.own.changes())}
+
+    def replace_interest(self, name: str, pages: Iterable[InterestPage]) -> None:
+        """Replace what is known of a node's interest. ``pages`` are the snapshot that the node has sent."""
+        bit = self.members.bit(name)
+        if not bit:
+            return
         for relay in self.realms.values():
-            relay.send_retained(name)
+            relay.remote.remove_member(bit)
+        for page in pages:
+            self.realm(page.realm).remote.update(bit, page.changes)
 
     def receive(self, name: str, message: RelayedMessage) -> None:
         """Handle a message of another node. Ignore messages of a node that is not in the cluster."""
         bit = self.members.bit(name)
         if not bit:
             return
-        self.realm(message.realm).receive(bit, message)
+        if isinstance(message, WantRetained):
+            self._send_retained(name)
+        else:
+            self.realm(message.realm).receive(bit, message)
+
+    def _send_retained(self, name: str) -> None:
+        pages = [page for relay in self.realms.values() for page in relay.retained_pages()]
+        for page in pages:
+            self._outbox.append(Relay((name,), page))
+        self._outbox.append(Relay((name,), RelayedRetained("", [], is_last=True)))

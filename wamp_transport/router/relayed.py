@@ -1,23 +1,32 @@
-"""Define the messages about publish and subscribe that the nodes of a cluster send to each other.
+"""Define the messages that the nodes of a cluster send to each other about sessions, events and calls.
 
-A cluster is several nodes that clients see as one router. Each session is connected to one node. For a publication, the
-publisher's node is its *home*: it checks the permissions, assigns the publication id and decides whether the publisher
-is disclosed. It sends the event to each node that has asked for events of the topic. That a node wants the events of a
-topic or pattern is called its *interest*.
+A cluster is several nodes that clients see as one router. Each session is connected to one node. For a publication or a
+call, the node of the publisher or caller is its *home*: it checks the permissions, assigns the id and decides whether
+the client's identity is disclosed. It sends the event to each node that has asked for events of the topic. That a node
+wants the events of a topic or pattern is called its *interest*.
 
-These structs only hold data. The package ``cluster`` encodes them for other processes.
+The package ``cluster`` encodes these structs in MessagePack: each is an array that begins with the number of its type.
+Later versions may add types, and fields with defaults at the end of a type. Payload is contained in ``args`` and
+``kwargs``, serialized in the format ``payload_format``, and empty if absent.
 """
 
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable
+from typing import Any, Final, Literal, NamedTuple
 
 from msgspec import Raw, Struct
 
-from ..wamp.messages import Publish, PublishOptions
-from ..wamp.payload import ABSENT
+from ..wamp.messages import CallOptions, ErrorDetails, Publish, PublishOptions, ResultDetails
+from ..wamp.payload import ABSENT, PYTHON
 from .options import Match
 from .records import ChosenShard, Publication
 
 NO_OPTIONS = PublishOptions()
+
+SERIALIZED: Final = "json"
+"""The format to which payload of Python values is converted. Unlike MessagePack, it has integers of any size."""
+
+
+# --- interest ----------------------------------------------------------------------------------------------------
 
 InterestKind = Literal["add", "release", "remove", "add_shard", "remove_shard"]
 """A kind of change in the interest of a node.
@@ -27,29 +36,6 @@ InterestKind = Literal["add", "release", "remove", "add_shard", "remove_shard"]
 - ``remove``: it no longer wants the events
 - ``add_shard``, ``remove_shard``: a subscriber with a node key was added or removed
 """
-
-
-class RelayedEvent(Struct, gc=False):
-    """An event for the subscribers on another node.
-
-    ``time`` is the time of publication. ``shards`` contains the subscribers with a node key that the home has chosen;
-    it is empty if the publication has no resource key. For the other fields see :class:`.Publication`.
-    """
-
-    realm: str
-    publication_id: int
-    time: Any
-    topic: str
-    session_id: int
-    authid: str
-    authrole: str
-    trustlevel: int | None
-    is_disclosed: bool
-    options: PublishOptions
-    payload_format: str
-    args: Raw = ABSENT
-    kwargs: Raw = ABSENT
-    shards: tuple[ChosenShard, ...] = ()
 
 
 class RemoteShard(NamedTuple):
@@ -64,7 +50,7 @@ class RemoteShard(NamedTuple):
     node_key: str
 
 
-class InterestChange(Struct, gc=False):
+class InterestChange(Struct, array_like=True, gc=False):
     """A change of a node's interest in a topic or pattern.
 
     ``shard`` is the subscriber that was added or removed if ``kind`` is ``add_shard`` or ``remove_shard``, otherwise
@@ -77,42 +63,207 @@ class InterestChange(Struct, gc=False):
     shard: RemoteShard | None = None
 
 
-class RelayedInterest(Struct, gc=False):
-    """Changes of the sender's interest in one realm, in order.
+class InterestPage(Struct, array_like=True, tag=1):
+    """A page of the complete interest of the sender. The pages together are a *snapshot*.
 
-    The complete interest of a node is sent in one or more pages, which contain only ``add``, ``release`` and
-    ``add_shard``. ``is_first`` and ``is_last`` mark the first and the last page; with one page, it has both. Other
-    changes may come between two pages. When the last page has arrived, the interest that was in no page and in no
-    change since the first page is removed.
+    The changes have the kinds ``add``, ``release`` and ``add_shard``. ``is_first`` and ``is_last`` mark the first and
+    the last page of a snapshot. A snapshot is sent to each new node, and to each node that has missed messages. It
+    replaces what the receiver knew before.
     """
 
     realm: str
     changes: list[InterestChange]
-    is_first: bool = False
-    is_last: bool = False
+    is_first: bool
+    is_last: bool
 
 
-class RelayedRetained(Struct, gc=False):
-    """Some of the retained events of the sender, for a node that has joined the cluster."""
+class InterestUpdate(Struct, array_like=True, tag=2):
+    """Changes of the sender's interest in one realm, in order."""
+
+    realm: str
+    changes: list[InterestChange]
+
+
+# --- events ------------------------------------------------------------------------------------------------------
+
+
+class RelayedEvent(Struct, array_like=True, tag=4, gc=False):
+    """A publication on its way from its home to a node with subscribers.
+
+    ``time`` is the date and time of publication. ``shards`` contains the subscribers with a node key that the home has
+    chosen; it is empty if the publication has no resource key. For the other fields see :class:`.Publication`.
+    """
+
+    realm: str
+    publication_id: int
+    time: Any
+    topic: str
+    session_id: int
+    authid: str
+    authrole: str
+    trustlevel: int | None
+    is_disclosed: bool
+    options: PublishOptions
+    payload_format: str
+    args: bytes = b""
+    kwargs: bytes = b""
+    shards: tuple[ChosenShard, ...] = ()
+
+
+class WantRetained(Struct, array_like=True, tag=17, gc=False):
+    """A request for all retained events, from a node that has joined the cluster."""
+
+
+class RelayedRetained(Struct, array_like=True, tag=15):
+    """A page of the retained events of a realm, in answer to :class:`WantRetained`. ``is_last`` marks the last page."""
 
     realm: str
     events: list[RelayedEvent]
+    is_last: bool = False
 
 
-class RelayedClear(Struct, gc=False):
-    """A request to delete the retained events of a topic that are older than ``time``."""
+class RelayedClear(Struct, array_like=True, tag=16, gc=False):
+    """A request to delete the retained events of a topic that are older than ``time``, a date and time."""
 
     realm: str
     topic: str
     time: Any
 
 
-RelayedMessage = RelayedEvent | RelayedInterest | RelayedRetained | RelayedClear
+# --- calls -------------------------------------------------------------------------------------------------------
 
 
-def relayed_event(realm: str, publication: Publication) -> RelayedEvent:
+class Identity(Struct, array_like=True, gc=False):
+    """A session's id and the identity of its client."""
+
+    session_id: int
+    authid: str
+    authrole: str
+
+
+class RelayedCall(Struct, array_like=True, tag=5, gc=False):
+    """A call on its way from its home to the callee's node.
+
+    ``call_id`` is a number that the home counts up for all its calls; it is never used again. ``callee`` is a session
+    id. ``caller`` is None if the caller is not disclosed. ``time_left`` is the number of seconds until the call times
+    out, 0 if it does not.
+    """
+
+    realm: str
+    call_id: int
+    registration_id: int
+    callee: int
+    procedure: str
+    caller: Identity | None
+    trustlevel: int | None
+    options: CallOptions
+    time_left: float
+    payload_format: str
+    args: bytes = b""
+    kwargs: bytes = b""
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether the call has progressive results or is a progressive call."""
+        return bool(self.options.receive_progress or self.options.progress)
+
+
+class RelayedCallPart(Struct, array_like=True, tag=6, gc=False):
+    """A further CALL message of a progressive call, on its way to the callee's node."""
+
+    realm: str
+    call_id: int
+    options: CallOptions
+    payload_format: str
+    args: bytes = b""
+    kwargs: bytes = b""
+
+
+class RelayedCancel(Struct, array_like=True, tag=7, gc=False):
+    """A report that the caller has canceled a call, or that the call has ended at its home for another reason.
+
+    After the mode ``kill``, the home still waits for the answer. ``reason`` is the URI for the INTERRUPT message.
+    """
+
+    realm: str
+    call_id: int
+    mode: Literal["skip", "kill", "killnowait"]
+    reason: str
+
+
+class RelayedResult(Struct, array_like=True, tag=8, gc=False):
+    """A result of a call on its way to the call's home. If ``progress`` is true, another result or error follows.
+
+    ``in_flight`` is the number of calls that the callee has not answered yet.
+    """
+
+    realm: str
+    call_id: int
+    progress: bool
+    in_flight: int
+    details: ResultDetails
+    payload_format: str
+    args: bytes = b""
+    kwargs: bytes = b""
+
+
+class RelayedError(Struct, array_like=True, tag=9, gc=False):
+    """An error that ends a call, on its way to the call's home. ``may_retry`` allows the home to try another callee.
+
+    ``in_flight`` is the number of calls that the callee has not answered yet.
+    """
+
+    realm: str
+    call_id: int
+    in_flight: int
+    may_retry: bool
+    uri: str
+    details: ErrorDetails
+    payload_format: str
+    args: bytes = b""
+    kwargs: bytes = b""
+
+
+# --- questions ---------------------------------------------------------------------------------------------------
+
+
+class RelayedQuestion(Struct, array_like=True, tag=13, gc=False):
+    """A call to a meta procedure that every node must answer. ``caller`` is the session that called it.
+
+    ``question_id`` is a number that the sender counts up for all its questions.
+    """
+
+    realm: str
+    question_id: int
+    procedure: str
+    caller: Identity
+    payload_format: str
+    args: bytes = b""
+    kwargs: bytes = b""
+
+
+class RelayedReply(Struct, array_like=True, tag=14, gc=False):
+    """The answer to a :class:`RelayedQuestion`: payload, or a refusal with the error ``uri``."""
+
+    realm: str
+    question_id: int
+    uri: str | None
+    payload_format: str
+    args: bytes = b""
+    kwargs: bytes = b""
+
+
+RelayedMessage = (
+    InterestUpdate | RelayedEvent | WantRetained | RelayedRetained | RelayedClear | RelayedCall | RelayedCallPart
+    | RelayedCancel | RelayedResult | RelayedError | RelayedQuestion | RelayedReply
+)  # fmt: skip
+"""A message that the router sends. The link adds :class:`InterestPage` and its own messages."""
+
+
+def relayed_event(realm: str, publication: Publication, serialize: Callable[[Any], bytes]) -> RelayedEvent:
     """Return the event to send to other nodes for a publication, whose time must be set."""
     message = publication.message
+    payload_format, args, kwargs = payload_bytes(publication.payload_format, message, serialize)
     return RelayedEvent(
         realm,
         publication.id,
@@ -124,9 +275,9 @@ def relayed_event(realm: str, publication: Publication) -> RelayedEvent:
         publication.trustlevel,
         publication.is_disclosed,
         NO_OPTIONS if publication.is_plain else message.options,
-        publication.payload_format,
-        message.args,
-        message.kwargs,
+        payload_format,
+        args,
+        kwargs,
         publication.shards,
     )
 
@@ -135,7 +286,7 @@ def received_publication(event: RelayedEvent) -> Publication:
     """Return the publication that another node has sent."""
     return Publication(
         event.publication_id,
-        Publish(1, event.options, event.topic, event.args, event.kwargs),
+        Publish(1, event.options, event.topic, received_payload(event.args), received_payload(event.kwargs)),
         event.payload_format,
         event.session_id,
         event.authid,
@@ -146,3 +297,19 @@ def received_publication(event: RelayedEvent) -> Publication:
         is_plain=event.options == NO_OPTIONS,
         shards=event.shards,
     )
+
+
+def payload_bytes(payload_format: str, message: Any, serialize: Callable[[Any], bytes]) -> tuple[str, bytes, bytes]:
+    """Return the payload of a WAMP message for a message to another node: the format, ``args`` and ``kwargs``.
+
+    Python values are serialized; see :class:`.Environment`.
+    """
+    if payload_format != PYTHON:
+        return payload_format, bytes(message.args), bytes(message.kwargs)
+    args, kwargs = (b"" if part is ABSENT else serialize(part) for part in (message.args, message.kwargs))
+    return SERIALIZED, args, kwargs
+
+
+def received_payload(data: bytes) -> Raw:
+    """Return the ``args`` or ``kwargs`` of a message from another node for a WAMP message."""
+    return Raw(data) if data else ABSENT

@@ -14,6 +14,11 @@ def values_of(payload_format: str, raw: Any) -> Any:
     return raw if payload_format == PYTHON else SERIALIZERS[payload_format].values(raw)
 
 
+def serialize(values: Any) -> bytes:
+    """Return Python values as payload in JSON. Raises PayloadError if that is impossible."""
+    return JSON.payload(values)
+
+
 def is_deeper(payload_format: str, raw: Any, depth: int) -> bool:
     """Return whether payload in ``payload_format`` is nested deeper than ``depth`` lists and dictionaries."""
     if payload_format == PYTHON:
@@ -21,8 +26,11 @@ def is_deeper(payload_format: str, raw: Any, depth: int) -> bool:
     return SERIALIZERS[payload_format].is_deeper(raw, depth)
 
 
+JSON: Final = JsonSerializer(values_of)
+
+
 def _installed() -> list[Serializer]:
-    serializers: list[Serializer] = [JsonSerializer(values_of), MsgPackSerializer(values_of)]
+    serializers: list[Serializer] = [JSON, MsgPackSerializer(values_of)]
     try:
         from .cbor import CborSerializer  # noqa: PLC0415 - cbor2 is optional
     except ImportError:

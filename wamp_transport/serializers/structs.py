@@ -74,6 +74,13 @@ class StructSerializer:
 
     # End of the hot path.
 
+    def payload(self, values: Any) -> bytes:
+        """Return Python values as raw payload of this format. Raises PayloadError if that is impossible."""
+        try:
+            return bytes(self._encode(self.from_values(values)))
+        except ENCODE_FAULTS as fault:
+            raise unsayable(self.name, fault) from fault
+
     def decode_leniently(self, data: bytes, fault: Exception) -> Message:
         """Decode a message that the strict decoder rejected because of ``fault``.
 

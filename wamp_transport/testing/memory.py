@@ -38,7 +38,7 @@ from ..router.effects import (
 from ..router.environment import Environment
 from ..router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
 from ..router.router import Router
-from ..serializers.registry import SERIALIZERS, is_deeper, values_of
+from ..serializers.registry import SERIALIZERS, is_deeper, serialize, values_of
 from ..wamp.errors import PayloadError, ProtocolViolation
 from ..wamp.messages import Message
 from . import wire_codecs
@@ -123,6 +123,7 @@ class MemoryNode:
                 new_publication_id=lambda: next(publication_ids),
                 random_below=lambda end: self.random % end,
                 values_of=values_of,
+                serialize=serialize,
                 is_deeper=is_deeper,
                 deadlines=Deadlines(lambda: self.now),
             ),

@@ -14,7 +14,7 @@ from itertools import count, cycle
 from ..router.effects import Relay, SilentRefusal
 from ..router.options import RouterOptions, ServiceOptions
 from ..router.relay import Cluster
-from ..router.relayed import RelayedMessage
+from ..router.relayed import InterestPage, RelayedMessage, WantRetained
 from .memory import FIRST_PUBLICATION_ID, FIRST_SESSION_ID, OPEN_SERVICE, MemoryNode, MemoryPeer
 
 
@@ -30,8 +30,9 @@ class MemoryCluster:
         self.publication_ids: Iterator[int] = count(FIRST_PUBLICATION_ID)
         self.is_immediate = True
         self.nodes: list[MemoryNode] = []
-        self._queues: dict[tuple[int, int], deque[tuple[RelayedMessage, int]]] = {}
-        """For the places of a sender and a receiver in ``nodes``: messages, and the number of the announcement."""
+        self._queues: dict[tuple[int, int], deque[tuple[RelayedMessage | list[InterestPage], int]]] = {}
+        """For the places of a sender and a receiver in ``nodes``: messages or snapshots of the sender's interest, each
+        with the number of the announcement."""
         self._acknowledged: dict[tuple[int, int], int] = {}
         """For the places of a sender and a receiver: the latest announcement that the receiver has received."""
         self._is_delivering = False
@@ -51,6 +52,7 @@ class MemoryCluster:
                 self._queues[sender, receiver] = deque()
                 self._acknowledged[sender, receiver] = 0
                 self._cluster(sender).add_member(str(receiver))
+                self.send_interest(sender, receiver)
         for each in self.nodes:
             each.run_effects()
         return node
@@ -65,6 +67,17 @@ class MemoryCluster:
             self._cluster(other).remove_member(str(place))
             self._report_known(other)
             node.run_effects()
+
+    def send_interest(self, sender: int, receiver: int) -> None:
+        """Send the complete interest of a node to another node."""
+        cluster = self._cluster(sender)
+        pages = [InterestPage(realm, changes, False, False) for realm, changes in cluster.interest().items()]
+        self._queues[sender, receiver].append((pages, cluster.announcements.last))
+
+    def send_retained(self, sender: int, receiver: int) -> None:
+        """Make a node send its retained events to another node."""
+        self._cluster(sender).receive(str(receiver), WantRetained())
+        self.nodes[sender].run_effects()
 
     def send(self, sender: MemoryNode, effect: Relay) -> None:
         """Queue a message of a node for other nodes."""
@@ -85,7 +98,10 @@ class MemoryCluster:
     def deliver(self, sender: int, receiver: int) -> None:
         """Deliver the oldest message that waits between two nodes, and acknowledge it. There must be one."""
         message, number = self._queues[sender, receiver].popleft()
-        self._cluster(receiver).receive(str(sender), message)
+        if isinstance(message, list):
+            self._cluster(receiver).replace_interest(str(sender), message)
+        else:
+            self._cluster(receiver).receive(str(sender), message)
         self.nodes[receiver].run_effects()
         if number:
             self._acknowledged[sender, receiver] = number

@@ -4,16 +4,16 @@ import msgspec
 import pytest
 
 from wamp_transport.cluster import link_events as events
-from wamp_transport.cluster import messages
 from wamp_transport.cluster.link import Append, Link
-from wamp_transport.cluster.messages import InterestChange, decode_batch
+from wamp_transport.cluster.messages import decode_batch
 from wamp_transport.cluster.window import LinkSizes
+from wamp_transport.router import relayed
+from wamp_transport.router.relayed import InterestChange
 from wamp_transport.wamp.messages import CallOptions, PublishOptions
 
-TOPIC = InterestChange(True, "exact", "com.topic")
-INVOKE = messages.Invoke("realm1", 1, 1, 1, "com.proc", None, None, CallOptions(), 0, "json")
-EVENT = messages.Event(
-    "realm1", 1, 0, "com.topic", messages.Identity(1, "ann", "user"), None, False, PublishOptions(), "json"
+TOPIC = InterestChange("add", "exact", "com.topic")
+INVOKE = relayed.RelayedCall("realm1", 1, 1, 1, "com.proc", None, None, CallOptions(), 0, "json")
+EVENT = relayed.RelayedEvent("realm1", 1, None, "com.topic", 1, "ann", "user", None, False, PublishOptions(), "json"
 )  # fmt: skip
 
 
@@ -139,14 +139,14 @@ def test_interest_is_sent_in_pages() -> None:
     link.connection_made()
     assert link.send_interest("realm1", [TOPIC] * 5) == {"b": 3}
     assert [decode_batch(each.data).batch.messages for each in link.flush(100.0)][:3] == [
-        [messages.Interest("realm1", [TOPIC] * count)] for count in (2, 2, 1)
+        [relayed.InterestUpdate("realm1", [TOPIC] * count)] for count in (2, 2, 1)
     ]
 
 
 def test_a_snapshot_answers_the_wish_for_one(link: Link) -> None:
     link.send_snapshot("b", {"realm1": [TOPIC]})
     (append,) = link.flush(100.0)
-    assert decode_batch(append.data).batch.messages == [messages.Hello("realm1", [TOPIC], True, True)]
+    assert decode_batch(append.data).batch.messages == [relayed.InterestPage("realm1", [TOPIC], True, True)]
 
 
 # --- the writing connection ------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Messages between nodes: they are read as they were written, also by nodes of an earlier version."""
 
+from datetime import UTC, datetime
 from typing import Any, get_args
 
 import msgspec
@@ -11,39 +12,41 @@ from wamp_transport.cluster.messages import (
     Batch,
     BatchEnvelope,
     BatchError,
-    Identity,
-    InterestChange,
     decode_batch,
     encode_batch,
     encode_message,
-    payload_bytes,
-    raw_payload,
 )
+from wamp_transport.router import relayed
+from wamp_transport.router.relayed import ChosenShard, Identity, InterestChange, RemoteShard
 from wamp_transport.wamp.messages import CallOptions, ErrorDetails, PublishOptions, ResultDetails
-from wamp_transport.wamp.payload import ABSENT
 
+TIME = datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC)
 ANN = Identity(2**53, "ann", "user")
-EVENT = messages.Event(
-    "realm1", 7, 1_700_000_000_000, "com.topic", ANN, 2, True, PublishOptions(retain=True, exclude=[1]), "json", b"[1]"
+SHARD = RemoteShard(5, "ann", "user", "key")
+EVENT = relayed.RelayedEvent(
+    "realm1", 7, TIME, "com.topic", 2**53, "ann", "user", 2, True, PublishOptions(retain=True, exclude=[1]), "json",
+    b"[1]", b"", (ChosenShard("exact", "com.topic", 5),)
 )  # fmt: skip
 EXAMPLES: list[messages.Message] = [
-    messages.Hello("realm1", [InterestChange(True, "prefix", "com.")], True, False),
-    messages.Interest("realm1", [InterestChange(False, "exact", "com.topic", "key")]),
+    relayed.InterestPage("realm1", [InterestChange("add", "prefix", "com.")], True, False),
+    relayed.InterestUpdate("realm1", [InterestChange("remove_shard", "exact", "com.topic", SHARD)]),
     messages.WantInterest(),
     EVENT,
-    messages.Invoke(
+    relayed.RelayedCall(
         "realm1", 1, 2, 3, "com.proc", ANN, None, CallOptions(progress=True), 2.5, "cbor", b"\x80", b"\xa0"
     ),
-    messages.Part("realm1", 1, CallOptions(progress=True), "msgpack", b"\x90"),
-    messages.Cancel("realm1", 1, "kill", "wamp.error.canceled"),
-    messages.Answer("realm1", 1, True, 4, ResultDetails(ppt_scheme="wamp"), "json", b"", b"{}"),
-    messages.Failure("realm1", 1, 4, True, "com.error", ErrorDetails(), "json"),
+    relayed.RelayedCallPart("realm1", 1, CallOptions(progress=True), "msgpack", b"\x90"),
+    relayed.RelayedCancel("realm1", 1, "kill", "wamp.error.canceled"),
+    relayed.RelayedResult("realm1", 1, True, 4, ResultDetails(ppt_scheme="wamp"), "json", b"", b"{}"),
+    relayed.RelayedError("realm1", 1, 4, True, "com.error", ErrorDetails(), "json"),
     messages.Gap(3, 5),
     messages.Reconcile(1),
     messages.Open(1, [5, 6]),
-    messages.Query("realm1", 1, "wamp.session.count", ANN, "json", b"[]"),
-    messages.Reply("realm1", 1, None, "msgpack", b"\x91\x01"),
-    messages.Retained("realm1", 1, [EVENT], True),
+    relayed.RelayedQuestion("realm1", 1, "wamp.session.count", ANN, "json", b"[]"),
+    relayed.RelayedReply("realm1", 1, None, "msgpack", b"\x91\x01"),
+    relayed.RelayedRetained("realm1", [EVENT], True),
+    relayed.RelayedClear("realm1", "com.topic", TIME),
+    relayed.WantRetained(),
 ]
 
 
@@ -119,14 +122,4 @@ def test_invalid_data_is_refused(data: bytes) -> None:
     ],
 )
 def test_calls_with_several_parts_are_streaming(options: CallOptions, is_streaming: bool) -> None:
-    assert messages.Invoke("realm1", 1, 2, 3, "p", None, None, options, 0, "json").is_streaming is is_streaming
-
-
-def test_payload_of_any_format_is_kept() -> None:
-    assert payload_bytes(Raw(b'["x"]')) == b'["x"]'
-    assert raw_payload(b'["x"]') == Raw(b'["x"]')
-
-
-def test_absent_payload_stays_absent() -> None:
-    assert payload_bytes(ABSENT) == b""
-    assert raw_payload(b"") is ABSENT
+    assert relayed.RelayedCall("realm1", 1, 2, 3, "p", None, None, options, 0, "json").is_streaming is is_streaming

@@ -11,7 +11,6 @@ from wamp_transport.cluster.messages import (
     ACKNOWLEDGE_NOW,
     Batch,
     BatchEnvelope,
-    InterestChange,
     Message,
     ReceivedBatch,
     decode_batch,
@@ -20,10 +19,12 @@ from wamp_transport.cluster.messages import (
 )
 from wamp_transport.cluster.peer import Peer
 from wamp_transport.cluster.window import LinkSizes, Window
+from wamp_transport.router import relayed
+from wamp_transport.router.relayed import InterestChange
 from wamp_transport.wamp.messages import CallOptions, ErrorDetails, PublishOptions, ResultDetails
 
 R = "realm1"
-TOPIC = InterestChange(True, "exact", "com.topic")
+TOPIC = InterestChange("add", "exact", "com.topic")
 
 
 class OnePeer:
@@ -57,36 +58,40 @@ def one() -> OnePeer:
     one = OnePeer()
     one.peer.send_snapshot({}, 10)
     one.flush()
-    one.receive(1, messages.Hello("", [], True, True), acknowledged=1)
+    one.receive(1, relayed.InterestPage("", [], True, True), acknowledged=1)
     one.now += 0.2
     one.flush()
     one.take()
     return one
 
 
-def event(number: int = 1, size: int = 0) -> messages.Event:
-    ann = messages.Identity(1, "ann", "user")
-    return messages.Event(R, number, 0, "com.topic", ann, None, False, PublishOptions(), "json", b"x" * size)
+QUESTION = relayed.RelayedQuestion(R, 1, "wamp.session.count", relayed.Identity(1, "ann", "user"), "json")
 
 
-def invoke(call_id: int, **options: Any) -> messages.Invoke:
-    return messages.Invoke(R, call_id, 1, 1, "com.proc", None, None, CallOptions(**options), 0, "json")
+def event(number: int = 1, size: int = 0) -> relayed.RelayedEvent:
+    return relayed.RelayedEvent(
+        R, number, None, "com.topic", 1, "ann", "user", None, False, PublishOptions(), "json", b"x" * size
+    )
 
 
-def answer(call_id: int, *, progress: bool = False, size: int = 0) -> messages.Answer:
-    return messages.Answer(R, call_id, progress, 0, ResultDetails(), "json", b"x" * size)
+def invoke(call_id: int, **options: Any) -> relayed.RelayedCall:
+    return relayed.RelayedCall(R, call_id, 1, 1, "com.proc", None, None, CallOptions(**options), 0, "json")
 
 
-def failure(call_id: int) -> messages.Failure:
-    return messages.Failure(R, call_id, 0, False, "com.error", ErrorDetails(), "json")
+def answer(call_id: int, *, progress: bool = False, size: int = 0) -> relayed.RelayedResult:
+    return relayed.RelayedResult(R, call_id, progress, 0, ResultDetails(), "json", b"x" * size)
 
 
-def part(call_id: int) -> messages.Part:
-    return messages.Part(R, call_id, CallOptions(progress=True), "json")
+def failure(call_id: int) -> relayed.RelayedError:
+    return relayed.RelayedError(R, call_id, 0, False, "com.error", ErrorDetails(), "json")
 
 
-def cancel(call_id: int, mode: Any) -> messages.Cancel:
-    return messages.Cancel(R, call_id, mode, "wamp.error.canceled")
+def part(call_id: int) -> relayed.RelayedCallPart:
+    return relayed.RelayedCallPart(R, call_id, CallOptions(progress=True), "json")
+
+
+def cancel(call_id: int, mode: Any) -> relayed.RelayedCancel:
+    return relayed.RelayedCancel(R, call_id, mode, "wamp.error.canceled")
 
 
 # --- greeting --------------------------------------------------------------------------------------------------------
@@ -96,39 +101,39 @@ def test_a_new_peer_wants_a_snapshot_and_opens_with_its_own() -> None:
     one = OnePeer()
     assert one.take() == [events.SnapshotWanted("b")]
     assert one.peer.state == "greeting"
-    page = messages.Hello(R, [TOPIC], True, True)
+    page = relayed.InterestPage(R, [TOPIC], True, True)
     one.receive(1, page)
     assert one.take() == [events.SnapshotReceived("b", [page]), events.PeerOpened("b")]
     assert one.peer.state == "open"
 
 
 def test_a_snapshot_is_complete_with_its_last_page(one: OnePeer) -> None:
-    pages = [messages.Hello(R, [TOPIC], True, False), messages.Hello(R, [], False, False)]
+    pages = [relayed.InterestPage(R, [TOPIC], True, False), relayed.InterestPage(R, [], False, False)]
     one.receive(2, *pages)
     assert one.take() == []
-    pages.append(messages.Hello("other", [TOPIC], False, True))
+    pages.append(relayed.InterestPage("other", [TOPIC], False, True))
     one.receive(3, pages[-1])
     assert one.take() == [events.SnapshotReceived("b", pages)]
 
 
 def test_a_snapshot_without_its_beginning_is_ignored(one: OnePeer) -> None:
-    one.receive(2, messages.Hello(R, [TOPIC], False, True))
+    one.receive(2, relayed.InterestPage(R, [TOPIC], False, True))
     assert one.take() == []
 
 
 def test_a_snapshot_with_a_lost_page_is_ignored(one: OnePeer) -> None:
-    one.receive(2, messages.Hello(R, [TOPIC], True, False))
-    one.receive(4, messages.Hello(R, [TOPIC], False, True))
+    one.receive(2, relayed.InterestPage(R, [TOPIC], True, False))
+    one.receive(4, relayed.InterestPage(R, [TOPIC], False, True))
     assert [type(each) for each in one.take()] == [events.BatchesLost]
 
 
 def test_a_snapshot_is_sent_in_pages(one: OnePeer) -> None:
-    topics = [InterestChange(True, "exact", name) for name in "abc"]
+    topics = [InterestChange("add", "exact", name) for name in "abc"]
     one.peer.send_snapshot({R: topics, "other": topics[:1]}, 2)
     assert one.sent() == [
-        messages.Hello(R, topics[:2], True, False),
-        messages.Hello(R, topics[2:], False, False),
-        messages.Hello("other", topics[:1], False, True),
+        relayed.InterestPage(R, topics[:2], True, False),
+        relayed.InterestPage(R, topics[2:], False, False),
+        relayed.InterestPage("other", topics[:1], False, True),
     ]
 
 
@@ -243,7 +248,7 @@ def test_a_new_connection_begins_with_the_unacknowledged_batches(one: OnePeer) -
 
 
 def interest(one: OnePeer) -> int:
-    return one.peer.send_interest(encode_message(messages.Interest(R, [TOPIC])))
+    return one.peer.send_interest(encode_message(relayed.InterestUpdate(R, [TOPIC])))
 
 
 def test_acknowledged_interest_is_reported(one: OnePeer) -> None:
@@ -343,7 +348,7 @@ def test_calls_with_several_parts_fail_after_a_loss(one: OnePeer) -> None:
         events.CallFailed("b", R, 2),
         events.CallInterrupted("b", R, 6),
     ]
-    assert messages.Cancel(R, 2, "killnowait", "wamp.error.network_failure") in one.sent()
+    assert relayed.RelayedCancel(R, 2, "killnowait", "wamp.error.network_failure") in one.sent()
 
 
 def test_calls_that_the_peer_does_not_know_fail(one: OnePeer) -> None:
@@ -390,7 +395,7 @@ def test_events_calls_and_questions_stop_at_the_limit(one: OnePeer) -> None:
     number = one.peer.window.number
     assert not one.peer.send_event(encode_message(event()))
     assert not one.peer.send(invoke(2))
-    assert not one.peer.send(messages.Query(R, 1, "wamp.session.count", None, "json"))
+    assert not one.peer.send(QUESTION)
     assert (one.peer.counters.dropped_events, one.peer.counters.refused_calls) == (1, 1)
     assert one.peer.send(part(1))
     assert one.peer.send(answer(5))
@@ -399,8 +404,8 @@ def test_events_calls_and_questions_stop_at_the_limit(one: OnePeer) -> None:
 
 
 def test_questions_are_sent_below_the_limit(one: OnePeer) -> None:
-    assert one.peer.send(messages.Query(R, 1, "wamp.session.count", None, "json"))
-    assert one.peer.send(messages.Reply(R, 1, None, "json"))
+    assert one.peer.send(QUESTION)
+    assert one.peer.send(relayed.RelayedReply(R, 1, None, "json"))
 
 
 def test_a_peer_is_given_up_at_four_times_the_limit(one: OnePeer) -> None:
@@ -418,7 +423,7 @@ def test_a_peer_is_given_up_at_four_times_the_limit(one: OnePeer) -> None:
     assert given_up.events > 5
     assert failed == events.CallFailed("b", R, 1)
     assert one.sent() == [
-        messages.Cancel(R, 1, "killnowait", "wamp.error.network_failure"),
+        relayed.RelayedCancel(R, 1, "killnowait", "wamp.error.network_failure"),
         answer(5, progress=True, size=300),
     ]
     assert not one.peer.send_event(encode_message(event()))

@@ -13,7 +13,7 @@ from wamp_transport.router.environment import Environment
 from wamp_transport.router.options import Permission, RoleOptions, ServiceOptions
 from wamp_transport.router.permissions import Role
 from wamp_transport.router.records import Session
-from wamp_transport.serializers.registry import is_deeper, values_of
+from wamp_transport.serializers.registry import is_deeper, serialize, values_of
 from wamp_transport.wamp.messages import ClientRole
 
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,6 +36,7 @@ class World:
             new_publication_id=lambda: next(publication_ids),
             random_below=lambda end: self.random % end,
             values_of=values_of,
+            serialize=serialize,
             is_deeper=is_deeper,
             deadlines=Deadlines(lambda: self.now),
         )

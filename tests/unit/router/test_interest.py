@@ -1,7 +1,7 @@
 import pytest
 
 from wamp_transport.router.interest import RemoteInterest
-from wamp_transport.router.relayed import InterestChange, RelayedInterest, RemoteShard
+from wamp_transport.router.relayed import InterestChange, RemoteShard
 
 A, B = 1, 2
 """The bits of two nodes."""
@@ -14,8 +14,8 @@ def interest():
 
 @pytest.fixture
 def change(interest):
-    def change(bit, *changes, **page):
-        interest.update(bit, RelayedInterest("realm1", [InterestChange(*each) for each in changes], **page))
+    def change(bit, *changes):
+        interest.update(bit, [InterestChange(*each) for each in changes])
 
     return change
 
@@ -29,7 +29,7 @@ def shard(session_id):
 
 
 def is_empty(interest):
-    parts = (interest._in_use, interest._patterns, interest._shards, interest._unconfirmed)
+    parts = (interest._in_use, interest._patterns, interest._shards)
     return not any(parts) and not len(interest._index) and not len(interest._groups)
 
 
@@ -86,32 +86,9 @@ def test_shards_are_found_by_topic(interest, change):
 
 def test_node_that_leaves_takes_its_interest_with_it(interest, change):
     for bit, session_id in ((A, 5), (B, 6)):
-        change(bit, ("add", "exact", "com.x"), ("add_shard", "exact", "com.x", shard(session_id)), is_first=True)
+        change(bit, ("add", "exact", "com.x"), ("add_shard", "exact", "com.x", shard(session_id)))
     interest.remove_member(A)
     assert interest.members_for("com.x") == B
     assert shards(interest, "com.x") == {("exact", "com.x"): [6]}
     interest.remove_member(B)
-    assert is_empty(interest)
-
-
-def test_pages_replace_what_was_known_when_the_last_one_arrives(interest, change):
-    change(A, *(("add", "exact", name) for name in ("old", "both", "later")), ("add_shard", "exact", "old", shard(5)))
-    change(A, ("add_shard", "exact", "both", shard(6)))
-    change(B, ("add", "exact", "old"))
-    change(A, ("add", "exact", "both"), ("add_shard", "exact", "both", shard(6)), is_first=True)
-    assert interest.members_for("old") == A | B
-    change(A, ("add", "exact", "between"))
-    change(A, ("release", "exact", "later"), is_last=True)
-    assert interest.members_for("old") == B
-    assert [interest.members_for(topic) for topic in ("both", "between", "later")] == [A, A, A]
-    assert not interest.is_in_use("exact", "later")
-    assert shards(interest, "old") == {}
-    assert shards(interest, "both") == {("exact", "both"): [6]}
-
-
-def test_one_page_can_be_the_first_and_the_last(interest, change):
-    change(A, ("add", "exact", "old"))
-    change(A, is_first=True, is_last=True)
-    assert is_empty(interest)
-    change(A, is_last=True)
     assert is_empty(interest)

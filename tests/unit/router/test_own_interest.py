@@ -1,6 +1,5 @@
 import pytest
 
-from wamp_transport.router import own_interest
 from wamp_transport.router.effects import Hold, Relay
 from wamp_transport.router.members import Members
 from wamp_transport.router.own_interest import LINGER_SECONDS, Announcements, OwnInterest, on_interest_deadline
@@ -76,7 +75,7 @@ def test_without_other_nodes_nothing_is_announced(environment, outbox):
     interest.hold(7, *TOPIC)
     interest.release(*TOPIC)
     assert outbox == []
-    assert [each.kind for page in interest.pages() for each in page.changes] == ["release", "add_shard"]
+    assert [each.kind for each in interest.changes()] == ["release", "add_shard"]
 
 
 def test_events_are_wanted_for_a_while_after_the_last_subscriber(interest, announced, pass_time):
@@ -86,7 +85,7 @@ def test_events_are_wanted_for_a_while_after_the_last_subscriber(interest, annou
     assert announced() == [("add", "com.x", 1), ("release", "com.x", 2)]
     pass_time(1)
     assert announced() == [("remove", "com.x", 3)]
-    assert [page.changes for page in interest.pages()] == [[]]
+    assert interest.changes() == []
 
 
 def test_subscriber_that_comes_back_in_time_does_not_wait(interest, announcements, announced, pass_time, outbox):
@@ -132,15 +131,12 @@ def test_node_key_of_a_subscriber_can_change(interest, announced):
     assert [kind for kind, *_ in announced()] == ["add", "add_shard", "add_shard", "remove_shard"]
 
 
-def test_complete_interest_has_pages(interest, monkeypatch):
-    monkeypatch.setattr(own_interest, "CHANGES_PER_PAGE", 2)
+def test_complete_interest_contains_what_is_wanted(interest):
     for name in "abc":
         interest.add("exact", name)
     interest.add_shard("exact", "c", SHARD)
     interest.release("exact", "a")
-    pages = list(interest.pages())
-    assert [(page.is_first, page.is_last) for page in pages] == [(True, False), (False, True)]
-    assert [(each.kind, each.uri) for page in pages for each in page.changes] == [
+    assert [(each.kind, each.uri) for each in interest.changes()] == [
         ("release", "a"),
         ("add", "b"),
         ("add", "c"),
@@ -158,4 +154,4 @@ def test_closed_realm_wants_nothing(interest, announced, pass_time):
     assert [each[:2] for each in announced()] == [("remove_shard", "com.x"), ("remove", "com.x"), ("remove", "com.y")]
     pass_time(100)
     assert announced() == []
-    assert [page.changes for page in interest.pages()] == [[]]
+    assert interest.changes() == []

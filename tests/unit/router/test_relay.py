@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -7,8 +8,9 @@ from wamp_transport.router.options import HistoryOptions, Permission, RealmOptio
 from wamp_transport.router.relay import EVENTS_PER_PAGE
 from wamp_transport.router.relayed import (
     InterestChange,
+    InterestPage,
+    InterestUpdate,
     RelayedEvent,
-    RelayedInterest,
     RemoteShard,
 )
 from wamp_transport.testing.memory import MemoryNode, anonymous_options, take_effects
@@ -170,6 +172,41 @@ def test_events_of_a_removed_node_are_ignored(cluster):
     receiver.receive("1", event)
     cluster.nodes[0].run_effects()
     assert not alice.inbox
+
+
+def test_snapshot_replaces_what_was_known_of_a_node(cluster):
+    alice, bob = cluster.join("realm1"), cluster.join("realm1")
+    subscribe(bob)
+    subscribe(bob, "com.shard", nkey="b")
+    cluster.nodes[1].router.cluster.realm("realm1").own.clear()
+    cluster.nodes[1].router.outbox.clear()
+    receiver = cluster.nodes[0].router.cluster
+    pages = [
+        InterestPage("realm1", [InterestChange("add", "exact", TOPIC)], True, False),
+        InterestPage("realm2", [InterestChange("add", "exact", "com.other")], False, True),
+    ]
+    receiver.replace_interest("1", pages)
+    assert receiver.realm("realm1").remote.members_for(TOPIC)
+    assert receiver.realm("realm2").remote.members_for("com.other")
+    assert not receiver.realm("realm1").remote.shard_groups("com.shard")
+    receiver.replace_interest("1", [])
+    assert not receiver.realm("realm1").remote.members_for(TOPIC)
+    assert not receiver.realm("realm2").remote.members_for("com.other")
+    receiver.remove_member("1")
+    receiver.replace_interest("1", pages)
+    assert not receiver.realm("realm1").remote.members_for(TOPIC)
+    alice.send([PUBLISH, 1, {}, TOPIC])
+    assert not bob.receive_all()[2:]
+
+
+def test_payload_of_python_values_is_relayed_as_json(cluster, sent):
+    watcher = cluster.join("realm1")
+    subscribe(watcher, "wamp.session.on_join")
+    cluster.join("realm1")
+    ((_, event),) = events(sent)
+    assert event.payload_format == "json"
+    assert json.loads(event.args)[0]["authrole"] == "anonymous"
+    assert watcher.receive()[4][0]["authrole"] == "anonymous"
 
 
 def test_member_can_be_added_twice(cluster):
@@ -384,9 +421,9 @@ class TestRetained:
             alice.send([PUBLISH, 1, {"retain": True}, f"com.topic{number}"])
         node = cluster.add_node()
         sent.clear()
-        cluster.nodes[0].router.cluster.send_retained("3")
-        cluster.nodes[0].run_effects()
-        assert [(members, len(message.events)) for members, message in sent] == [(("3",), 100), (("3",), 1)]
+        cluster.send_retained(0, 3)
+        pages = [(members, len(message.events), message.is_last) for members, message in sent]
+        assert pages == [(("3",), 100, False), (("3",), 1, False), (("3",), 0, True)]
         assert retained(node) == retained(cluster.nodes[0])
         assert (
             node.router.realms["realm1"].broker.retained.size == alice.node.router.realms["realm1"].broker.retained.size
@@ -433,6 +470,6 @@ def test_effects_come_in_order(cluster):
     router.receive(alice.session_id, Subscribe(1, SubscribeOptions(), TOPIC))
     relay, hold, send = take_effects(router)
     assert isinstance(relay, Relay)
-    assert relay.message == RelayedInterest("realm1", [InterestChange("add", "exact", TOPIC)])
+    assert relay.message == InterestUpdate("realm1", [InterestChange("add", "exact", TOPIC)])
     assert hold == Hold(alice.session_id, relay.interest)
     assert isinstance(send, Send)
