@@ -107,7 +107,8 @@ class WorkerThreads:
         """Call a function in a thread, in the caller's context, and return its result.
 
         If the caller is canceled, a running job continues and a queued job is dropped. Raises WorkersBusy,
-        WorkersClosed and the exceptions of the function, which :func:`~.project_code.call_guarded` has converted.
+        WorkersClosed, and any exception of the function. Exceptions such as SystemExit, which would end more than the
+        job, are converted; see :func:`~.project_code.call_guarded`.
         """
         job = self._admit(partial(function, *args))
         loop = asyncio.get_running_loop()

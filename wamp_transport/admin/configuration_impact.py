@@ -49,7 +49,7 @@ def _hides_pages(configuration: Configuration) -> bool:
 
 
 def _builtin_service_note(before: Configuration | None, after: Configuration) -> str:
-    """Return a sentence about the built-in service if the edit adds, removes or changes it; otherwise an empty text."""
+    """Return a sentence about the built-in service if a configuration has no paths; otherwise, return an empty text."""
     source = choose_source()
     if not isinstance(source, DatabaseSource) or not source.has_builtin_service:
         return ""

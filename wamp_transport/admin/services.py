@@ -31,7 +31,7 @@ class WebPathForm(WebSocketForm):
     columns = {"path": "path"}
 
     def clean_path(self) -> str:
-        """Return the path without leading and trailing slashes."""
+        """Return the path without leading and trailing slashes. The root remains ``/``."""
         path = str(self.cleaned_data["path"]).strip()
         return path if path == ROOT else path.strip("/") or ROOT
 

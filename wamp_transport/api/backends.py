@@ -89,7 +89,7 @@ class InProcessBackend:
         return self._sessions[key]
 
     async def open_session(self, realm: str, authid: str, role: str) -> Session:
-        """Open a session. Raises SessionClosed if the realm or role does not exist."""
+        """Open a session. Raises SessionClosed if the realm is full, or if it or the role does not exist."""
         return await join(self.node, realm, authid=authid, authrole=role)
 
     def prepare_handler(self, handler: Handler, *, in_order: bool = False) -> AsyncHandler:

@@ -122,8 +122,8 @@ def _cookie(service: PathService) -> Cookie | None:
 def _place(service: PathService, cookie: Cookie, configuration: Configuration) -> Place:
     """Return the key that identifies a service's store. It begins with the type of the store.
 
-    Services share a store if they use the same file or the database. If the project has no database, a store in memory
-    is used instead of the database.
+    Services share a store if they use the same file, or the database with the same limit. If the project has no
+    database, a store in memory is used instead of the database.
     """
     section: CookieStoreSection = cookie.store
     if section.type == "memory" or (section.type == "database" and not has_database()):

@@ -232,11 +232,12 @@ class Calls:
         self.refuse(session, message.request_id, fault.uri, str(fault))
 
     def _can_forward(self, session: Session, record: CallRecord, message: Yield) -> bool:
-        """Return whether to forward a YIELD message with options to the caller.
+        """Check the options of a YIELD message, and return whether to forward the message to the caller.
 
-        A progressive result is dropped if the caller did not request progressive results; otherwise, it restarts the
-        timeout of the call. If the payload is in passthru mode and the caller does not support this mode, send an ERROR
-        to caller and callee, and end the call.
+        Drop a progressive result if the caller did not request progressive results; otherwise, restart the timeout of
+        the call. If the payload is in passthru mode and the caller does not support this mode, send an ERROR to the
+        caller and to the callee, and end the call. Raises ProtocolViolation if the callee uses a feature that it did
+        not announce.
         """
         options = message.options
         check_announced(session, "callee", options, "YIELD")

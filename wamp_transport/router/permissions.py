@@ -58,7 +58,7 @@ DECISIONS = {
 class Rules:
     """The permissions of a role, in an index that finds the permission for a URI or a pattern.
 
-    Exactly one permission decides on a URI: the permission for exactly this URI, else the longest matching prefix, else
+    At most one permission decides on a URI: the permission for exactly this URI, else the longest matching prefix, else
     the matching wildcard with the most literal components. If several wildcards have the same number of literals, the
     one with a literal at the first component in which they differ decides.
 

@@ -50,6 +50,6 @@ def entry_id(position: str) -> str:
 
 
 def order(position: str) -> tuple[int, int]:
-    """Return two numbers by which positions are sorted in the order of the log."""
+    """Return the sort key of a position. Positions sorted by this key are in the order of the log."""
     milliseconds, _, number = entry_id(position).partition("-")
     return int(milliseconds), int(number)

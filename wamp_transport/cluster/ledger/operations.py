@@ -68,7 +68,7 @@ class JoinRequest(Struct, frozen=True):
     record: bytes
 
     def arguments(self) -> list[Argument]:
-        """Return the arguments of the script."""
+        """Return the further arguments of the script."""
         return [self.new_ledger, self.lease, self.record]
 
 
@@ -84,7 +84,7 @@ class RenewRequest(Struct, frozen=True):
     lease: int
 
     def arguments(self) -> list[Argument]:
-        """Return the arguments of the script."""
+        """Return the further arguments of the script."""
         return [self.change, self.lease]
 
 
@@ -103,7 +103,7 @@ class RegisterRequest(Struct, frozen=True):
     known: tuple[bytes, ...] = ()
 
     def arguments(self) -> list[Argument]:
-        """Return the arguments of the script."""
+        """Return the further arguments of the script."""
         row = self.row
         forced = int(self.is_forced)
         stated = (row.name, row.session, row.token, row.policy, row.created, row.details)
@@ -119,7 +119,7 @@ class UnregisterRequest(Struct, frozen=True):
     callees: tuple[tuple[bytes, int, int], ...]
 
     def arguments(self) -> list[Argument]:
-        """Return the arguments of the script."""
+        """Return the further arguments of the script."""
         return [self.change, *(value for callee in self.callees for value in callee)]
 
 
@@ -140,7 +140,7 @@ class RestateRequest(Struct, frozen=True):
     rows: tuple[StatedRow, ...] = ()
 
     def arguments(self) -> list[Argument]:
-        """Return the arguments of the script."""
+        """Return the further arguments of the script."""
         arguments: list[Argument] = [self.change, self.ledger, self.new_ledger, self.lease, self.record]
         for row in self.rows:
             arguments += (row.name, row.session, row.token, row.number, row.policy, row.created, row.details)
@@ -156,7 +156,7 @@ class PurgeRequest(Struct, frozen=True):
     fields: tuple[bytes, ...]
 
     def arguments(self) -> list[Argument]:
-        """Return the arguments of the script."""
+        """Return the further arguments of the script."""
         return [self.removed, *self.fields]
 
 
@@ -167,7 +167,7 @@ class LeaveRequest(Struct, frozen=True):
     node: str
 
     def arguments(self) -> list[Argument]:
-        """Return the arguments of the script."""
+        """Return the further arguments of the script."""
         return []
 
 

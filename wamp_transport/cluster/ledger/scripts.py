@@ -37,9 +37,9 @@ class LedgerScripts:
         return [("SCRIPT", "LOAD", source) for source in self._sources.values()]
 
     def command(self, request: Request, now: int | None = None) -> Command:
-        """Return the command for an operation, which requires that its script has been loaded.
+        """Return the command for an operation. The script of the operation must have been loaded into Redis.
 
-        ``now`` replaces the clock of Redis, for tests. It is the wall clock in milliseconds.
+        ``now`` is the wall-clock time in milliseconds. Tests pass it to replace the clock of Redis.
         """
         return ("EVALSHA", self._digests[request.script], *self._arguments(request, now))
 

@@ -60,7 +60,7 @@ class MemoryCookies:
         """Do nothing."""
 
     def records(self) -> list[CookieRecord]:
-        """Return all records: those with a login, then those without. In each group, the oldest come first."""
+        """Return all records: those with a login, then those without, both in the order in which they were stored."""
         return [*self._logged_in.values(), *self._tracked.values()]
 
     def put(self, record: CookieRecord) -> None:

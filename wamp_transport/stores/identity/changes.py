@@ -1,4 +1,4 @@
-"""A record of changes to users, groups, roles and principals that can make open sessions invalid.
+"""A record of logouts, and of changes to users, groups, roles and principals, that can make open sessions invalid.
 
 A change is stored when the transaction in which it was made commits. All nodes read the changes. All functions are
 synchronous: call them in a thread.

@@ -193,7 +193,7 @@ class WampWebSocketProtocol(HandshakeProtocol):
         return super().onFrameData(payload)  # type: ignore[no-any-return]
 
     def onMessageFrameData(self, payload: bytes) -> None:
-        """Keep a piece of a message, decompressed if necessary."""
+        """Store a piece of a message, which is already decompressed, and count the memory that all pieces take."""
         super().onMessageFrameData(payload)
         self._piece_bytes += len(payload) + PIECE_BYTES
         if self._piece_bytes >= MIN_COUNTED_BYTES and self.direct.connection is not None:

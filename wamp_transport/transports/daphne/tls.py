@@ -36,7 +36,7 @@ RELEASE_BUFFERS: Final = 0x10
 
 
 class TlsError(ValueError):
-    """Raised if TLS files cannot be used. The message names each of these files."""
+    """Raised if TLS options or files cannot be used. The message names the option or each of the files."""
 
 
 def make_context(files: TlsFiles) -> SSL.Context:
