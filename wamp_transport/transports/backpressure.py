@@ -46,8 +46,8 @@ class SlowConsumerMonitor:
     """A monitor that compares the number of bytes queued for one peer with its bounds.
 
     ``on_congestion(True)`` is called when events for the peer must be dropped, and ``on_congestion(False)`` when the
-    peer has caught up.
-    ``on_overflow`` is called with the number of queued bytes when the peer must be disconnected.
+    peer has caught up or is disconnected. ``on_overflow`` is called with the number of queued bytes when the peer must
+    be disconnected.
     """
 
     __slots__ = ("_bounds", "_call_later", "_on_congestion", "_on_overflow", "_queued_bytes", "_timer", "is_congested")
@@ -68,7 +68,10 @@ class SlowConsumerMonitor:
         self.is_congested = False
 
     def update_size(self, queued_bytes: int) -> None:
-        """Update the number of bytes queued for the peer, and call a callback if it has crossed a bound."""
+        """Update the number of bytes queued for the peer.
+
+        If it has crossed a bound, call a callback, or start or end the grace period.
+        """
         bounds = self._bounds
         self._queued_bytes = queued_bytes
         if queued_bytes <= bounds.limit:

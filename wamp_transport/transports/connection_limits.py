@@ -80,7 +80,8 @@ class ConnectionLimiter:
 def counting_key(address: str) -> str:
     """Return the key under which an address is counted.
 
-    For IPv6 this is the /64 network, because one client can use all addresses in such a network.
+    For IPv6, this is the /64 network, because one client can use all addresses in such a network. Link-local and
+    loopback addresses are counted individually.
     """
     if ":" not in address:
         return address

@@ -29,7 +29,7 @@ but not if messages arrive at random times.
 
 
 def shorten_turns(loop: Any) -> bool:
-    """Limit the number of sockets that ``loop`` handles in one turn. Return False if the loop has no such limit."""
+    """Limit the number of sockets that ``loop`` handles in one turn. Return False if ``loop`` does not support this."""
     return limit_ready_sockets(loop, MAX_SOCKETS_PER_TURN)
 
 

@@ -18,7 +18,10 @@ MAX_PEERS_PER_TURN: Final = 256
 """The maximum number of peers whose buffers are flushed in one turn. If there are more, several turns are used."""
 
 SLICE_SECONDS: Final = 0.005
-"""The time, in seconds, for flushing buffers in one turn if several turns are needed. It can be extended."""
+"""The time, in seconds, for flushing buffers in one turn if several turns are needed.
+
+If the other work of the event loop takes longer, flushing may take as long as this work.
+"""
 
 PEERS_PER_CLOCK_CHECK: Final = 16
 """The number of buffers that are flushed between two checks of the time."""

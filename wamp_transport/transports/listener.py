@@ -12,6 +12,7 @@ from ..config.transport import DEFAULT_MAX_CONNECTIONS, WebOptions
 @dataclass(frozen=True, slots=True)
 class Listener:
     """A transport that the server opens, with its address and options.
+
     ``path`` is the absolute path of a Unix socket. ``config_path`` is the transport's location in the configuration
     and is used in error messages.
     """

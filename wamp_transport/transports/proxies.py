@@ -54,7 +54,8 @@ class TrustedProxies:
 class Forwarded:
     """The request as the outermost trusted proxy received it. A field is None if the proxy did not report it.
 
-    ``host`` is a Host header. It includes the port, unless this is the default port of the scheme.
+    ``host`` is the value of a Host header. A port that the proxy reported separately is added to it, unless this is the
+    default port of the scheme.
     """
 
     client: tuple[str, int] | None = None

@@ -118,7 +118,7 @@ class FrameHeads:
     def feed(self, data: bytes) -> Iterator[str]:
         """Parse received or sent bytes. Yield a description of each frame when its header is complete.
 
-        The description of a close frame follows when its payload is complete as well.
+        A close frame is described only when its payload is complete as well.
         """
         while data:
             if self._unread_payload:

@@ -17,7 +17,10 @@ CONSUMER_OPTIONS: Final = frozenset(
         "require_websocket_subprotocol",
     }
 )
-"""Options that have an effect under every server, because the consumer applies them."""
+"""Options that have an effect under every server, because the consumer or the status page applies them.
+
+The limits of sessions have an effect as well, because the router applies them, but they are not included here.
+"""
 
 WAITING_SERVER_OPTIONS: Final = frozenset(
     {"outgoing_limit", "outgoing_grace_period", "outgoing_policy", "max_outgoing_size"}

@@ -17,7 +17,11 @@ from ..encoders import deflated
 NAME: Final = "permessage-deflate"
 
 MIN_WINDOW_BITS, MAX_WINDOW_BITS = 9, 15
-"""The window sizes in bits that zlib supports for raw streams. The RFC also allows 8, but such offers are declined."""
+"""The window sizes in bits that zlib supports for raw streams.
+
+The RFC also allows 8. An offer that demands this for the router's window is declined. If a client uses it for its own
+window, its messages are decompressed with 9.
+"""
 
 TRAILER: Final = b"\x00\x00\xff\xff"
 """The last bytes of a flushed block. A sender omits them, and the receiver adds them again."""

@@ -233,7 +233,7 @@ class DaphneTransport:
             self.connection.violate(f"a message was not complete within {seconds:g} seconds")
 
     def _inflate(self, payload: bytes) -> bytes | None:
-        """Decompress the payload of a message. If it is invalid, close the connection and return None."""
+        """Decompress the payload of a message. If it is invalid or too large, close the connection and return None."""
         protocol, limit = self._protocol, self._protocol.maxMessagePayloadSize
         try:
             message: bytes = protocol.compression.decompress(payload, limit)

@@ -101,7 +101,7 @@ class HandshakeProtocol(WebSocketProtocol):
         )
 
     def _begin_trace(self, service: PathService) -> None:
-        """Log all received and sent bytes from now on."""
+        """Log the request, and from now on the response to it and the frames that are received and sent."""
         trace = self._trace = Trace(traffic_logger(service), str(self.peer))
         head, _, rest = self.data.partition(b"\r\n\r\n")
         trace.asked(self.target, (line.partition(b":")[::2] for line in head.split(b"\r\n")[1:]))
@@ -109,7 +109,7 @@ class HandshakeProtocol(WebSocketProtocol):
         trace.listen(self)
 
     def onConnect(self, request: Any) -> Any:
-        """Start the application. Refuse requests that Daphne cannot handle."""
+        """Agree on compression and start the application. Refuse requests that Daphne cannot handle."""
         if not request.headers.get("sec-websocket-protocol", "").isascii():
             raise ConnectionDeny(400, "the Sec-WebSocket-Protocol header is not ASCII")  # type: ignore[no-untyped-call]
         if self._options is not None:
@@ -208,7 +208,7 @@ class HandshakeProtocol(WebSocketProtocol):
         self.sendData(error_answer(code, reason, responseHeaders or ()))
 
     def _log_sent(self, data: bytes) -> None:
-        """Log sent bytes, if logging is enabled: the response to the handshake, then frames."""
+        """If the service or the transport has a log, log the response to the handshake or the frames in ``data``."""
         is_answer = self.state == self.STATE_CONNECTING
         if self._trace is not None:
             (self._trace.answered if is_answer else self._trace.sent)(data)

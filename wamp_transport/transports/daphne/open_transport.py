@@ -21,7 +21,7 @@ class OpenTransport:
 
     @classmethod
     async def open(cls, server: Any, key: str, listener: Listener) -> "OpenTransport":
-        """Start listening. Raises TlsError, CannotListenError, OSError."""
+        """Start listening, and return the transport. Raises TlsError, CannotListenError, OSError."""
         limiter = ConnectionLimiter(listener.max_connections)
         factory = TransportFactory(server, key, listener, limiter)
         transport = cls(factory, listener, await _tls_around(factory, listener))

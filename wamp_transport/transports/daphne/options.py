@@ -14,7 +14,10 @@ from ...config.websocket import WebSocketOptions, WebSocketSection
 logger = logging.getLogger(__name__)
 
 FindService = Callable[[str, bytes, str], PathService | None]
-"""A function that returns the WAMP service for a transport key and a raw request path; None if there is none."""
+"""A function that returns the WAMP service for a request; None if there is none.
+
+The arguments are the key of the transport, the raw path of the request, and the root path.
+"""
 
 MAX_WHOLE_FRAME_BYTES: Final = 128 * 1024
 """Maximum size of frames that are read in one piece. Autobahn reads larger frames piece by piece."""

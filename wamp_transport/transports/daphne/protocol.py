@@ -281,5 +281,5 @@ def protocol_with(
 
 
 def max_compressed_size(size: int) -> int:
-    """Return the maximum size that a message of ``size`` octets can have after compression."""
+    """Return the maximum size to accept for the compressed form of a message of ``size`` octets."""
     return size + size // 8 + 64

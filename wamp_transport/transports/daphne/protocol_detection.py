@@ -1,7 +1,9 @@
 """Choose the protocol of a new connection by its first bytes.
 
-If the module :mod:`~wamp_transport.transports.fast_handshake` can parse the bytes, the connection is passed directly to
-the WebSocket protocol of the requested service. All other connections are passed to the HTTP server.
+If the module :mod:`~wamp_transport.transports.fast_handshake` can parse the bytes, and the request and the options of
+its service are simple enough, the connection is passed directly to the WebSocket protocol of the service. A TLS
+handshake on a port without TLS is logged, and the connection is closed. All other connections are passed to the HTTP
+server.
 """
 
 import asyncio

@@ -53,7 +53,10 @@ def report_bugs(event: Mapping[str, Any]) -> None:
 
 
 def guarded(application: Any) -> Any:
-    """Wrap an ASGI application so that it raises only subclasses of Exception. Others would end the process."""
+    """Wrap an ASGI application so that it raises only subclasses of Exception, unless it is canceled.
+
+    An exception such as SystemExit would end the process.
+    """
 
     async def run(scope: Any, receive: Any, send: Any) -> None:
         await run_guarded(application(scope=scope, receive=receive, send=send))
