@@ -90,7 +90,7 @@ class MethodAuth(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that only attributes of this ``type`` are set, and that all required attributes are set."""
+        """Check that only attributes of this ``type`` are set, all required ones are set, and the values are valid."""
         kind = given.get("type")
         if not isinstance(kind, str) or kind not in ("static", *_KEYS):
             return
@@ -230,7 +230,7 @@ class TlsAuth(MethodAuth):
 
 
 class DjangoAuth(Section):
-    """Login as a Django user. Roles come from the table "roles of Django users" in the admin."""
+    """The base class of the methods with which Django users log in."""
 
     enabled: bool = setting(True, "Offer the method. If the only method in `auth` is not offered, nobody can log in.")
     default_role: str | None = setting(

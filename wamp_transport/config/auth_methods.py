@@ -21,7 +21,7 @@ class AuthMethod:
     has_principal_source: bool = False
     """Whether the method's section has a ``type``.
 
-    The type is the source of principals: configuration, procedure, function or database.
+    The type is the source of principals: configuration, procedure, function, database or, for tickets, tokens.
     """
 
     uses_django_users: bool = False

@@ -33,7 +33,7 @@ Parsed = TypeVar("Parsed")
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """The files of a TLS endpoint, as absolute paths."""
+    """The files of a TLS endpoint, as absolute paths, and the endpoint's other TLS options."""
 
     key: Path
     certificate: Path

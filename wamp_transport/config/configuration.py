@@ -260,7 +260,8 @@ def asked_methods(service: WebSocketSection) -> frozenset[str]:
 def diff(old: Configuration, new: Configuration) -> Difference:
     """Return the changes that lead from ``old`` to ``new``.
 
-    A transport is changed if its endpoint or options differ. Its services are compared separately.
+    A transport is changed if its endpoint, options, limits or trusted proxies differ. Its services are compared
+    separately.
     """
     transports = _compare({one.key: one for one in old.transports}, {one.key: one for one in new.transports})
     services = _compare({one.key: one for one in old.services}, {one.key: one for one in new.services})

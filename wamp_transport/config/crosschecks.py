@@ -1,4 +1,4 @@
-"""Validation across sections: names, endpoints and URLs in the whole node."""
+"""Validation across sections: names, endpoints, paths, URLs, roles and cookies in the whole node."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
@@ -139,7 +139,7 @@ def _urls(sections: list[SchemaMatch]) -> Iterator[Finding]:
 
 
 def _cookies(sections: list[SchemaMatch]) -> Iterator[Finding]:
-    """Check that services whose cookies have the same name use the same store.
+    """Check that the services of each transport use the same store if their cookies have the same name.
 
     A browser has only one cookie with this name for the host, so each service would replace the cookie of the other.
     """
@@ -166,7 +166,7 @@ def _cookies(sections: list[SchemaMatch]) -> Iterator[Finding]:
 
 
 def _anonymous_roles(sections: list[SchemaMatch]) -> Iterator[Finding]:
-    """Yield findings about roles of anonymous clients that do not exist in any realm.
+    """Yield a finding for each service that gives anonymous clients a role that no realm has.
 
     Skip this check if no realms are configured.
     """

@@ -24,7 +24,7 @@ def resolve(realm: RealmSection, dialect: Dialect) -> RealmSection:
 
 
 def dialect_findings(sections: Iterable[SchemaMatch], dialect: Dialect) -> Iterator[Finding]:
-    """Yield a notice for each realm that uses Crossbar's dialect only because it is the default, ``dialect``."""
+    """Yield a notice for each realm that uses Crossbar's dialect by default. ``dialect`` is the default dialect."""
     for found in sections:
         if found.section is RealmSection and dialect == OF_FILES and not _is_given(found.given):
             text = f'speaks the dialect "{dialect}", as all realms in files do that do not name another one'

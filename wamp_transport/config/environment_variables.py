@@ -54,6 +54,6 @@ def number_in(value: object, environ: Mapping[str, str]) -> int | None:
 
 
 def switch_in(value: object, environ: Mapping[str, str]) -> bool:
-    """Return whether ``value`` is True or, if it names an environment variable, whether that is set and not empty."""
+    """Return whether ``value`` is True, or names an environment variable that is set and not empty."""
     name = variable_name(value)
     return value is True if name is None else bool(environ.get(name))

@@ -66,7 +66,7 @@ class PermissionSection(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that each star is a whole component or the last character, and not combined with `match`."""
+        """Check that the pattern does not have too many components, and that its asterisks have a meaning."""
         uri, match = given.get("uri"), given.get("match")
         yield from _excess(*(_covered(given) or ("", "exact")))
         if not isinstance(uri, str) or "*" not in uri:
@@ -147,7 +147,7 @@ class RoleSection(LimitsSection):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that the role is not reserved for the router, and report settings that have no effect."""
+        """Check that the role is not reserved for the router. Report settings that conflict or have no effect."""
         if given.get("name") == "trusted":
             yield Finding(("name",), "role trusted is the router's own and cannot be defined")
         yield from _authorizer_findings(given)
@@ -393,7 +393,10 @@ class RealmSection(Section):
 
 
 def pattern_of(uri: str) -> tuple[str, Match] | None:
-    """Return the URI and match policy for a URI with Crossbar's stars; None if a star is only part of a component."""
+    """Return the URI and match policy for a URI with Crossbar's asterisks; None if they have no meaning.
+
+    A single asterisk at the end means prefix. Otherwise, each asterisk must be a whole component.
+    """
     if "*" not in uri:
         return uri, "exact"
     if uri.count("*") == 1 and uri.endswith("*"):

@@ -33,7 +33,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All problems of a configuration, in document order."""
+    """All problems of a configuration.
+
+    Problems in the document are in document order. Problems with files and directories follow.
+    """
 
     source: str = ""
     faults: tuple[Problem, ...] = ()

@@ -69,8 +69,8 @@ def setting(
 
     Set ``ignored`` or ``refused`` to mark an attribute that is known but not supported. The text is a message that
     explains what happens instead. An ``ignored`` attribute has no effect. The message is reported unless the attribute
-    has its default value or, if ``quiet`` is given, one of the values in ``quiet``. A ``refused`` attribute is an
-    error, because ignoring it would be unsafe.
+    is null or has its default value. If ``quiet`` is given, the values in ``quiet`` take the place of the default
+    value. A ``refused`` attribute is an error unless it is null, because ignoring it would be unsafe.
 
     ``expected`` describes the allowed values in messages. ``rules`` are constraints for pydantic.
     """
