@@ -12,8 +12,8 @@ PUBLIC_DOT_DIRECTORY = ".well-known"
 """The only name with a leading dot that is served, and only at the top level of a directory (RFC 8615)."""
 
 _MAX_LINKS = 4
-"""The maximum number of symbolic links to directories in one path. Without this limit, scanning directories that
-contain links to each other would take unlimited time and memory."""
+"""The maximum number of symbolic links to directories in one path. Without this limit, the time and memory for scanning
+directories that contain links to each other would grow exponentially."""
 
 _FORBIDDEN = frozenset({"/", "\\", "\x7f", *map(chr, range(32))})
 
@@ -77,8 +77,8 @@ class Boundary:
 
     `excluded` contains directories and files that are never served; relative paths are relative to the directory.
 
-    Raises StaticDirectoryError if the directory does not exist, cannot be read, is excluded, lies in an excluded
-    directory, or is a node's `.crossbar` directory.
+    Raises StaticDirectoryError if the path does not lead to a readable directory, or if the directory is excluded, lies
+    in an excluded directory, or is a node's `.crossbar` directory.
     """
 
     def __init__(self, directory: str | os.PathLike[str], excluded: Iterable[str | os.PathLike[str]] = ()) -> None:
@@ -131,7 +131,7 @@ class Boundary:
     def scan(self) -> Iterator[tuple[tuple[str, ...], str, os.stat_result]]:
         """Yield the path segments, path and stat result of each file that may be served, in no particular order.
 
-        Unreadable directories are logged and skipped.
+        Unreadable directories are logged and skipped. Raises OSError if the root directory no longer exists.
         """
         excluded = self._identities()
         root = _identity(os.stat(self.root))

@@ -164,7 +164,10 @@ class DirectoryFiles:
         self.rescan()
 
     def rescan(self) -> None:
-        """Read the directory again. Requests use the old index until the new one is complete."""
+        """Read the directory again. Requests use the old index until the new one is complete.
+
+        Raises OSError if the directory no longer exists.
+        """
         if self._autorefresh:
             return
         found = list(self._boundary.scan())

@@ -1,4 +1,4 @@
-"""The `redirect` service, which redirects all requests to one URL."""
+"""The `redirect` service, which redirects GET and HEAD requests to one URL."""
 
 import re
 
