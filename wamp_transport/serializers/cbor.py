@@ -42,7 +42,10 @@ ALL_BUT_CONTAINERS: Final = bytes(set(range(256)) - set(range(0x80, 0xDC)))
 TOO_DEEP_TEXT: Final = "nesting depth"
 MALFORMED_TEXTS: Final = ("premature end", "subtype", "break code", "simple value", "in indefinite length")
 OTHER_KEY_TEXTS: Final = ("map key must be", "set element must be")
-"""Texts that identify cbor2's errors for unhashable map keys and set elements, which have no exception class."""
+"""Texts in cbor2's errors for map keys and set elements that are neither text nor binary.
+
+These errors are raised only with ``strict_hashable_types``, and have no exception class of their own.
+"""
 
 MAX_UNCHECKED_BYTES: Final = MAX_OTHER_KEYS
 """A message up to this size cannot contain a map or set with too many keys: each key takes at least one byte."""
@@ -212,7 +215,8 @@ def _loads(data: bytes) -> Any:
     """Decode a message. Raises PayloadError if a map or set has too many keys that are neither text nor binary.
 
     In a large message, the error is also raised if the keys cannot be counted in a short time. See
-    :data:`MAX_OTHER_KEYS`.
+    :data:`MAX_OTHER_KEYS`. Raises ProtocolViolation if more bytes follow the message, and one of :data:`FAULTS` if the
+    data cannot be decoded.
     """
     if len(data) <= MAX_UNCHECKED_BYTES:
         return _load(data)

@@ -62,7 +62,7 @@ MAP_32: Final = 0xDF
 
 
 class MsgPackSerializer(StructSerializer):
-    """The MessagePack serializer. Raw payload is decoded once, to check its text, and then forwarded unchanged."""
+    """The MessagePack serializer. Raw payload is decoded only to check it, and then forwarded unchanged."""
 
     name = "msgpack"
     subprotocol = "wamp.2.msgpack"
@@ -206,10 +206,11 @@ def lists(data: bytes) -> Any:
 
 
 def check_large(data: bytes) -> None:
-    """Check that ``data`` is valid and that its maps have simple keys. Raises PayloadError.
+    """Check that ``data`` is valid and that its maps have simple keys.
 
     A map can have any number of text and binary keys, but at most :data:`MAX_OTHER_KEYS` other keys, which must have
-    one of the types in :data:`SIMPLE_KEYS`.
+    one of the types in :data:`SIMPLE_KEYS`. Raises PayloadError if the data breaks these rules, and StackError if it is
+    nested too deeply.
     """
     try:
         try:

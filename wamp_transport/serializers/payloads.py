@@ -49,8 +49,8 @@ def has_deep_brackets(brackets: bytes, depth: int) -> bool:
 def to_json_values(value: Any) -> Any:
     """Return ``value`` with binary values marked for JSON.
 
-    Raises PayloadError for values that JSON cannot represent: NaN and the infinities, extension types, keys that are
-    not text, and text that starts with U+0000, which a receiver would interpret as binary.
+    Raises PayloadError for values that JSON cannot represent: NaN and the infinities, values of types that JSON does
+    not have, keys that are not text, and text that starts with U+0000, which a receiver would interpret as binary.
     """
     if isinstance(value, str):
         if value.startswith(BINARY_MARK):

@@ -10,7 +10,10 @@ from .serializer import Serializer
 
 
 def values_of(payload_format: str, raw: Any) -> Any:
-    """Return payload in ``payload_format`` as Python values. Binary values become bytes."""
+    """Return payload in ``payload_format`` as Python values. Binary values become bytes.
+
+    Raises PayloadError for values that Python cannot represent.
+    """
     return raw if payload_format == PYTHON else SERIALIZERS[payload_format].values(raw)
 
 

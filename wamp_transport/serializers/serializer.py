@@ -16,7 +16,7 @@ class Serializer(Protocol):
     """Whether messages are sent as binary WebSocket messages, not as text."""
 
     def decode(self, data: bytes) -> Message:
-        """Decode a message. Raises ProtocolViolation with the position of the invalid element.
+        """Decode a message. Raises ProtocolViolation, if possible with the position of the invalid element.
 
         The payload is validated but stays raw. If it is invalid, ``args`` is an InvalidPayload; if it is nested too
         deeply to check, ``args`` is TOO_DEEP. For a text serialization, ``data`` must be valid UTF-8, which the

@@ -115,7 +115,7 @@ class StructSerializer:
 
 
 def is_opaque(message: Any) -> bool:
-    """Return whether the args of a message may be a string instead of a list.
+    """Return whether the args of a message may be text or binary instead of a list.
 
     This is the case if the payload is encrypted, as with Autobahn's option ``enc_algo``.
     """

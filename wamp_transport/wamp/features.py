@@ -1,4 +1,4 @@
-"""The features that this router announces, by role.
+"""The features that this router announces, by role, and the features of clients that it uses.
 
 See the WAMP specification, Advanced Profile, "Feature Announcement".
 """
@@ -56,7 +56,7 @@ def known_roles(announced: Mapping[str, ClientRole | None]) -> dict[str, ClientR
 
 
 def known_features(role: ClientRole | None) -> ClientRole | None:
-    """Return a role with only the features that the router uses."""
+    """Return a role with only the features that the router uses; None if the client announced no features."""
     if role is None or role.features is None:
         return None
     return ClientRole({name: on for name, on in role.features.items() if name in CLIENT_FEATURES})

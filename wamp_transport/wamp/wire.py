@@ -17,7 +17,7 @@ FIXED_FIELDS: dict[type[Any], int] = {kind: len(kind.__struct_fields__) - 2 for 
 
 
 def wire(message: Message) -> Any:
-    """Return the value to encode for a message: the message itself, or a tuple if elements at its end are absent."""
+    """Return the value to encode for a message: the message itself, or a tuple if optional elements are absent."""
     return WRITERS[type(message)](message)
 
 
