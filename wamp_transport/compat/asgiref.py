@@ -41,7 +41,7 @@ def has_thread(context: Any) -> bool:
 
 @contextmanager
 def kept_main_loop() -> Iterator[None]:
-    """Context manager: at the end of the block, restore the main event loop that asgiref has stored for this thread."""
+    """Restore asgiref's main event loop for this thread at the end of the block. This is a context manager."""
     outer = getattr(SyncToAsync.threadlocal, "main_event_loop", None)
     try:
         yield

@@ -24,7 +24,7 @@ class Members:
 
     ``called`` contains the methods that this product calls, and ``overridden`` those that it overrides. Both map the
     name of a method to its parameters after ``self``, separated by spaces. A called method may have additional
-    parameters with defaults. An overridden method may not, because the library could pass them.
+    parameters with defaults. An overridden method must not have them, because the library could pass them.
 
     ``attributes`` maps the names of class attributes to their types. ``instance`` lists the names of attributes,
     separated by spaces, that the methods of the class set on an instance.

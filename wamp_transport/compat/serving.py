@@ -29,6 +29,6 @@ def find_problems(*, with_server: bool) -> Iterator[str]:
 
 
 def require_compatible(*, with_server: bool) -> None:
-    """Raise IncompatibleLibraryError if a library cannot be used. The arguments are those of :func:`find_problems`."""
+    """Raise IncompatibleLibraryError if a library cannot be used. See :func:`find_problems` for ``with_server``."""
     for problem in find_problems(with_server=with_server):
         raise IncompatibleLibraryError(problem)

@@ -189,10 +189,10 @@ class DirectSocket(FileDescriptor):
 
 
 class Disconnections:
-    """The connections of an event loop whose peers have disconnected. A few of them are ended in each turn.
+    """A queue of connections that must be ended, because their peers have disconnected or a read has failed.
 
-    The first ones of a turn are ended immediately: a client that disconnects and connects again at once does not exceed
-    a limit of connections.
+    A few of them are ended in each turn of the event loop. The first ones in a turn are ended immediately, so that a
+    client can reconnect without delay even if a limit on connections is reached.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -201,7 +201,7 @@ class Disconnections:
         self._waiting: deque[tuple[DirectSocket, Any]] = deque()
 
     def put(self, ended: DirectSocket, reason: Any) -> None:
-        """End a connection in this turn or in one of the next. The socket must not be read any more."""
+        """End a connection in this turn of the event loop or a later one. First stop reading from its socket."""
         if self._room == DISCONNECTIONS_PER_TURN:
             self._loop.call_soon(self._begin_turn)
         if self._room and not self._waiting:
