@@ -80,7 +80,7 @@ def check_enforced_options(app_configs: Apps, **kwargs: Any) -> list[CheckMessag
 
 @register(Tags.security)
 def check_daphne_version(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Check that Daphne is not a version that a single client can block (CVE-2026-44545, CVE-2026-44546)."""
+    """Check that a single client cannot block the installed version of Daphne (CVE-2026-44545, CVE-2026-44546)."""
     installed = DAPHNE.installed
     if not installed or release(installed) >= release(MIN_SAFE_DAPHNE):
         return []
@@ -294,7 +294,10 @@ def check_users(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_open_realms(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Check that no realm is completely open to anonymous clients. This check runs only with ``check --deploy``."""
+    """Check that no permission allows anonymous clients to use all URIs of a realm.
+
+    This check runs only with ``check --deploy``.
+    """
     configuration = _configuration()
     if configuration is None:
         return []
@@ -320,7 +323,10 @@ def _configuration() -> Configuration | None:
 
 
 def open_roles(configuration: Configuration) -> Iterable[tuple[str, str, list[str]]]:
-    """Yield each realm and role with which anonymous clients may use all URIs, and the allowed actions."""
+    """For each permission that covers all URIs and applies to anonymous clients, yield realm, role and allowed actions.
+
+    Roles with ``allow-by-default`` are not included.
+    """
     logins = [
         anonymous_login(one.settings) for one in configuration.services if isinstance(one.settings, WebSocketSection)
     ]

@@ -8,8 +8,8 @@
     eight seconds, the login is denied. ``USER_AUTHID(user)`` returns the authid of a Django user; the default is the
     username. ``USER_ROLE(user, realm)`` returns the user's role in the realm, or None to use the table in the admin.
     ``TOKEN_VERIFIER(token, details)`` is called with each token that :mod:`wamp_transport.tokens` did not create, such
-    as a JWT. It returns None to deny the login, or a mapping with ``user`` (a Django user) or ``authid`` and ``role``,
-    and optionally ``realm`` and ``extra``.
+    as a JWT. It returns None to deny the login, or a mapping. The mapping contains either ``user`` (a Django user), or
+    both ``authid`` and ``role``. It can also contain ``realm`` and ``extra``.
 ``LOCAL_OPERATORS``
     Whether ``manage.py wamp`` may connect to nodes on the same host without credentials, using only this
     project's settings and database. True by default.
@@ -94,7 +94,10 @@ class AppSettings:
     api: ApiSettings = ApiSettings()
 
     def hook(self, name: str) -> Hook | None:
-        """Return a hook of the project, or None if it is not set. Raises ImportError if its path cannot be imported."""
+        """Return a hook of the project, or None if it is not set.
+
+        Raises ImportError if its path cannot be imported, and any other exception that its module raises.
+        """
         hook = self.hooks.get(name)
         return call_guarded(import_string, hook) if isinstance(hook, str) else hook
 

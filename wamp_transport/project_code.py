@@ -85,7 +85,7 @@ async def run_guarded(work: Awaitable[Outcome]) -> Outcome:
 def _comes_from_outside(fault: BaseException) -> bool:
     """Return whether an exception means that a coroutine was canceled or closed from outside.
 
-    If not, code inside the coroutine has raised the exception, which can be of the same type.
+    Code inside the coroutine can also raise CancelledError or GeneratorExit itself. In this case, return False.
     """
     if isinstance(fault, CancelledError):
         task = asyncio.current_task()
@@ -113,9 +113,10 @@ GUARDED_ATTRIBUTE: Final = "_wamp_transport_is_guarded"
 
 
 def guard_loop(loop: AbstractEventLoop, is_wanted: Callable[[], bool]) -> None:
-    """Keep ``loop`` running after any exception of a task or callback, as long as ``is_wanted`` returns True.
+    """Keep ``loop`` running after a task or callback has raised SystemExit or KeyboardInterrupt.
 
-    This is necessary because project code can start tasks, and Django runs each request in a task. The loop also guards
+    In this case, it ends only if ``is_wanted`` returns False, or if the KeyboardInterrupt was caused by Ctrl-C. This is
+    necessary because project code can start tasks, and Django runs each request in a task. The loop also guards
     functions that project code runs in threads (with ``sync_to_async`` or ``asyncio.to_thread``), because a
     StopIteration in such a function would make the caller wait forever.
     """

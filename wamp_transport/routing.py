@@ -28,9 +28,10 @@ logger = logging.getLogger(__name__)
 class WampApplication:
     """An ASGI application that serves the configured paths and passes all other requests to ``application``.
 
-    If ``application`` is Django's own ASGI handler, Django's static files are served as well, and WebSockets on other
-    paths are refused. Any other application receives these requests itself. ``use_finders`` sets whether to look for
-    static files in the apps' directories; None means the value of ``DEBUG``.
+    If ``application`` is Django's own ASGI handler, WebSockets on other paths are refused, and Django's static files
+    are served if ``serve_static`` is True and ``django.contrib.staticfiles`` is installed. Any other application
+    receives these requests itself. ``use_finders`` sets whether to look for static files in the apps' directories; None
+    means the value of ``DEBUG``.
     """
 
     def __init__(self, application: Any, *, serve_static: bool = True, use_finders: bool | None = None) -> None:
@@ -75,8 +76,9 @@ class WampApplication:
     async def _start(self, runtime: Runtime, *, waits: bool = False) -> None:
         """Start the node under an ASGI server such as uvicorn. This product's own server starts the node itself.
 
-        ``waits`` is True if the server makes the application wait while a client reads slowly. If it is False, some
-        options have no effect, and a warning names them. Raises IncompatibleLibraryError and ConfigError.
+        Log a warning that names the configured options that have no effect under this server. ``waits`` is True if the
+        server makes the application wait while a client reads slowly; the limits for slow clients have no effect
+        otherwise. Raises IncompatibleLibraryError and ConfigError.
         """
         require_compatible(with_server=False)
         await runtime.start()

@@ -6,7 +6,8 @@
     def on_joined(session: SessionInfo, **kwargs: object) -> None: ...
 
 Receivers run one at a time in a separate thread, and may use the ORM. Coroutine functions run in the same thread, on a
-separate event loop. Exceptions of receivers are logged.
+separate event loop. Exceptions of receivers are logged. If receivers are so slow that too many signals are queued,
+further signals are dropped and logged.
 """
 
 from dataclasses import dataclass

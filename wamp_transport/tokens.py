@@ -67,7 +67,9 @@ def make_token(
     - ``extra``: the ``authextra`` of WELCOME, which must consist of JSON values
 
     When the user's password changes or the account is deactivated, the token becomes invalid and its sessions are
-    closed. Raises ValueError for a principal or role that cannot join, and for a lifetime that is not positive.
+    closed. Raises ValueError for an authid without a realm or role, for a user who is not saved or not active, for the
+    role ``trusted``, and for a lifetime that is not positive. A token with a large ``extra`` can be longer than
+    :data:`MAX_TOKEN_LENGTH`, and is then refused at the login.
     """
     claims: dict[str, Any] = {"e": round(time.time() + lifetime, 3)}
     if isinstance(principal, str):

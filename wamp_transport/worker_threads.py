@@ -1,9 +1,9 @@
 """Named pools of threads for work that must not block the event loop: hashes, handlers, hooks, database, files.
 
 Each kind of work has a separate pool so that, for example, slow hashes never block handlers. The queue of a pool is
-limited. A pool converts exceptions of project code to ordinary exceptions (see :mod:`.project_code`), and provides
-gauges for metrics. The function ``around`` calls each job of a pool, and can, for example, manage database connections
-before and after the job.
+limited. If a job raises an exception such as SystemExit, which would affect more than this job, the pool converts it to
+an ordinary exception (see :mod:`.project_code`). Each pool provides gauges for metrics. The function ``around`` calls
+each job of a pool, and can, for example, manage database connections before and after the job.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ Around = Callable[[Callable[[], Any]], Any]
 """A function that calls a job and returns its result. It can run code before and after the job."""
 
 DEFAULT_MAX_QUEUED_JOBS: Final = 10_000
-"""The default of ``max_queued``. It equals the limit of queued events of a session that Django code opens."""
+"""The default of ``max_queued``. It equals the maximum number of queued messages of a session in Django code."""
 
 
 def _call(work: Callable[[], Any]) -> Any:
