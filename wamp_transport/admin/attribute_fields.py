@@ -1,6 +1,7 @@
 """Form fields for attributes of the schema, and the conversion between their values and text.
 
-Text that is not a valid value is returned unchanged. The schema's validation then reports it with the expected type.
+Text that is not a valid value is returned unchanged, and the schema's validation reports it with the expected type.
+Only for attributes that contain JSON, invalid text raises ValidationError.
 """
 
 import json
@@ -72,7 +73,10 @@ def to_text(attribute: Attribute, value: Any) -> str:
 
 
 def from_text(attribute: Attribute, text: str) -> Any:
-    """Return the value that a text represents; ``ABSENT`` if the text is blank. Invalid text is returned unchanged."""
+    """Return the value that a text represents; ``ABSENT`` if the text is blank.
+
+    If the text is invalid, return it unchanged or, if the attribute contains JSON, raise ValidationError.
+    """
     if not text.strip():
         return ABSENT
     if attribute.kind == "str":

@@ -14,7 +14,7 @@ from wamp_transport.models import AuditEntry
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(AnyModelAdmin):
-    """The admin of audit entries: logins, failed logins and denied actions."""
+    """The admin of audit entries: logins, failed logins, denied actions and closed sessions."""
 
     list_display = ("created_at", "kind", "authid", "authrole", "authmethod", "address", "realm", "reason", "count")
     list_filter = ("kind", "created_at", "authmethod", "realm")
@@ -31,5 +31,5 @@ class AuditEntryAdmin(AnyModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False. Old entries are deleted automatically, and the oldest also if there are too many entries."""
+        """Return False: nodes delete old entries, and the oldest entries if there are too many."""
         return False

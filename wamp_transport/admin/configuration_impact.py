@@ -49,7 +49,10 @@ def _hides_pages(configuration: Configuration) -> bool:
 
 
 def _builtin_service_note(before: Configuration | None, after: Configuration) -> str:
-    """Return a sentence about the built-in service if a configuration has no paths; otherwise, return an empty text."""
+    """Return a sentence about the built-in service; an empty text if it is offered neither before nor after the edit.
+
+    The built-in service is offered as long as no transport in the database has a path.
+    """
     source = choose_source()
     if not isinstance(source, DatabaseSource) or not source.has_builtin_service:
         return ""

@@ -33,7 +33,7 @@ class TrackedCookieAdmin(AnyModelAdmin):
 
     @admin.action(description=_("Delete those of the selected cookies that have expired"), permissions=["delete"])
     def purge(self, request: HttpRequest, queryset: Any) -> None:
-        """Delete expired cookies.
+        """Delete those of the selected cookies that have expired.
 
         Running nodes do this every minute, so the action is needed only if no node is running.
         """

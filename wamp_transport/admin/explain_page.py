@@ -22,7 +22,7 @@ OUTCOMES = {"allowed": _("Allowed"), "denied": _("Denied"), "asked": _("An autho
 
 
 class ExplainForm(forms.Form):
-    """The form in which the user enters the action and the URI to be explained."""
+    """The form in which the user enters the action and the URI to check."""
 
     action = forms.ChoiceField(label=_("Action"), choices=[(action, action) for action in ACTIONS])
     uri = forms.CharField(label=_("URI"), required=False, strip=True)

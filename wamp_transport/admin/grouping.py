@@ -1,4 +1,4 @@
-"""The groups of attributes in forms. Attributes that belong to no group are shown under "More"."""
+"""The groups of attributes in forms. Attributes that belong to no group are shown under "More" or "Options"."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -91,6 +91,6 @@ class WebSocketForm(RowForm):
 
     @staticmethod
     def _has_other_logins(settings: dict[str, Any]) -> bool:
-        """Return whether ``auth`` has an entry for another method than anonymous login, even a disabled one."""
+        """Return whether ``auth`` has an entry, even a disabled one, for a method other than anonymous login."""
         auth = settings.get("auth")
         return isinstance(auth, dict) and any(name != ANONYMOUS.name for name in auth)

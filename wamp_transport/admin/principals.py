@@ -91,7 +91,10 @@ class CredentialFormSet(AnyInlineFormSet):
     """The form set of a principal's credentials. At most two secrets of each method can be valid at the same time."""
 
     def clean(self) -> None:
-        """Validate the forms, then derive the stored data of new secrets. Deriving is slow, so it comes last."""
+        """If all forms are valid, derive the stored data of new secrets, and check the number of valid secrets.
+
+        Deriving is slow, so it is not done for forms with errors.
+        """
         super().clean()
         if any(self.errors):
             return
@@ -161,7 +164,10 @@ class PrincipalAdmin(EndingSessionsAdmin):
         return Principal.objects.filter(pk=form.instance.pk).first()
 
     def impact_of_change(self, before: Any, form: Any) -> Impact:
-        """Return the number of sessions that end: all, unless the principal can still log in with the same role."""
+        """Return the number of sessions that the change ends.
+
+        These are all sessions of the principal, unless it can still log in with the same role and Django user.
+        """
         if before is None:
             return Impact()
         now = principals.find(before.realm, before.authid, ())

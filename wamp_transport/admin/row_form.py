@@ -27,7 +27,7 @@ class RowForm(AnyModelForm):
     type: ClassVar[str] = ""
 
     is_among_others = False
-    """Whether the form is part of a form set. If so, the form set validates the whole configuration, not the form."""
+    """Whether the form is part of a form set, which then validates the whole configuration instead of the form."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

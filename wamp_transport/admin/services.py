@@ -36,7 +36,7 @@ class WebPathForm(WebSocketForm):
         return path if path == ROOT else path.strip("/") or ROOT
 
     def clean(self) -> dict[str, Any] | None:
-        """Check that the transport has no other service at this path."""
+        """Check that the transport has no other service at this path. A branch and a service can have the same path."""
         cleaned = super().clean()
         transport, path = self.cleaned_data.get("transport"), self.cleaned_data.get("path")
         if transport is None or path is None:
@@ -86,7 +86,7 @@ class WebPathAdmin(TypedRowAdmin):
         return mapping_of(row)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Preselect the transport if there is only one."""
+        """Return the initial values. The transport is preselected if there is only one web transport."""
         initial: dict[str, Any] = dict(super().get_changeform_initial_data(request))
         if "transport" not in initial:
             field = WebPath._meta.get_field("transport")

@@ -66,7 +66,8 @@ class TransportForm(WebSocketForm):
     def field_at(self, path: str) -> str | None:
         """Return the name of the form field for a JSON path.
 
-        For the whole endpoint, this is the field for the port or the socket path.
+        For the transport or the endpoint as a whole, this is the field for the port or the socket path or, if the
+        endpoint has no type, the field for its type.
         """
         if path in ("", "endpoint"):
             return {"tcp": "port", "unix": "socket_path"}.get(self.instance.endpoint_type, "endpoint_type")

@@ -40,7 +40,7 @@ AsyncHandler = Callable[[Any], Awaitable[Any]]
 class NotConfigured(ImproperlyConfigured):
     """Raised if no router is configured for Django code, or if the realm is ambiguous.
 
-    The message names the missing setting.
+    Also raised if a role is given in a process that uses a remote router. The message says what to change.
     """
 
 

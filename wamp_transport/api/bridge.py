@@ -95,9 +95,7 @@ class LoopBridge:
             self.run_on_loop(_close(parts))
 
     async def aiterate(self, parts: AsyncGenerator[Outcome, None]) -> AsyncGenerator[Outcome, None]:
-        """Yield the items of the async generator ``parts``, which runs on the node's event loop.
-
-        Call this from a coroutine on any event loop.
+        """Yield the items of the async generator ``parts``, which runs on the loop. Call this from any coroutine.
 
         Closing the returned generator also closes ``parts``.
         """

@@ -36,10 +36,11 @@ class Session:
     setting ``TIMEOUT``, and None waits forever. Each operation can override all three. Session objects are cheap:
     objects for the same realm and role share one session of the process, which opens on first use and reconnects.
 
-    All operations raise NotConfigured if no router is configured, TransportError if it cannot be reached, and
-    ApplicationError or a subclass, such as CallTimeout, if the router or a callee answers with an error. Sync methods
-    raise SynchronousOnlyOperation on the event loop of the router: they would block the loop that they wait for. The
-    async methods have the prefix ``a``.
+    All operations raise NotConfigured if no router is configured or the realm is ambiguous, TransportError if the
+    router cannot be reached, SessionClosed if it refuses the session, and ApplicationError or a subclass, such as
+    CallTimeout, if the router or a callee answers with an error or does not answer in time. Sync methods raise
+    SynchronousOnlyOperation on the event loop of the sessions: they would block the loop that they wait for. The async
+    methods have the prefix ``a``.
     """
 
     def __init__(
@@ -71,8 +72,8 @@ class Session:
         With ``on_commit=False``, publish immediately, even if the transaction is rolled back later. ``using`` is the
         database of the transaction. Values are copied immediately, not at the commit. Subscribers in this process
         receive the event too, unless ``options`` sets ``exclude_me`` to True. If ``options`` sets ``acknowledge``,
-        return the ID of the publication, or None if the event waits for the commit. Raises PayloadError if a value
-        cannot be sent.
+        return the ID of the publication, or None if the event waits for the commit. Errors after the commit are logged,
+        not raised. Raises PayloadError if a value cannot be sent.
         """
         publication = PendingPublication.of(topic, args, kwargs, options, self._with(realm, role, timeout))
         if on_commit and run_after_commit(publication.send, using):

@@ -37,7 +37,10 @@ class AnonymousMethod:
 
 
 class TlsMethod:
-    """The method for clients with a known TLS client certificate. The authid in HELLO is ignored."""
+    """The method for clients with a known TLS client certificate, which identifies the principal.
+
+    The authid in HELLO is used only if the source returns a principal without an authid.
+    """
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals

@@ -1,7 +1,7 @@
 """Challenges for unknown clients.
 
-They look like challenges for existing principals, and the same authid always gets the same challenge. Otherwise, an
-attacker could find out with one or two login attempts whether a principal exists.
+They look like challenges for existing principals, and the same authid always gets the same salt. Otherwise, an attacker
+could find out with one or two login attempts whether a principal exists.
 """
 
 import hmac

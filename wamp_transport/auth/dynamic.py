@@ -56,7 +56,8 @@ class DynamicPrincipals:
     async def find(self, lookup: Lookup) -> Principal | None:
         """Return the principal that the procedure returns.
 
-        If the procedure raises an error, the login is denied with that error.
+        Raises LoginDenied with the error that the procedure raises. If the procedure is missing or has failed, or if
+        its result is invalid, the error in LoginDenied is a general one.
         """
         realm = self._realm or lookup.realm
         if realm is None:
@@ -93,8 +94,8 @@ class FunctionPrincipals:
     async def find(self, lookup: Lookup) -> Principal | None:
         """Return the principal that the function returns.
 
-        If the function raises an ``ApplicationError`` (of this package or of Autobahn), the login is denied with that
-        error. Other exceptions propagate.
+        Raises LoginDenied with the error of an ``ApplicationError`` (of this package or of Autobahn) that the function
+        raises, or with a general error if the result is invalid. Other exceptions propagate.
         """
         function = self._function
         if function is None:

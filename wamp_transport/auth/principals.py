@@ -134,9 +134,9 @@ class World:
     """The functions and keys that authentication methods need from outside this package.
 
     ``random_bytes(n)`` returns unguessable bytes. ``timestamp()`` returns the current time in UTC as RFC 3339 text.
-    ``offload(function)`` runs a slow function in a thread and waits for it. Challenges to unknown clients are derived
-    from ``secret_key``, so that they do not change. ``router_key`` is the private key (32 bytes) with which the router
-    proves its identity.
+    ``offload(function)`` runs a slow function in a thread and waits for it. The salts in challenges to unknown clients
+    are derived from ``secret_key``, so that they do not change. ``router_key`` is the private key (32 bytes) with which
+    the router proves its identity.
     """
 
     random_bytes: Callable[[int], bytes]

@@ -21,11 +21,13 @@ class AuthProvider(StrEnum):
 WATCHED: Final = frozenset({AuthProvider.DATABASE, AuthProvider.TOKEN, AuthProvider.DJANGO})
 """The sources whose users or principals are in the database.
 
-When a user or principal changes, the sessions with this identity are closed. A cookie never replaces such a login.
+When a user or principal changes, the sessions whose identity is no longer valid are closed. Such a login is never
+stored for a cookie.
 """
 
 NAMES_USERS: Final = frozenset({AuthProvider.DJANGO, AuthProvider.LOCAL})
-"""The sources whose authid is a Django username: Django's login, and the project's code.
+"""The sources whose authid is a Django username, unless the hook ``USER_AUTHID`` returns another authid.
 
-An authid from another source can equal a username, but does not identify that user.
+These are Django's login, and the project's code. An authid from another source can equal a username, but does not
+identify that user.
 """

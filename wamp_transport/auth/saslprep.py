@@ -24,7 +24,7 @@ MAX_CHARACTERS: Final = 1024
 def saslprep(text: str) -> str:
     """Normalize ``text`` with SASLprep. Code points that Unicode 3.2 does not assign are permitted (RFC 3454).
 
-    Raises ValueError for characters that the profile prohibits, and for text that is too long.
+    Raises ValueError for text that the profile prohibits, and for text that is too long.
     """
     if len(text) > MAX_CHARACTERS:
         raise ValueError(f"the text has more than {MAX_CHARACTERS} characters")

@@ -60,7 +60,7 @@ class ScramKeys:
 def salted_password(password: str, derivation: Derivation) -> bytes:
     """Return the key from which all other keys are derived. This is slow on purpose.
 
-    Raises ValueError for characters that SASLprep prohibits.
+    Raises ValueError if the password must be normalized and SASLprep does not accept it.
     """
     secret = (password if derivation.kdf == "argon2id-13" else saslprep(password)).encode()
     if derivation.kdf == "pbkdf2":
@@ -91,7 +91,7 @@ def client_key(salted: bytes) -> bytes:
 def joined_nonce(method: str, client_nonce: str, server: bytes) -> str:
     """Return the nonce for CHALLENGE: the client's nonce followed by the server's.
 
-    Raises ValueError if the client's nonce is not base64.
+    Raises ValueError if the client's nonce is empty or not base64.
     """
     octets = b64decode(client_nonce, validate=True)
     if not octets:

@@ -53,7 +53,9 @@ class StaticPrincipals:
         """Return the principal for a login.
 
         A principal is found by its certificate or authid. If the client sends no authid, the principal is found by its
-        public key, provided that no other principal has the same key.
+        public key, provided that no other principal has the same key. If no principal is found, return None. However,
+        if the configuration contains hashed tickets, return a principal that accepts no ticket, but whose check takes
+        as long as that of a hashed ticket.
         """
         authid = lookup.authid
         if lookup.fingerprints:

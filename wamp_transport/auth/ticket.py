@@ -54,7 +54,7 @@ class DelayedTickets:
 
 
 class TicketMethod:
-    """The ticket method. The principal is looked up after the client has sent the ticket."""
+    """The authentication method ``ticket``. The principal is looked up after the client has sent the ticket."""
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals

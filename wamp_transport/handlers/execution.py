@@ -61,7 +61,11 @@ class UserLookup(Protocol):
 
 
 class Handler:
-    """A handler that can be run. The constructor raises UnusableHandler if the declaration is invalid."""
+    """A handler that can be run.
+
+    The constructor raises UnusableHandler if the declaration is invalid, and ValueError if Python cannot determine the
+    parameters of the function.
+    """
 
     def __init__(self, declaration: Declaration) -> None:
         faults = declaration.faults()
@@ -142,7 +146,11 @@ class HandlerExecutor:
             logger.exception("%s failed with an event on %s", name, event.topic)
 
     def _error_for_caller(self, fault: Exception, uri: str) -> ApplicationError:
-        """Log an exception and return the error for the caller. The error contains details only if DEBUG is on."""
+        """Return the error for the caller.
+
+        For PermissionDenied and ValidationError, the error contains the text of the exception. Any other exception is
+        logged, and the error contains its details only if DEBUG is on.
+        """
         if isinstance(fault, PermissionDenied):
             return ApplicationError(errors.NOT_AUTHORIZED, str(fault) or "the user is not allowed to do this")
         if isinstance(fault, DjangoValidationError):

@@ -43,7 +43,10 @@ class UnusableParameter(TypeError):
 
 
 class Parameters:
-    """The parameters of a function. The constructor raises UnusableParameter.
+    """The parameters of a function.
+
+    The constructor raises UnusableParameter, and ValueError if Python cannot determine the parameters, as for some
+    built-in functions.
 
     ``sources`` maps the names of parameters that are not filled from the payload to their sources. These parameters
     are annotated with Invocation, Event, :class:`Caller` or a user model.

@@ -1,4 +1,4 @@
-"""Convert the return values of handlers to payload. Pydantic models, querysets and lazy texts are supported."""
+"""Convert the return values of handlers to payloads. Pydantic models, querysets and lazy texts are supported."""
 
 from typing import Any
 

@@ -59,7 +59,7 @@ class HandlerThreads:
     def wait_for(self, work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, is_over: Flag) -> None:
         """Run ``work`` on the loop and wait until it ends. Call this method in a thread.
 
-        If ``is_over`` is set in the meantime, cancel ``work`` and return.
+        If ``is_over`` is set in the meantime, cancel ``work`` and return. Raises any exception of ``work``.
         """
         future = asyncio.run_coroutine_threadsafe(work, loop)
         while True:

@@ -28,7 +28,10 @@ def add_times_to_logs() -> None:
 
 
 def add_times_to_requests() -> None:
-    """Log the requests to ``runserver`` in the format of Django's own ``runserver``, which includes the time."""
+    """Log the requests to ``runserver`` in the format of Django's own ``runserver``, which includes the time.
+
+    Nothing is changed if the project has the setting LOGGING, or if its code has added handlers to this logger.
+    """
     logger = logging.getLogger(REQUESTS)
     if settings.LOGGING or logger.handlers:
         return

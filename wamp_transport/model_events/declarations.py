@@ -145,10 +145,11 @@ def publish_model_events(
     update_fields: bool = False,
     realm: str | None = None,
 ) -> ModelEventPublisher[Row]:
-    """Publish an event after each commit that creates, updates or deletes a row of ``model``, in any process.
+    """Publish an event for each row of ``model`` that is created, updated or deleted, when the change is committed.
 
     The topic is ``<topic>.created``, ``<topic>.updated`` or ``<topic>.deleted``. The only positional argument is the
-    primary key; the keyword arguments are the values of ``fields``.
+    primary key; the keyword arguments are the values of ``fields``. Changes for which Django sends no signal, such as
+    ``QuerySet.update()``, publish nothing; see :meth:`ModelEventPublisher.publish`.
 
     ``topic`` can be a function, for topics that depend on the row. ``serialize`` returns additional keyword arguments.
     ``when`` returns whether to publish an event. ``options``, or a function that returns them, can limit who receives

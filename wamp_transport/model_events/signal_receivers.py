@@ -112,7 +112,8 @@ def _on_saved(
 def _on_deleted(sender: type[Model], instance: Model, using: str, **kwargs: Any) -> None:
     """Build the event before the row is deleted, while its values can be read. The event is sent after the commit.
 
-    With multi-table inheritance, Django sends the signal once for each table. Only the first signal is used.
+    With multi-table inheritance, Django sends the signal once for each table. A publisher uses only the signal for the
+    topmost model that it covers.
     """
     concrete = sender._meta.concrete_model or sender
     for publisher in _for(sender):

@@ -40,7 +40,8 @@ def values_of(change: Change[Any], names: Iterable[str]) -> dict[str, Any]:
     """Return the stored values of the fields ``names``. For a relation, return one primary key or a list of them.
 
     The values of the instance can differ from the stored values, for example after ``F("stock") - 1``, or if some
-    fields were not saved. In this case, the row is read again, once for all fields. Raises PayloadError.
+    fields were not saved. In this case, the row is read again, once for all fields. Raises PayloadError, and
+    ObjectDoesNotExist if the row no longer exists.
     """
     instance = change.instance
     fields = {name: _field(instance, name) for name in names}

@@ -357,7 +357,7 @@ class WebPath(ConfigurationRow):
     def keys(self) -> list[str]:
         """The keys that lead to the service in the transport's ``paths``.
 
-        These are the keys in the imported file, unless the path was changed after the import.
+        If the row was imported and its path was not changed afterwards, these are the keys in the imported file.
         """
         nesting = self.nesting if self.nesting and path_of(self.nesting) == self.path else nesting_of(self.path)
         return nesting.split(" ")

@@ -171,7 +171,7 @@ class UserRole(models.Model):
 
 
 class IdentityChange(models.Model):
-    """A change of a user, Django session or principal. Every process reads changes and closes invalid sessions.
+    """A change of a user, Django session or principal. Every node reads the changes and closes invalid sessions.
 
     ``key`` is the primary key of a user, the digest of a Django session's key, or the realm and authid of a principal.
     The kind ``session`` means that a Django session has ended; ``logout`` means that all Django sessions of a user have

@@ -63,7 +63,7 @@ Row = Realm | Role | PermissionRule | Transport
 
 
 def columns_of(row: Row) -> tuple[Column, ...]:
-    """Return the columns of a row. An unsupported transport has no columns, because its endpoint can have any form."""
+    """Return the columns of a row. A transport of an unsupported type has none: its endpoint can have any form."""
     if isinstance(row, Transport):
         return TRANSPORT if row.type in ("web", "websocket") else ()
     return {Realm: REALM, Role: ROLE, PermissionRule: PERMISSION}[type(row)]

@@ -76,7 +76,10 @@ def revision() -> int:
 
 
 def is_empty() -> bool:
-    """Return whether the stored configuration is empty: no transport and no realm, or no tables or no database."""
+    """Return whether the stored configuration is empty: no transport and no realm, or no tables or no database.
+
+    Raises ConfigurationChanging.
+    """
     try:
         return _read(lambda: not Transport.objects.exists() and not Realm.objects.exists())
     except (NotMigrated, NoDatabase):
@@ -86,7 +89,7 @@ def is_empty() -> bool:
 def to_mapping() -> dict[str, Any]:
     """Return all enabled rows as the mapping of a config.json.
 
-    Raises NotMigrated, ConfigurationChanging, and ConfigError if two services have the same path.
+    Raises NoDatabase, NotMigrated, ConfigurationChanging, and ConfigError if two services have the same path.
     """
     return to_document(_read(Rows.stored)).mapping
 
@@ -95,8 +98,8 @@ def load(base_dir: str | os.PathLike[str]) -> Configuration:
     """Load the configuration from the database.
 
     Relative paths are relative to the directory of the imported file or, if no file was imported, to ``base_dir``.
-    Raises ConfigError with all errors in the configuration, NotMigrated if there are no tables, and
-    ConfigurationChanging if the rows keep changing.
+    Raises ConfigError with all errors in the configuration, NoDatabase or NotMigrated if there is no database or there
+    are no tables, and ConfigurationChanging if the rows keep changing.
     """
     rows = _read(Rows.stored)
     return read_mapping(to_document(rows).mapping, rows.base_dir or base_dir, source=SOURCE)
@@ -111,7 +114,8 @@ def replace(
     relative to ``base_dir`` or, if ``base_dir`` is None, to the directory that is passed to :func:`load`. Return the
     new configuration.
 
-    Raises NotMigrated. Raises ConfigError, without changing anything, if the mapping is invalid.
+    Raises NoDatabase and NotMigrated. Raises ConfigError, without changing anything, if the mapping is invalid or
+    cannot be stored.
     """
     configuration = read_mapping(mapping, base_dir or ".", source=source)
     rows = list(_rows_of(mapping))
@@ -242,7 +246,7 @@ def _emptied(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def _too_large(row: ConfigurationRow, location: Location) -> Iterator[Problem]:
-    """Yield a problem for each value that does not fit its column."""
+    """Yield a problem if values of the row do not fit their columns. The problem lists all of them."""
     try:
         row.clean_fields(exclude={"realm", "role", "transport"})
     except ValidationError as error:
@@ -250,7 +254,7 @@ def _too_large(row: ConfigurationRow, location: Location) -> Iterator[Problem]:
 
 
 def _unstorable(mapping: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield a problem for each text with the character U+0000.
+    """Yield a problem for each key or text with the character U+0000.
 
     Some databases cannot store it, so it is always refused.
     """

@@ -116,8 +116,8 @@ def close_kept() -> None:
 def close_at_thread_end() -> None:
     """Arrange that the connections which this thread has now are closed when the thread ends.
 
-    This includes connections to SQLite databases in memory, which Django does not close. :func:`clean_connections` and
-    :func:`with_kept_connections` call this function.
+    This includes connections to SQLite databases in memory, which Django does not close. In the main thread, do
+    nothing. :func:`clean_connections` and :func:`with_kept_connections` call this function.
     """
     if threading.current_thread() is threading.main_thread():
         return  # it ends with the process

@@ -71,7 +71,7 @@ def report(
     ``problem`` is the reason why a newer configuration was refused. ``services`` and ``operator_salt`` are stored for
     :mod:`.operators`. ``sessions`` contains the numbers of sessions, as returned by :func:`.session_groups.to_json`.
 
-    This function also deletes nodes that have not reported for a day.
+    This function also deletes the rows of nodes that have not reported for a day.
     """
     now = timezone.now()
     stored = revision if isinstance(revision, int) else None

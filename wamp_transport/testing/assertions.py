@@ -24,7 +24,7 @@ def on_active_router(assertion: Callable[Concatenate[Recording, Arguments], Outc
 def on_test_case(
     assertion: Callable[Concatenate[Recording, Arguments], Outcome],
 ) -> Callable[Concatenate[Any, Arguments], Outcome]:
-    """Return a method that applies an assertion to ``self.wamp``, the recording of a test case's router."""
+    """Return a method that applies an assertion to the recording of ``self.wamp``, the router of a test case."""
 
     @wraps(assertion)
     def method(case: Any, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Outcome:

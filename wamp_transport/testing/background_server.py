@@ -73,7 +73,10 @@ class BackgroundServer(WampServer):
 
 
 def start_reactor() -> None:
-    """Start the reactor in a separate thread if it is not running."""
+    """Start the reactor in a separate thread, unless this function has already started it.
+
+    Raises RuntimeError if the reactor does not start, for example because other code runs it.
+    """
     global _thread  # noqa: PLW0603 - one reactor for each process
     with _starting:
         if _thread is not None:

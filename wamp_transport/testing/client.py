@@ -44,9 +44,10 @@ class WampClient:
     setting ``USER_ROLE``). Without a user, the client has the given ``authid`` and ``role``, or is ``anonymous``.
     ``realm`` defaults to the setting ``REALM`` or, without this setting, to the only realm.
 
-    Each method has an async variant with the prefix ``a``. Timeouts use the test's clock. Each method returns only when
-    the router is idle. If a handler of the project has failed, :meth:`call` raises the error with its cause, and
-    :meth:`publish` raises the exception of the handler. To disable this, set ``raises_failures`` to False.
+    Each method except :meth:`submit` has an async variant with the prefix ``a``. Timeouts use the test's clock. Each
+    method returns only when the router is idle. If a handler of the project has failed, :meth:`call` raises the error
+    that the router has sent, with the exception of the handler as its cause; :meth:`publish` raises the exception of
+    the handler. To disable this, set ``raises_failures`` to False.
     """
 
     def __init__(

@@ -46,11 +46,11 @@ def source_of(config: Config) -> Source:
 class LiveServer:
     """A server on a free port of 127.0.0.1. It runs from :meth:`start` to :meth:`stop`, or inside a ``with`` block.
 
-    ``config`` is a mapping in the format of Crossbar's ``config.json``, or the path of such a file. Only its first
-    transport is served, and its endpoint is ignored. The default is the setting ``WAMP_TRANSPORT["CONFIG"]``. If it is
-    not set, the server uses the configuration in the test's database, and applies later changes. Until a transport in
-    the database has a path, ``/ws`` is served as in development: with the realms in the database or, if there are none,
-    with realm ``realm1``, which is open to anonymous clients.
+    ``config`` is a mapping in the format of Crossbar's ``config.json``, or the path of such a file. Only the first
+    transport is served, on the server's port instead of its own endpoint. The default is the setting
+    ``WAMP_TRANSPORT["CONFIG"]``. If it is not set, the server uses the configuration in the test's database, and
+    applies later changes. Until a transport in the database has a path, ``/ws`` is served as in development: with the
+    realms in the database or, if there are none, with realm ``realm1``, which is open to anonymous clients.
 
     Start the server outside of transactions. The server sees only committed data, so use it with
     ``TransactionTestCase``. While the server runs, an in-memory SQLite database is replaced with a copy in a file, and
@@ -71,7 +71,10 @@ class LiveServer:
 
     @property
     def wamp_url(self) -> str:
-        """The URL of the first WebSocket service, such as ``ws://127.0.0.1:34567/ws``."""
+        """The URL of the first WebSocket service, such as ``ws://127.0.0.1:34567/ws``.
+
+        Raises RuntimeError if there is none.
+        """
         snapshot = None if self._runtime is None else self._runtime.snapshot
         transports = () if snapshot is None else snapshot.configuration.transports[:1]
         found = [one.path for each in transports for one in each.paths if isinstance(one.settings, WebSocketSection)]

@@ -1,4 +1,4 @@
-"""An in-memory event loop for one test. It has no sockets and threads, and the test advances its clock.
+"""An in-memory event loop for one test. It has neither sockets nor threads, and the test advances its clock.
 
 The loop runs only while a caller waits for a result, in the thread of that caller. Work for threads (synchronous
 handlers, the ORM in coroutines) runs in the same thread, between two iterations of the loop, and therefore in the
@@ -145,7 +145,10 @@ class MemoryLoop(LoopWithoutSockets):
     # --- work from outside -----------------------------------------------------------------------------------------
 
     def run_on_loop(self, work: Coroutine[Any, Any, Outcome]) -> Future[Outcome]:
-        """Start ``work`` and run the loop until it is idle."""
+        """Start ``work`` and return its future. Unless a coroutine calls this, run the loop until it is idle.
+
+        If a coroutine on another loop calls this, the in-memory loop runs in the background.
+        """
         future = self._begin(work)
         running = running_loop()
         if running is None:
@@ -216,7 +219,7 @@ class MemoryLoop(LoopWithoutSockets):
     def run_until_idle(self) -> None:
         """Run everything that can run without advancing the clock.
 
-        If code on the loop calls this method, it does nothing, because the loop is running already.
+        In inline work, do nothing, because the loop is running already. Raises SynchronousOnlyOperation in a coroutine.
         """
         self.forbid_in_coroutine()
         if not self._depth.get(threading.get_ident()):

@@ -198,7 +198,10 @@ class MemoryNode:
             self._link.on_idle()
 
     def on_interest_known(self, number: int) -> None:
-        """Send what was held for announcements up to ``number``; see :class:`~wamp_transport.router.effects.Hold`."""
+        """Send the messages that were held until the announcements up to ``number`` are acknowledged.
+
+        See :class:`~wamp_transport.router.effects.Hold`.
+        """
         assert self.router.cluster is not None  # noqa: S101 - only nodes with a link have holds
         self.router.cluster.announcements.on_known(number)
         for peer in self._held:

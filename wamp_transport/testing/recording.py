@@ -85,7 +85,8 @@ class Recording:
         """Assert that ``count`` publications match, or at least one if ``count`` is None. Return them.
 
         Values are compared in the form in which subscribers receive them: ``Decimal("9.90")`` equals ``"9.90"``, and a
-        tuple equals a list. If the assertion fails, its message lists all publications.
+        tuple equals a list. Publications that the router refused do not match. If the assertion fails, its message
+        lists all publications.
         """
         query = Query(topic, args, kwargs, match)
 

@@ -59,7 +59,7 @@ class InMemoryRouter:
     with ``wamp.``.
 
     ``handlers`` sets whether the handlers in the ``wamp.py`` modules of the apps are registered. :meth:`start` raises
-    ConfigError if ``config`` is not valid. The first session raises ImproperlyConfigured if a handler is invalid.
+    ConfigError if ``config`` is not valid. Opening a session raises ImproperlyConfigured if a handler is invalid.
     """
 
     def __init__(self, config: Config = None, *, handlers: bool = True) -> None:

@@ -40,7 +40,7 @@ class Measure:
     def percentile(self, share: float) -> float:
         """Return a percentile of the latency, in milliseconds.
 
-        ``share`` is the fraction of requests that took no longer than the returned time, for example 0.95.
+        ``share`` is the fraction of exchanges that took no longer than the returned time, for example 0.95.
         """
         index = min(len(self.latencies) - 1, int(share * len(self.latencies)))
         return 1000 * self.latencies[index]
@@ -52,7 +52,7 @@ class Measure:
 
     @property
     def node_share(self) -> float | None:
-        """The share of one CPU core that the node used, from 0 to 1; None if unknown."""
+        """The CPU usage of the node, where 1 is one whole core; None if unknown."""
         return None if self.node_seconds is None else self.node_seconds / self.seconds
 
     def as_mapping(self) -> dict[str, Any]:
@@ -80,7 +80,10 @@ async def calls(callee: Session, caller: Session, uri: str, payload: str) -> Exc
 
 
 async def events(subscriber: Session, publisher: Session, uri: str, payload: str) -> Exchange:
-    """Subscribe to a topic. Return a function that publishes one event and waits for its delivery."""
+    """Subscribe to a topic. Return a function that publishes one event and waits for its delivery.
+
+    The function raises TimeoutError if the event is not delivered within ANSWER_SECONDS.
+    """
     waiting: dict[int, asyncio.Future[None]] = {}
     count = 0
 

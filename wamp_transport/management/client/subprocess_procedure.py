@@ -33,7 +33,7 @@ SECRETS: Final = frozenset(f"WAMP_{kind.upper()}" for kind in KINDS)
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program and its arguments, from the ``command`` option.
+    """A program and its arguments, from the option ``--exec``.
 
     If ``is_shell``, the command runs in a shell. If ``has_argv``, the positional arguments of the call are appended to
     the program's arguments, or passed to the shell as $1, $2 and so on.

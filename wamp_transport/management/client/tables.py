@@ -15,7 +15,7 @@ MIN_COLUMN_WIDTH: Final = 8
 def table(
     head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None, *, right: Sequence[str] = ()
 ) -> Iterator[str]:
-    """Yield the lines of a table that is up to ``width`` characters wide.
+    """Yield the lines of a table. If it is wider than ``width`` characters, shorten the columns, as far as possible.
 
     ``head`` is the header row. Columns whose header is in ``right`` are right-aligned.
     """
@@ -49,7 +49,7 @@ def _one_line(text: str) -> str:
 
 
 def _fit_widths(widths: list[int], width: int | None) -> list[int]:
-    """Return the column widths, with the widest columns shortened until the table fits."""
+    """Return the column widths. Shorten the widest columns until the table fits or no column can be shortened."""
     if width is None:
         return widths
     room = width - COLUMN_GAP * (len(widths) - 1)

@@ -144,8 +144,9 @@ def _at_node(node: RunningNode, options: Mapping[str, Any], given: Credential | 
 def _own_node(options: Mapping[str, Any], *, is_needed: bool) -> RunningNode | None:
     """Return this project's node on this host.
 
-    If no node is running, return None, or raise Failure if ``is_needed`` or if the options name a node. Also raises
-    Failure if several nodes are running and the options name none of them.
+    If no node is running, return None, or raise Failure if ``is_needed`` or if the options name a node. If the database
+    cannot be read, return None, or raise Failure if ``is_needed``. Also raises Failure if several nodes are running and
+    the options name none of them.
     """
     try:
         here = operators.running_here()

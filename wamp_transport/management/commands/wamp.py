@@ -24,7 +24,7 @@ class Command(BaseCommand):
     """Whether the command was started from the command line, so that it must end the process with an exit code."""
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """Run the command in a process of its own, which ends with an exit code if the command fails."""
+        """Run the command with arguments from the command line. If it fails, end the process with an exit code."""
         self.is_process = True
         super().run_from_argv(argv)
 

@@ -15,7 +15,7 @@ from wamp_transport.wamp.messages import CallOptions
 
 
 class CallCommand:
-    """The subcommand ``call``. It prints text results unchanged, for use in scripts."""
+    """The subcommand ``call``. Unless it writes to a terminal, it prints text results unchanged, for use in scripts."""
 
     name = "call"
     help = "Call a procedure and print its result."

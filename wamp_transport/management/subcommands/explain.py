@@ -76,7 +76,7 @@ class ExplainCommand:
 
 
 def _role_of(name: str, realm: str, configuration: Configuration) -> str:
-    """Return the role of the principal or Django user with this name."""
+    """Return the role of the principal or Django user with this name. Raises CommandError if it is not exactly one."""
     found = find_by_name(configuration, realm, name)
     roles = {one.role for one in found}
     if not found:

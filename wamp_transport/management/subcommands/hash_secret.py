@@ -12,7 +12,7 @@ from wamp_transport.auth.credential_kinds import CREDENTIAL_KINDS
 from wamp_transport.stores.identity.credentials import keep
 
 NAMES: Final = {"hash": "ticket_hash", "key": "derived_key", "stored_key": "stored-key", "server_key": "server-key"}
-"""The attributes in ``config.json`` for the keys of a stored credential. A key that is not listed is its own name."""
+"""The attributes in ``config.json`` for the keys of a stored credential. Keys that are not listed keep their names."""
 
 
 class HashSecretCommand:

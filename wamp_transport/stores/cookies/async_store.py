@@ -32,8 +32,8 @@ def utc_now() -> datetime:
 class AsyncCookieStore:
     """A cookie store for asyncio.
 
-    All coroutines raise CookieStoreError if the store fails, or if it does not return a result within ``patience``
-    seconds.
+    All coroutines raise CookieStoreError if the store fails, if too many calls wait for it, or if it does not return a
+    result within ``patience`` seconds.
     """
 
     def __init__(
@@ -70,7 +70,10 @@ class AsyncCookieStore:
         return await self._ask(self._store.remember, id, login)
 
     async def forget(self, id: str) -> bool:
-        """Delete the record of a client that has logged out. Its cookie is then no longer valid."""
+        """Delete the record of a client that has logged out. Its cookie is then no longer valid.
+
+        Return False if there is no such client.
+        """
         return await self._ask(self._store.forget, id)
 
     async def purge(self) -> int:
@@ -78,7 +81,7 @@ class AsyncCookieStore:
         return await self._ask(self._store.purge, self._clock())
 
     def close(self) -> None:
-        """Refuse further calls. Calls that are queued or running are completed."""
+        """Close the store. If it uses threads, complete queued and running calls, and refuse further calls."""
         if self._pool is None:
             self._store.close()
         else:

@@ -4,7 +4,8 @@ Lines are appended and synced to disk before a method returns. An incomplete las
 When the file is opened, and when most of its lines are obsolete, a new file is written next to it and then renamed.
 Only one process at a time can use the file: this process locks ``<file>.lock``, and other processes get an error.
 
-A damaged file is renamed to ``<file>.damaged``, and a new file is created.
+A damaged file is renamed to ``<file>.damaged``, and a new file is created. If even the first line is not a record, the
+file is probably that of another program: it is not changed, and CookieStoreError is raised.
 """
 
 import json

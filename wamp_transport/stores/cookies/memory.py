@@ -9,7 +9,8 @@ from wamp_transport.stores.cookies.records import CookieLogin, CookieRecord
 class MemoryCookies:
     """A cookie store in memory.
 
-    If there are more than ``max_cookies`` records, the oldest are deleted, beginning with those without a login.
+    If there are more than ``max_cookies`` records, those stored first are deleted, beginning with records without a
+    login.
     """
 
     threads = 0

@@ -28,9 +28,9 @@ def keep(entries: Iterable[dict[str, Any]]) -> None:
 
 
 def purge(days: int) -> int:
-    """Delete entries older than ``days``, and the oldest entries beyond MAX_ENTRIES. Return the number of deleted rows.
+    """Delete entries older than ``days`` or, if there are none, the oldest entries beyond MAX_ENTRIES.
 
-    If the result is MAX_DELETED_ROWS, more entries can be left: call the function again.
+    Return the number of deleted rows. If it is MAX_DELETED_ROWS, more such entries can be left: call this again.
     """
     entries = AuditEntry.objects.values_list("id", flat=True)
     expired = entries.filter(created_at__lt=timezone.now() - timedelta(days=days)).order_by("created_at")

@@ -13,7 +13,8 @@ from wamp_transport.models import has_users
 def user_behind(user_key: str | None, authid: str, authprovider: str) -> Any:
     """Return the active Django user of a session; None if there is none.
 
-    ``user_key`` is the primary key of the user, or None if the login did not store it.
+    ``user_key`` is the primary key of the user, or None if the login did not store it. In this case, the user is found
+    by ``authid`` if sessions of this provider have a username as their authid.
     """
     if not has_users():
         return None

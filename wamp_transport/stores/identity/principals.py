@@ -66,7 +66,8 @@ def find_by_fingerprint(
 ) -> StoredPrincipal | None:
     """Return the principal that has a credential for this method with one of these fingerprints.
 
-    Return None if there is no such principal, or if there are several. If ``realm`` is None, search all realms.
+    Return None if there is no such principal, or if there are several. If ``realm`` is None, search all realms. If
+    ``authid`` is not None, ignore principals with another authid.
     """
     rows = _counting(Credential.objects.filter(method=method, fingerprint__in=list(fingerprints)), "")
     rows = _counting(rows.filter(principal__is_active=True), "principal__").select_related("principal__user")
