@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from django.apps import AppConfig, apps
 from django.conf import settings
@@ -322,11 +322,11 @@ def _configuration() -> Configuration | None:
         return None
 
 
-def open_roles(configuration: Configuration) -> Iterable[tuple[str, str, list[str]]]:
-    """For each permission that covers all URIs and applies to anonymous clients, yield realm, role and allowed actions.
+ACTIONS: Final = ("call", "register", "publish", "subscribe")
 
-    Roles with ``allow-by-default`` are not included.
-    """
+
+def open_roles(configuration: Configuration) -> Iterable[tuple[str, str, list[str]]]:
+    """For each role of anonymous clients that may use all URIs, yield the realm, the role and the allowed actions."""
     logins = [
         anonymous_login(one.settings) for one in configuration.services if isinstance(one.settings, WebSocketSection)
     ]
@@ -335,8 +335,10 @@ def open_roles(configuration: Configuration) -> Iterable[tuple[str, str, list[st
         for role in realm.roles:
             if role.name not in roles:
                 continue
+            if role.permissions is None and role.allow_by_default:
+                yield realm.name, role.name, list(ACTIONS)
             for entry in role.permissions or ():
                 rule = entry.permission()
-                actions = [action for action in ("call", "register", "publish", "subscribe") if getattr(rule, action)]
+                actions = [action for action in ACTIONS if getattr(rule, action)]
                 if rule.uri == "" and rule.match == "prefix" and actions:
                     yield realm.name, role.name, actions

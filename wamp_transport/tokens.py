@@ -68,8 +68,7 @@ def make_token(
 
     When the user's password changes or the account is deactivated, the token becomes invalid and its sessions are
     closed. Raises ValueError for an authid without a realm or role, for a user who is not saved or not active, for the
-    role ``trusted``, and for a lifetime that is not positive. A token with a large ``extra`` can be longer than
-    :data:`MAX_TOKEN_LENGTH`, and is then refused at the login.
+    role ``trusted``, for a lifetime that is not positive, and for an ``extra`` that is too large or not JSON.
     """
     claims: dict[str, Any] = {"e": round(time.time() + lifetime, 3)}
     if isinstance(principal, str):
@@ -87,7 +86,15 @@ def make_token(
         raise ValueError("the lifetime must be more than 0 seconds")
     optional = {"r": realm, "o": role, "x": dict(extra) if extra else None, "i": secrets.token_hex(8) if once else None}
     claims |= {key: value for key, value in optional.items() if value is not None}
-    return signing.dumps(claims, salt=SALT)
+    try:
+        token = signing.dumps(claims, salt=SALT)
+    except TypeError as fault:
+        raise ValueError(f"extra must consist of JSON values: {fault}") from None
+    if len(token) > MAX_TOKEN_LENGTH:
+        raise ValueError(
+            f"the token has {len(token)} characters, and {MAX_TOKEN_LENGTH} is the limit: extra is too large"
+        )
+    return token
 
 
 def read_token(token: str) -> Claims:

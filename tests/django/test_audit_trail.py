@@ -94,6 +94,18 @@ def test_old_lines_and_too_many_are_dropped(monkeypatch):
     assert audit.purge(2) == 0
 
 
+def test_entries_beyond_the_limit_are_deleted_together_with_old_ones(monkeypatch):
+    monkeypatch.setattr(audit, "MAX_ENTRIES", 3)
+    monkeypatch.setattr(audit, "MAX_DELETED_ROWS", 3)
+    for number in range(8):
+        entry = AuditEntry.objects.create(kind="login", authid=str(number))
+        if number == 6:
+            AuditEntry.objects.filter(id=entry.id).update(created_at=timezone.now() - timedelta(days=3))
+    # The old entry is deleted as such, which leaves four that are beyond the limit.
+    assert [audit.purge(2) for _ in range(3)] == [3, 2, 0]
+    assert [entry.authid for entry in AuditEntry.objects.order_by("id")] == ["4", "5", "7"]
+
+
 def test_entries_beyond_the_limit_are_deleted_as_they_come(monkeypatch):
     monkeypatch.setattr(module, "WRITE_INTERVAL_SECONDS", 0)
     monkeypatch.setattr(module, "ENTRIES_PER_PURGE", 10)

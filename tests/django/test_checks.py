@@ -163,6 +163,13 @@ def test_realm_open_to_everybody_is_told() -> None:
     assert "'anonymous'" in told(message)
 
 
+def test_role_that_allows_everything_by_default_is_told() -> None:
+    given = document()
+    given["workers"][0]["realms"][0]["roles"][0] = {"name": "anonymous", "allow-by-default": True}
+    (message,) = deploy(given)
+    assert "call, register, publish, subscribe" in message.msg
+
+
 @pytest.mark.parametrize(
     ("permissions", "auth"),
     [

@@ -1,7 +1,7 @@
 """Which router a command speaks to, and as whom."""
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import override_settings
 
 from wamp_transport.auth.credentials import Anonymous, SharedSecret, Ticket
@@ -73,6 +73,22 @@ def test_node_is_asked_for_where_there_are_several():
     (node,) = RunningNode.objects.filter(name="other")
     assert target(node="other").credential.keys == operators.operator_keys([node]), "it is for that node alone"
     assert "called third" in refused(3, node="third")
+
+
+def test_node_cannot_be_named_beside_a_url(monkeypatch):
+    assert "--node cannot be used with the URL ws://other/ws" in refused(2, url="ws://other/ws", node="here")
+    monkeypatch.setenv("WAMP_URL", "ws://other/ws")
+    assert "--node cannot be used" in refused(2, node="here")
+
+
+def test_named_node_is_not_replaced_by_the_url_of_the_settings_if_the_database_cannot_be_read(monkeypatch):
+    def fail():
+        raise OperationalError("no such table")
+
+    monkeypatch.setattr(operators, "running_here", fail)
+    with override_settings(WAMP_TRANSPORT={"API": ELSEWHERE}):
+        assert target().url == ELSEWHERE["URL"]
+        assert "cannot be read from the database" in refused(3, node="here")
 
 
 def test_nothing_that_runs_is_told_with_what_to_do():

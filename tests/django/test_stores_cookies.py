@@ -201,6 +201,20 @@ def test_damaged_file_is_renamed_and_a_new_one_is_begun(path, damage):
     assert len(lines(path)) == 1
 
 
+@pytest.mark.expects_errors("Line 2 of the cookie file")
+def test_time_without_a_zone_is_damage(path):
+    store = FileCookies(path, 5)
+    for _ in range(2):
+        store.add(record())
+    store.close()
+    first, second = path.read_text().splitlines()
+    path.write_text("\n".join([first, second.replace("+00:00", ""), ""]))
+    again = FileCookies(path, 5)
+    assert again.purge(NOW) == 0
+    again.close()
+    assert path.with_name(path.name + ".damaged").exists()
+
+
 def test_file_of_another_process_is_refused(path):
     program = (
         "import sys, pathlib; from wamp_transport.stores.cookies.file import FileCookies\n"

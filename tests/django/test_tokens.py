@@ -101,3 +101,11 @@ def test_command_prints_a_token(joe):
         run("--user", "ann")
     with pytest.raises(CommandError, match="needs the authid, a realm and a role"):
         run("--authid", "worker")
+
+
+@pytest.mark.parametrize(
+    ("extra", "text"), [({"a": "x" * 5000}, "4096 is the limit"), ({"a": {1, 2}}, "must consist of JSON values")]
+)
+def test_extra_that_no_login_would_accept_is_refused(extra, text):
+    with pytest.raises(ValueError, match=text):
+        make_token("device", "realm1", "device", extra=extra)

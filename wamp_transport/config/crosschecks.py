@@ -139,12 +139,13 @@ def _urls(sections: list[SchemaMatch]) -> Iterator[Finding]:
 
 
 def _cookies(sections: list[SchemaMatch]) -> Iterator[Finding]:
-    """Check that the services of each transport use the same store if their cookies have the same name.
+    """Check that services use the same store if their cookies have the same name.
 
-    A browser has only one cookie with this name for the host, so each service would replace the cookie of the other.
+    A browser has only one cookie with this name for all ports of a host, so each service would replace the cookie of
+    the other.
     """
-    first: dict[tuple[Location, object], tuple[object, Location]] = {}
-    for found, transport, _ in _services(sections):
+    first: dict[str, tuple[object, Location]] = {}
+    for found, _, _ in _services(sections):
         cookie = found.given.get("cookie")
         if not issubclass(found.section, WebSocketSection) or not isinstance(cookie, dict):
             continue
@@ -154,7 +155,7 @@ def _cookies(sections: list[SchemaMatch]) -> Iterator[Finding]:
         name = cookie.get("name", "cbtid")
         if not isinstance(name, str):
             continue
-        other, where = first.setdefault((transport, name), (place, found.location))
+        other, where = first.setdefault(name, (place, found.location))
         if other != place:
             yield Finding(
                 (*found.location, "cookie", "name") if "name" in cookie else (*found.location, "cookie"),

@@ -63,8 +63,7 @@ class UserLookup(Protocol):
 class Handler:
     """A handler that can be run.
 
-    The constructor raises UnusableHandler if the declaration is invalid, and ValueError if Python cannot determine the
-    parameters of the function.
+    The constructor raises UnusableHandler if the declaration is invalid.
     """
 
     def __init__(self, declaration: Declaration) -> None:

@@ -45,15 +45,18 @@ class UnusableParameter(TypeError):
 class Parameters:
     """The parameters of a function.
 
-    The constructor raises UnusableParameter, and ValueError if Python cannot determine the parameters, as for some
-    built-in functions.
+    The constructor raises UnusableParameter, also if Python cannot determine the parameters, as for some built-in
+    functions.
 
     ``sources`` maps the names of parameters that are not filled from the payload to their sources. These parameters
     are annotated with Invocation, Event, :class:`Caller` or a user model.
     """
 
     def __init__(self, function: Callable[..., Any], kind: str) -> None:
-        self._signature = inspect.signature(function)
+        try:
+            self._signature = inspect.signature(function)
+        except ValueError as fault:
+            raise UnusableParameter(f"the parameters of the function are unknown: {fault}") from None
         hints = _hints(function)
         self.sources: dict[str, Source] = {}
         self._adapters: dict[str, TypeAdapter[Any]] = {}

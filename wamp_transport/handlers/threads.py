@@ -66,6 +66,8 @@ class HandlerThreads:
             try:
                 future.result(0.5)
             except TimeoutError:
+                if future.done():  # the error comes from ``work``
+                    raise
                 if not is_over.is_set():
                     continue
                 future.cancel()

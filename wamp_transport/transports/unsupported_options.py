@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from ..config.configuration import Configuration
+from ..config.limits import LimitsSection
 from ..config.websocket import WebSocketOptions, WebSocketSection
 
 CONSUMER_OPTIONS: Final = frozenset(
@@ -15,12 +16,10 @@ CONSUMER_OPTIONS: Final = frozenset(
         "enable_webstatus",
         "max_message_size",
         "require_websocket_subprotocol",
+        *LimitsSection.model_fields,
     }
 )
-"""Options that have an effect under every server, because the consumer or the status page applies them.
-
-The limits of sessions have an effect as well, because the router applies them, but they are not included here.
-"""
+"""Options that have an effect under every server: the consumer, the status page or the router applies them."""
 
 WAITING_SERVER_OPTIONS: Final = frozenset(
     {"outgoing_limit", "outgoing_grace_period", "outgoing_policy", "max_outgoing_size"}

@@ -124,6 +124,15 @@ def test_one_cookie_in_two_stores_is_told(node, transport, read, one, other, is_
     assert any("in another store" in problem.message for problem in problems) is is_told
 
 
+def test_cookies_of_two_ports_are_compared(node, worker, transport, read):
+    transport["paths"] = {"a": {"type": "websocket", "cookie": {}}}
+    other = {"type": "web", "endpoint": {"type": "tcp", "port": 8081}}
+    other["paths"] = {"a": {"type": "websocket", "cookie": {"store": {"type": "memory"}}}}
+    worker["transports"].append(other)
+    problems = [*read(node).faults.values(), *read(node).notices.values()]
+    assert any("in another store" in problem.message for problem in problems)
+
+
 def test_disabled_worker_clashes_with_nothing(node, worker, read):
     node["workers"].append({**worker, "options": {"disabled": True}})
     assert not read(node).faults

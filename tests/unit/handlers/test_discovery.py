@@ -30,6 +30,12 @@ def test_what_is_declared_is_found_with_its_faults(registry):
     assert "'com..bad' is not a valid URI" in str(problem)
 
 
+def test_built_in_function_without_a_signature_is_a_problem(registry):
+    declarations.register("com.max")(max)
+    (problem,) = discover().problems
+    assert "the parameters of the function are unknown" in str(problem)
+
+
 def test_module_that_is_broken_is_named_with_its_error():
     assert str(BrokenModule("shop.wamp", LookupError("no"))) == "shop.wamp cannot be imported: LookupError: no"
 

@@ -57,6 +57,21 @@ def test_turn_lasts_until_the_thread_is_free_even_when_nobody_waits():
     play(scenario)
 
 
+def test_timeout_inside_the_awaited_work_ends_the_wait():
+    async def scenario(threads):
+        async def work():
+            raise TimeoutError("from within")
+
+        loop, is_over = asyncio.get_running_loop(), threading.Event()
+        try:
+            with pytest.raises(TimeoutError, match="from within"):
+                await asyncio.wait_for(asyncio.to_thread(threads.wait_for, work(), loop, is_over), 5)
+        finally:
+            is_over.set()
+
+    play(scenario)
+
+
 def test_after_the_end_nothing_begins():
     async def scenario(threads):
         threads.close()

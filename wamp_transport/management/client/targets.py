@@ -91,6 +91,8 @@ def target_of(options: Mapping[str, Any], given: Credential | None = None) -> Ta
 def _target_of(options: Mapping[str, Any], given: Credential | None) -> Target:
     url = options["url"] or os.environ.get("WAMP_URL")
     if url:
+        if options["node"] is not None:
+            raise Failure(f"--node cannot be used with the URL {url}: a URL already selects a router", USAGE)
         return _at_url(url, options, given)
     settings = app_settings().api
     node = _own_node(options, is_needed=settings.url is None)
@@ -144,10 +146,10 @@ def _at_node(node: RunningNode, options: Mapping[str, Any], given: Credential | 
 def _own_node(options: Mapping[str, Any], *, is_needed: bool) -> RunningNode | None:
     """Return this project's node on this host.
 
-    If no node is running, return None, or raise Failure if ``is_needed`` or if the options name a node. If the database
-    cannot be read, return None, or raise Failure if ``is_needed``. Also raises Failure if several nodes are running and
-    the options name none of them.
+    If no node is running, or if the database cannot be read, return None, or raise Failure if ``is_needed`` or if the
+    options name a node. Also raises Failure if several nodes are running and the options name none of them.
     """
+    is_needed = is_needed or options["node"] is not None
     try:
         here = operators.running_here()
         elsewhere = operators.running_elsewhere()
@@ -159,7 +161,6 @@ def _own_node(options: Mapping[str, Any], *, is_needed: bool) -> RunningNode | N
         raise Failure(f"{text}: {advice}", UNREACHABLE) from None
     if options["node"] is not None:
         here = [node for node in here if node.name == options["node"]]
-        is_needed = True
     if len(here) > 1:
         names = ", ".join(node.name for node in here)
         raise Failure(

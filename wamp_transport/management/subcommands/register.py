@@ -153,6 +153,6 @@ def _function(options: Mapping[str, Any], threads: HandlerThreads) -> Callable[[
         raise Failure(f"{text}; let the node run it, as declared in wamp.py", USAGE)
     try:
         handler = Handler(Declaration("procedure", options["uri"], function, match=options["match"]))
-    except (UnusableHandler, ValueError) as fault:  # ValueError: the function has no signature
+    except UnusableHandler as fault:
         raise Failure(f"{name} cannot be used as a procedure: {fault}", USAGE) from None
     return lambda: HandlerExecutor(handler, threads, lambda caller: lambda: None).procedure

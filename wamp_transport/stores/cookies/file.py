@@ -251,10 +251,18 @@ def record_from(line: Mapping[str, Any]) -> CookieRecord:
         str(line["id"]),
         str(line["name"]),
         str(line["digest"]),
-        datetime.fromisoformat(line["created"]),
-        datetime.fromisoformat(line["expires"]),
+        _time_of(line["created"]),
+        _time_of(line["expires"]),
         None if login is None else CookieLogin(**login),
     )
+
+
+def _time_of(text: str) -> datetime:
+    """Parse a time. Raises ValueError if it has no time zone."""
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return time
 
 
 def _sync_directory(directory: Path) -> None:

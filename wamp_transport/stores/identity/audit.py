@@ -28,16 +28,17 @@ def keep(entries: Iterable[dict[str, Any]]) -> None:
 
 
 def purge(days: int) -> int:
-    """Delete entries older than ``days`` or, if there are none, the oldest entries beyond MAX_ENTRIES.
+    """Delete entries older than ``days``, and the oldest entries beyond MAX_ENTRIES.
 
     Return the number of deleted rows. If it is MAX_DELETED_ROWS, more such entries can be left: call this again.
     """
     entries = AuditEntry.objects.values_list("id", flat=True)
     expired = entries.filter(created_at__lt=timezone.now() - timedelta(days=days)).order_by("created_at")
-    ids = list(expired[:MAX_DELETED_ROWS])
-    newest_surplus = None if ids else entries.order_by("-id")[MAX_ENTRIES : MAX_ENTRIES + 1].first()
+    ids = set(expired[:MAX_DELETED_ROWS])
+    newest_surplus = entries.order_by("-id")[MAX_ENTRIES : MAX_ENTRIES + 1].first()
     if newest_surplus is not None:
-        ids = list(entries.filter(id__lte=newest_surplus).order_by("id")[:MAX_DELETED_ROWS])
+        surplus = entries.filter(id__lte=newest_surplus).order_by("id")[:MAX_DELETED_ROWS]
+        ids.update(list(surplus)[: MAX_DELETED_ROWS - len(ids)])
     deleted: int = AuditEntry.objects.filter(id__in=ids).delete()[0]
     return deleted
 
