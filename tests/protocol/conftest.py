@@ -23,9 +23,10 @@ PLACED = {
     "test_publication_trustlevels",
     "test_payload_passthru_mode",
     "test_subscription_meta_api",
+    "test_session_meta_api",
     "test_testament_meta_api",
 }
-"""The modules about publish and subscribe."""
+"""The modules about publish and subscribe, and about the meta API of sessions and subscriptions."""
 
 LOOKS_INSIDE = {
     "test_durable_history_is_recorded_and_restored",
@@ -38,30 +39,12 @@ LOOKS_INSIDE = {
 }
 """Tests in these modules that control a single node."""
 
-ASKS_OTHER_NODES = {
-    "test_subscription_without_a_history_is_an_error",
-    "test_history_that_is_no_longer_wanted_is_gone_and_its_subscribers_stay",
-    "test_event_has_its_keys",
-    "test_subscriptions_are_listed_by_match",
-    "test_lookup_finds_just_the_pattern",
-    "test_match_finds_all_that_an_event_goes_to",
-    "test_details_of_a_subscription_are_returned",
-    "test_subscribers_are_listed_and_counted",
-    "test_testaments_are_published_once_however_the_session_ends",
-}
-"""Tests in these modules that call meta procedures about sessions and subscriptions on other nodes.
-
-These procedures only answer for the caller's node so far.
-"""
-
-ONE_NODE = LOOKS_INSIDE | ASKS_OTHER_NODES
-
 PLACEMENTS = [1, *(pytest.param(size, marks=[pytest.mark.long, pytest.mark.full]) for size in (2, 3))]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     module = metafunc.module.__name__.rpartition(".")[2]
-    if module in PLACED and metafunc.function.__name__ not in ONE_NODE:
+    if module in PLACED and metafunc.function.__name__ not in LOOKS_INSIDE:
         metafunc.parametrize("placement", PLACEMENTS, indirect=True, ids="{}-nodes".format)
     has_own = any("serializer" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
     if "serializer" in metafunc.fixturenames and not has_own:
