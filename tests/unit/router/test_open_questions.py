@@ -1,4 +1,4 @@
-"""Questions of the caller's node to others, which MemoryCluster delivers one by one. The caller is on the first node."""
+"""Questions of the first node, where the caller is, to others. MemoryCluster delivers them one by one."""
 
 from dataclasses import replace
 
