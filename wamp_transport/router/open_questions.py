@@ -44,8 +44,10 @@ The replies are always in the same order of the nodes, whenever they have arrive
 class OtherNodes:
     """The other nodes, in place of the callee of an open question. See :class:`.CallPeer` for the attributes.
 
-    The ids of questions are the invocation ids of this callee.
+    The ids of questions are the invocation ids of this callee. Messages to it are not sent to anybody.
     """
+
+    remote: Final = None
 
     def __init__(self) -> None:
         self.id = 0
