@@ -2,6 +2,7 @@
 
 import pytest
 
+from wamp_transport.router.decisions import Permit
 from wamp_transport.router.effects import SessionKilled
 from wamp_transport.router.meta.arguments import Arguments
 from wamp_transport.router.meta.context import LargeResult
@@ -9,6 +10,7 @@ from wamp_transport.router.meta.gathering import SHARED, answer_question
 from wamp_transport.router.meta.procedures import PROCEDURES
 from wamp_transport.router.options import (
     AnonymousLogin,
+    AuthorizerOptions,
     HistoryOptions,
     Permission,
     RealmOptions,
@@ -342,6 +344,31 @@ def test_subscription_of_another_node_without_a_history_is_an_error(peers, asked
 # --- who may, and which nodes answer ---
 
 
+def test_authorizer_decides_before_other_nodes_are_asked(cluster, peers, asked):
+    roles = {"anonymous": RoleOptions("anonymous", authorizer=AuthorizerOptions("com.authorizer"))}
+    cluster.nodes[0].configure(RouterOptions(realms={"realm1": RealmOptions("realm1", roles)}))
+    for is_allowed, message_type in ((True, RESULT), (False, ERROR)):
+        peers[0].send([CALL, 1, {}, "wamp.session.kill_by_authrole", ["anonymous"]])
+        assert not asked
+        assert not any(peer.inbox for peer in peers)
+        cluster.nodes[0].decide(Permit(is_allowed))
+        assert peers[0].receive()[0] == message_type
+        assert [len(peer.receive_all()) for peer in peers] == [0, is_allowed, is_allowed]
+        asked.clear()
+
+
+def test_authorizer_decides_on_a_history_on_the_callers_node(cluster, peers, asked):
+    roles = {"anonymous": RoleOptions("anonymous", authorizer=AuthorizerOptions("com.authorizer"))}
+    realm = RealmOptions("realm1", roles, history=(HistoryOptions(TOPIC),))
+    cluster.nodes[0].configure(RouterOptions(realms={"realm1": realm}))
+    subscription = subscribe(peers[1])
+    peers[0].send([CALL, 1, {}, "wamp.subscription.get_events", [subscription]])
+    cluster.nodes[0].decide(Permit(True))
+    cluster.nodes[0].decide(Permit(True))
+    assert peers[0].receive_all() == [[RESULT, 1, {}, [[]]]]
+    assert not asked
+
+
 def test_permission_is_checked_by_the_home_alone(cluster, peers, asked):
     strict = options_with(Permission("wamp.", "prefix"))
     cluster.nodes[0].configure(strict)
@@ -364,6 +391,14 @@ def test_node_without_the_realm_or_the_meta_api_is_left_out(cluster, peers, opti
     assert call(peers[0], "session.count") == 2
     assert refusal(peers[0], "session.get", peers[1].session_id)[0] == "no_such_session"
     assert cluster.nodes[0].router.cluster.questions.unanswered == 0
+
+
+def test_node_that_closed_the_realm_knows_no_subscriptions(cluster, peers):
+    cluster.nodes[1].configure(options_with(history=(HistoryOptions(TOPIC),)))
+    subscription = call(peers[0], "subscription.lookup", TOPIC)
+    assert call(peers[0], "subscription.list")["exact"] == [subscription]
+    cluster.nodes[1].configure(RouterOptions())
+    assert call(peers[0], "subscription.list")["exact"] == []
 
 
 def test_realm_that_is_opened_later_answers_too(cluster, peers):
