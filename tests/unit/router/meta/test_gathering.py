@@ -423,9 +423,10 @@ def test_other_procedures_are_no_questions(cluster, procedure):
     assert (reply.question_id, reply.uri) == (7, "wamp.error.no_such_procedure")
 
 
-def test_payload_that_cannot_be_read_is_refused(cluster):
+@pytest.mark.parametrize(("payload_format", "args"), [("json", b"[1e400]"), ("json", b"["), ("other", b"[]")])
+def test_payload_that_cannot_be_read_is_refused(cluster, payload_format, args):
     context = cluster.nodes[0].router.realms["realm1"]._context
-    question = RelayedQuestion("realm1", 7, "wamp.session.count", Identity(1, "a", "b"), "json", b"[1e400]")
+    question = RelayedQuestion("realm1", 7, "wamp.session.count", Identity(1, "a", "b"), payload_format, args)
     assert answer_question(context, question).uri == "wamp.error.invalid_payload"
 
 
