@@ -42,6 +42,7 @@ LOOKS_INSIDE = {
     "test_session_in_cleanup_is_not_active",
     "test_other_sessions_are_served_during_a_large_cleanup",
     "test_session_beyond_the_limit_of_the_realm_is_refused",
+    "test_meta_procedures_of_a_single_node_need_no_room_for_calls_in_flight",
 }
 """Tests in these modules that control a single node."""
 
