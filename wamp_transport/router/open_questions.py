@@ -37,14 +37,14 @@ Payload = tuple[str, bytes, bytes]
 Finish = Callable[[Sequence[RelayedReply]], None]
 """A function that takes the replies of the other nodes and sends the answer to the caller. It may raise RequestRefused.
 
-The replies are always in the same order of the nodes, whenever they have arrived.
+The order of the replies depends only on the nodes, not on the times at which the replies have arrived.
 """
 
 
 class OtherNodes:
     """The other nodes, in place of the callee of an open question. See :class:`.CallPeer` for the attributes.
 
-    The ids of questions are the invocation ids of this callee. Messages to it are not sent to anybody.
+    The ids of questions are the invocation ids of this callee. It has no transport, so that messages to it are dropped.
     """
 
     remote: Final = None
@@ -189,7 +189,10 @@ class OpenQuestions:
         return record, record.callee if record is not None and isinstance(record.callee, OpenQuestion) else None
 
     def _set_deadline(self, calls: Calls, record: CallRecord) -> None:
-        """Set the time at which a question is answered at the latest: before the timeout of the call, if it has one."""
+        """Set the time at which a question is answered at the latest.
+
+        This is when the call would time out, but at most :data:`REPLY_SECONDS` from now.
+        """
         calls.start_timeout(record, record.call.options)
         if record.deadline is not None:
             record.deadline.cancel()

@@ -123,7 +123,7 @@ class Realm:
         self.dealer.configure(options)
 
     def share_meta_api(self, cluster: Cluster) -> None:
-        """Answer calls of meta procedures for all nodes of the cluster, and questions of other nodes for this one."""
+        """Answer calls of meta procedures on behalf of all nodes, and answer the questions of other nodes."""
         self._questions = cluster.questions
         cluster.realm(self.options.name).answer_question = partial(answer_question, self._context)
         self._bind_meta_procedures()

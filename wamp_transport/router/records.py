@@ -150,7 +150,7 @@ def session_details(session: Session) -> dict[str, Any]:
 
 
 class RemoteCaller:
-    """A session of another node that calls a meta procedure of this node. Its own node has checked its limits."""
+    """A session of another node that has called a meta procedure. Its node has checked the limits and permissions."""
 
     __slots__ = ("authid", "authrole", "id", "limits", "realm", "transport")
 

@@ -1,11 +1,12 @@
-"""Answer calls of meta procedures for all nodes of a cluster, and questions of other nodes for this one.
+"""Answer calls of meta procedures on behalf of all nodes of a cluster, and answer the questions of other nodes.
 
-See :mod:`.open_questions` for the terms. The caller's node, called the *home*, checks the arguments and calls the
-procedure for its own sessions and subscriptions. Each other node calls the same procedure for its own. The table
-:data:`SHARED` defines for each procedure how the values of the nodes become one result.
+See :mod:`.open_questions` for the terms. The *home* is the caller's node. It checks the permission and the arguments,
+and runs the procedure on its own sessions and subscriptions. Each other node runs the procedure on its sessions and
+subscriptions, and replies with the value or error. The table :data:`SHARED` defines for each procedure how the home
+combines the values of the nodes.
 
-A node refuses a call if it does not have the session or subscription. The result is an error only if all nodes refuse.
-Procedures that are not in the table concern the caller alone, or objects that every node knows.
+A node that does not have the session or subscription of the call replies with an error. The caller gets an error only
+if all nodes do so. Procedures that are not in the table concern only the caller, or data that every node has.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,9 +28,10 @@ from .context import Context, LargeResult, Procedure
 from .procedures import PROCEDURES, read_arguments, send_result
 
 UNKNOWN_HERE: Final = (errors.NO_SUCH_SESSION, errors.NO_SUCH_SUBSCRIPTION, errors.NO_SUCH_REGISTRATION)
-"""The errors with which a node refuses a call that another node can answer. If all nodes refuse, the first one wins.
+"""The errors of a node that does not have the session, subscription or registration of a call.
 
-A node that does not know the session does know the subscription, so its error is the best one.
+If the nodes have different errors, the caller gets the one that comes first in this list. A node that reports a missing
+session has at least found the subscription or registration.
 """
 
 Merge = Callable[[list[Any]], Any]
@@ -42,7 +44,7 @@ class Sharing(NamedTuple):
     - ``merge``: a function that takes these values, at least one, with that of the home first, and returns the result
     - ``is_home_enough``: a function that takes the value of the home, and returns whether it is the result, so that
       the other nodes are not asked; None if they are always asked
-    - ``question``: the procedure that the other nodes are asked for, if it is another one
+    - ``question``: the procedure that the other nodes run instead; empty if it is the same
     - ``is_large``: whether the procedure returns a LargeResult
     """
 
@@ -82,7 +84,7 @@ def _earliest(values: list[dict[str, Any]]) -> dict[str, Any]:
 def _refuse_history(values: list[dict[str, Any]]) -> None:
     """Refuse to return the history of a subscription that only other nodes have.
 
-    A node keeps all configured histories, even without subscribers, so this one is not configured.
+    A node has all configured histories, even without subscribers. Therefore, this subscription has none.
     """
     raise RequestRefused(errors.HISTORY_UNAVAILABLE, f"no history is kept of subscription {values[0].get('id')}")
 
@@ -136,7 +138,7 @@ def _call(
     caller: Session,
     call: Call,
 ) -> None:
-    """Call a meta procedure on this node and, if its answer depends on them, on the other nodes."""
+    """Handle the CALL of a meta procedure: run it on this node, and ask the other nodes if the result needs them."""
     arguments = read_arguments(context, caller.payload_format, call.args, call.kwargs)
     if not questions.has_nodes:
         questions.count_silent()
@@ -163,7 +165,10 @@ def _call(
 
 
 def _call_here(procedure: Procedure, context: Context, caller: Session, arguments: Arguments) -> Any:
-    """Return the value of a procedure on this node, or the error if other nodes can answer instead."""
+    """Run a procedure on this node, and return its value or one of the errors :data:`UNKNOWN_HERE`.
+
+    Raises RequestRefused for all other errors, which do not depend on other nodes.
+    """
     try:
         return procedure(context, caller, arguments)
     except RequestRefused as refused:
@@ -173,10 +178,10 @@ def _call_here(procedure: Procedure, context: Context, caller: Session, argument
 
 
 def _merge(context: Context, sharing: Sharing, own: Any, replies: Sequence[RelayedReply]) -> Any:
-    """Return the result of a procedure from the home's own value or error and the replies of other nodes.
+    """Return the result of a procedure. ``own`` is the value or error of the home.
 
-    Raises RequestRefused if all nodes have refused. Replies that are invalid, such as those of a node with another
-    version of this program, are ignored.
+    Raises RequestRefused if no node has returned a value. Invalid replies are ignored; a node with another version of
+    this program could send them.
     """
     values: list[Any] = []
     refusals: list[RequestRefused] = []
@@ -203,7 +208,7 @@ def _rank(refused: RequestRefused) -> int:
 
 
 def answer_question(context: Context, question: RelayedQuestion) -> RelayedReply:
-    """Return the reply to a question of another node, whose permission was checked there."""
+    """Return the reply to a question of another node. That node has checked the caller's permission."""
     identity = question.caller
     caller = RemoteCaller(identity.session_id, identity.authid, identity.authrole, question.realm, question.transport)
     environment = context.environment
