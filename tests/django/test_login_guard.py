@@ -14,7 +14,7 @@ from wamp_transport.config.limits import Lockout
 from wamp_transport.router.decisions import Admit, ChallengePeer, Deny, Skip
 from wamp_transport.router.effects import AuthenticationRequest
 from wamp_transport.router.options import ServiceOptions
-from wamp_transport.router.records import Session
+from wamp_transport.router.records import RemoteCaller, Session
 from wamp_transport.wamp import errors
 from wamp_transport.wamp.messages import Authenticate, Error, ErrorDetails, Hello, HelloDetails
 from wamp_transport.wamp.payload import positional
@@ -302,7 +302,8 @@ def test_failed_login_of_a_known_user_names_the_user(answer, detail):
     asyncio.run(whole())
 
 
-def test_entry_for_an_ended_session_says_who_ended_whom():
+@pytest.mark.parametrize("is_remote", [False, True])
+def test_entry_for_an_ended_session_says_who_ended_whom(is_remote):
     def session(number, name, address):
         transport = {"peer": f"tcp:{address}:5000"}
         return SimpleNamespace(
@@ -316,7 +317,9 @@ def test_entry_for_an_ended_session_says_who_ended_whom():
         )
 
     trail = Trail()
-    door(Inside(), trail).on_killed(session(1, "joe", "192.0.2.1"), session(2, "ann", "192.0.2.2"), "com.reason")
+    transport = {"peer": "tcp:192.0.2.2:5000"}
+    killer = RemoteCaller(2, "ann", "user", "realm1", transport) if is_remote else session(2, "ann", "192.0.2.2")
+    door(Inside(), trail).on_killed(session(1, "joe", "192.0.2.1"), killer, "com.reason")
     assert trail.kinds == ["kill"]
     (columns,) = trail.columns
     assert (columns["authid"], columns["session"], columns["address"]) == ("joe", 1, "192.0.2.1")

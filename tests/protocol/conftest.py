@@ -23,9 +23,14 @@ PLACED = {
     "test_publication_trustlevels",
     "test_payload_passthru_mode",
     "test_subscription_meta_api",
+    "test_session_meta_api",
+    "test_subscription_revocation",
     "test_testament_meta_api",
+    "test_permissions",
+    "test_authorization_rules",
+    "test_uris",
 }
-"""The modules about publish and subscribe."""
+"""The modules about publish and subscribe, and about sessions."""
 
 LOOKS_INSIDE = {
     "test_durable_history_is_recorded_and_restored",
@@ -35,26 +40,19 @@ LOOKS_INSIDE = {
     "test_history_that_is_not_durable_leaves_no_records",
     "test_shard_of_a_session_in_cleanup_gets_no_events",
     "test_session_in_cleanup_is_not_active",
+    "test_other_sessions_are_served_during_a_large_cleanup",
+    "test_session_beyond_the_limit_of_the_realm_is_refused",
+    "test_meta_procedures_of_a_single_node_need_no_room_for_calls_in_flight",
 }
 """Tests in these modules that control a single node."""
 
-ASKS_OTHER_NODES = {
-    "test_subscription_without_a_history_is_an_error",
-    "test_history_that_is_no_longer_wanted_is_gone_and_its_subscribers_stay",
-    "test_event_has_its_keys",
-    "test_subscriptions_are_listed_by_match",
-    "test_lookup_finds_just_the_pattern",
-    "test_match_finds_all_that_an_event_goes_to",
-    "test_details_of_a_subscription_are_returned",
-    "test_subscribers_are_listed_and_counted",
-    "test_testaments_are_published_once_however_the_session_ends",
+CALLS_OTHER_NODES = {
+    "test_killed_session_with_an_open_call_leaves_its_caller_an_answer",
+    "test_pattern_brings_no_call_that_a_narrower_rule_denies",
 }
-"""Tests in these modules that call meta procedures about sessions and subscriptions on other nodes.
+"""Tests in these modules that call procedures of sessions on other nodes, which is not possible so far."""
 
-These procedures only answer for the caller's node so far.
-"""
-
-ONE_NODE = LOOKS_INSIDE | ASKS_OTHER_NODES
+ONE_NODE = LOOKS_INSIDE | CALLS_OTHER_NODES
 
 PLACEMENTS = [1, *(pytest.param(size, marks=[pytest.mark.long, pytest.mark.full]) for size in (2, 3))]
 

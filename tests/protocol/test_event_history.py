@@ -422,11 +422,11 @@ def test_history_that_is_no_longer_wanted_is_gone_and_its_subscribers_stay(node,
     subscription = bob.request([SUBSCRIBE, 1, {}, TOPIC])[2]
     reconfigure(node)
     assert ask(alice, subscription)[4] == "wamp.error.history_unavailable"
-    assert list(node.router.realms["realm1"].broker.subscriptions) == [subscription]
+    assert list(bob.node.router.realms["realm1"].broker.subscriptions) == [subscription]
     alice.send([PUBLISH, 1, {}, TOPIC])
     assert bob.receive()[0] == EVENT
     bob.lose()
-    assert not node.router.realms["realm1"].broker.subscriptions
+    assert not bob.node.router.realms["realm1"].broker.subscriptions
 
 
 def test_history_that_begins_later_takes_the_subscription_there_is(node, alice, bob):

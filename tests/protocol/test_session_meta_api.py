@@ -41,12 +41,16 @@ QUOTA_EXCEEDED = "wamp.error.quota_exceeded"
 PROCEDURES = ("count", "list", "get", "kill", "kill_by_authid", "kill_by_authrole", "kill_all")
 
 
-def node_with(*permissions, allow_by_default=True, **options):
+def options_with(*permissions, allow_by_default=True, **options):
     roles = {
         "anonymous": RoleOptions("anonymous", permissions, allow_by_default),
         "admin": RoleOptions("admin", allow_by_default=True),
     }
-    return MemoryNode(RouterOptions(realms={"realm1": RealmOptions("realm1", roles, **options)}))
+    return RouterOptions(realms={"realm1": RealmOptions("realm1", roles, **options)})
+
+
+def node_with(*permissions, **options):
+    return MemoryNode(options_with(*permissions, **options))
 
 
 @pytest.fixture
@@ -223,10 +227,11 @@ def test_details_of_a_session_are_returned(admin, alice):
     assert call(alice, "get", alice.session_id)["authrole"] == "anonymous"
 
 
-def test_transport_details_are_returned_unchanged(node, alice):
-    session = node.router.sessions[alice.session_id]
+def test_transport_details_are_returned_unchanged(alice, bob):
+    session = alice.node.router.sessions[alice.session_id]
     session.transport = {"http_path": "/ws"}
-    assert call(alice, "get", alice.session_id)["transport"] == {"http_path": "/ws"}
+    for peer in (alice, bob):
+        assert call(peer, "get", alice.session_id)["transport"] == {"http_path": "/ws"}
 
 
 def test_session_that_is_not_there_is_an_error(node, alice, bob):
@@ -292,8 +297,8 @@ def test_killed_session_gets_the_default_reason_and_no_message(alice, bob):
 
 @pytest.mark.parametrize("reason", ["", "no uri", "com..x", "#", "com.x\n"])
 @pytest.mark.parametrize("procedure", ["kill", "kill_by_authid", "kill_by_authrole", "kill_all"])
-def test_invalid_reason_is_an_error_and_kills_no_session(node, alice, bob, procedure, reason):
-    authid = node.router.sessions[bob.session_id].authid
+def test_invalid_reason_is_an_error_and_kills_no_session(alice, bob, procedure, reason):
+    authid = call(alice, "get", bob.session_id)["authid"]
     args = {"kill": [bob.session_id], "kill_by_authid": [authid], "kill_by_authrole": ["anonymous"], "kill_all": []}
     assert refusal(alice, procedure, *args[procedure], reason=reason)[0] == INVALID_URI
     assert not bob.inbox
@@ -305,7 +310,7 @@ def test_killing_oneself_is_an_error(alice):
     assert call(alice, "count") == 1
 
 
-def test_killed_session_leaves_immediately_and_may_answer_goodbye(alice, bob, node):
+def test_killed_session_leaves_immediately_and_may_answer_goodbye(alice, bob):
     alice.request([SUBSCRIBE, 1, {}, "com.example.topic"])
     bob.request([SUBSCRIBE, 1, {}, "com.example.topic"])
     bob.request([REGISTER, 2, {}, "com.example.procedure"])
@@ -328,7 +333,8 @@ def test_killed_session_leaves_immediately_and_may_answer_goodbye(alice, bob, no
     assert bob.is_closed
     assert bob.close_reason == "wamp.close.killed"
     assert not bob.inbox
-    assert set(node.router.sessions) == {alice.session_id}
+    assert alice.session_id in alice.node.router.sessions
+    assert bob.session_id not in bob.node.router.sessions
 
 
 def test_killed_session_with_an_open_call_leaves_its_caller_an_answer(alice, bob, join):
@@ -426,9 +432,9 @@ def test_features_of_the_meta_api_are_announced_where_it_is_on(serializer, enabl
 def test_meta_api_can_be_switched_on_and_off_while_running(serializer):
     node = node_with(enable_meta_api=False)
     alice = node.join("realm1", serializer)
-    node.configure(RouterOptions(realms={"realm1": node_with().router.realms["realm1"].options}))
+    node.configure(options_with())
     assert call(alice, "count") == 1
-    node.configure(RouterOptions(realms={"realm1": node_with(enable_meta_api=False).router.realms["realm1"].options}))
+    node.configure(options_with(enable_meta_api=False))
     assert refusal(alice, "count")[0] == NO_SUCH_PROCEDURE
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
 from ..router.effects import Record
-from ..router.records import Session
+from ..router.records import RemoteCaller, Session
 from ..wamp.messages import Error
 from .connection import Connection
 
@@ -27,7 +27,7 @@ class NodeObserver(Protocol):
         """Called when a session has left its realm. ``reason`` is a URI."""
         return
 
-    def session_killed(self, session: Session, killer: Session, reason: str) -> None:
+    def session_killed(self, session: Session, killer: Session | RemoteCaller, reason: str) -> None:
         """Called when ``killer`` ends another session with the meta API. ``reason`` is a URI."""
         return
 
@@ -92,7 +92,7 @@ class NodeObservers:
         """Notify the observers that a session has left."""
         self._notify("session_left", session, reason)
 
-    def session_killed(self, session: Session, killer: Session, reason: str) -> None:
+    def session_killed(self, session: Session, killer: Session | RemoteCaller, reason: str) -> None:
         """Notify the observers that the session ``killer`` ends another session."""
         self._notify("session_killed", session, killer, reason)
 

@@ -9,7 +9,7 @@ from ..wamp import errors
 from ..wamp.messages import CODES, Authenticate, Error, ErrorDetails, Hello, Message, Publish, Published
 from ..wamp.payload import PYTHON, positional
 from .options import Action, Match
-from .records import Publication, Session
+from .records import Publication, RemoteCaller, Session
 from .relayed import RelayedMessage
 
 
@@ -78,7 +78,7 @@ class SessionKilled(Struct, gc=False):
     """Report that the session ``killer`` ends another session with the meta API. ``reason`` is a URI."""
 
     session: Session
-    killer: Session
+    killer: Session | RemoteCaller
     reason: str
 
 

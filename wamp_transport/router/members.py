@@ -13,14 +13,17 @@ MAX_CACHED_SETS: Final = 1000
 class Members:
     """The other nodes of the cluster, by name.
 
-    A node that is added later can get the bit of a node that was removed.
+    A node that is added later can get the bit of a node that was removed. A node is *silent* if nothing was heard of it
+    for some time, although it is still a member. Nothing waits for silent nodes, and new calls prefer other nodes.
     """
 
-    __slots__ = ("_bits", "_names", "everyone")
+    __slots__ = ("_bits", "_names", "everyone", "silent")
 
     def __init__(self) -> None:
         self.everyone = 0
         """The set of all other nodes."""
+        self.silent = 0
+        """The set of the other nodes that are silent."""
         self._bits: dict[str, int] = {}
         self._names: dict[int, tuple[str, ...]] = {}
 
@@ -41,8 +44,18 @@ class Members:
         """Remove a node and return the bit that it had; 0 if there is no such node."""
         bit = self._bits.pop(name, 0)
         self.everyone &= ~bit
+        self.silent &= ~bit
         self._names.clear()
         return bit
+
+    def is_silent(self, name: str) -> bool:
+        """Return whether a node is silent. Return False if there is no such node."""
+        return bool(self._bits.get(name, 0) & self.silent)
+
+    def set_silent(self, name: str, is_silent: bool) -> None:
+        """Set whether a node is silent. Do nothing if there is no such node."""
+        bit = self._bits.get(name, 0)
+        self.silent = self.silent | bit if is_silent else self.silent & ~bit
 
     def bit(self, name: str) -> int:
         """Return the bit of a node; 0 if there is no such node."""

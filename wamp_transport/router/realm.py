@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from ..wamp import errors
@@ -33,11 +34,14 @@ from .effects import Effect, Send, SilentRefusal
 from .environment import Environment, RouterProcedure
 from .limits import Owner, SessionLimits
 from .meta.context import Context
+from .meta.gathering import answer_question, bind_shared_procedures
 from .meta.procedures import bind_procedures
+from .open_questions import OpenQuestions
 from .options import TRUSTED, Action, Match, Permission, RealmOptions, RoleOptions, ServiceOptions
 from .pending import PendingMessages
 from .permissions import ALLOWED, Role
 from .records import ACTIVE_STATES, REQUEST_KEY, RealmStats, Session, session_details
+from .relay import Cluster
 from .suspension import MessageSuspended
 from .testaments import Testaments
 
@@ -77,6 +81,7 @@ class Realm:
         self.broker = Broker(options.name, self.roles, outbox, environment, self._announce)
         self.dealer = Dealer(options.name, self.roles, outbox, environment, self._announce, self._router_procedures)
         self.testaments = Testaments()
+        self._questions: OpenQuestions | None = None
         self._context = Context(self.sessions, self.broker, self.dealer, self.testaments, environment, leave)
         self._handlers: dict[type[Message], Callable[[Session, Any], None]] = {
             Publish: self.broker.on_publish,
@@ -112,12 +117,16 @@ class Realm:
             self.apply_role(session)
         self._reviews.clear()
         self._reviews.extend(self._review(session) for session in self.sessions.values())
-        self._router_procedures.clear()
-        if options.enable_meta_api:
-            self._router_procedures.update(bind_procedures(self._context, self._outbox))
+        self._bind_meta_procedures()
         self.testaments.options = options
         self.broker.configure(options)
         self.dealer.configure(options)
+
+    def share_meta_api(self, cluster: Cluster) -> None:
+        """Answer calls of meta procedures on behalf of all nodes, and answer the questions of other nodes."""
+        self._questions = cluster.questions
+        cluster.realm(self.options.name).answer_question = partial(answer_question, self._context)
+        self._bind_meta_procedures()
 
     def welcome_roles(self) -> dict[str, dict[str, dict[str, bool]]]:
         """Return ``WELCOME.Details.roles``. If the meta API is disabled, omit the features that require it."""
@@ -265,6 +274,13 @@ class Realm:
         """Handle a message that could not be encoded for ``session``: end the call with an ERROR, or drop the event."""
         if isinstance(message, Invocation | Result | Error):
             self.dealer.on_undeliverable(session, message, fault)
+
+    def _bind_meta_procedures(self) -> None:
+        self._router_procedures.clear()
+        if self.options.enable_meta_api:
+            self._router_procedures.update(bind_procedures(self._context, self._outbox))
+            if self._questions is not None:
+                self._router_procedures.update(bind_shared_procedures(self._context, self._outbox, self._questions))
 
     def _announce(self, topic: str, about: str, *args: Any) -> None:
         if self.options.enable_meta_api and not is_reserved(about):

@@ -149,6 +149,20 @@ def session_details(session: Session) -> dict[str, Any]:
     }
 
 
+class RemoteCaller:
+    """A session of another node that has called a meta procedure. Its node has checked the limits and permissions."""
+
+    __slots__ = ("authid", "authrole", "id", "limits", "realm", "transport")
+
+    def __init__(self, session_id: int, authid: str, authrole: str, realm: str, transport: dict[str, Any]) -> None:
+        self.id = session_id
+        self.authid = authid
+        self.authrole = authrole
+        self.realm = realm
+        self.transport = transport
+        self.limits = NO_LIMITS
+
+
 class Subscription:
     """A topic or pattern and its subscribers, in the order in which they subscribed.
 

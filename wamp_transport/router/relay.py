@@ -6,6 +6,7 @@ See :mod:`.relayed` for the terms.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
+from ..wamp import errors
 from .effects import Effect, Relay
 from .environment import Environment
 from .history import History, RetainedEvents
@@ -13,17 +14,21 @@ from .interest import RemoteInterest
 from .matching import PatternIndex
 from .members import Members
 from .memory_size import size_of
+from .open_questions import OpenQuestions
 from .own_interest import Announcements, OwnInterest
 from .policies import weight
 from .receivers import ReceiverFilter, receiver_filter
 from .records import ACTIVE_STATES, ChosenShard, Publication, Session, Subscription
 from .relayed import (
+    SERIALIZED,
     InterestChange,
     InterestPage,
     InterestUpdate,
     RelayedClear,
     RelayedEvent,
     RelayedMessage,
+    RelayedQuestion,
+    RelayedReply,
     RelayedRetained,
     RemoteShard,
     WantRetained,
@@ -70,6 +75,8 @@ class RealmRelay:
         self.own = OwnInterest(realm, announcements, environment.deadlines)
         self.remote = RemoteInterest()
         self._local: LocalBroker | None = None
+        self.answer_question: Callable[[RelayedQuestion], RelayedReply] | None = None
+        """The function that answers questions of other nodes; None unless the realm is open."""
 
     def open(self, local: LocalBroker) -> None:
         """Open the realm: pass the events of other nodes to the broker of this node from now on."""
@@ -78,6 +85,7 @@ class RealmRelay:
     def close(self) -> None:
         """Close the realm, which this node no longer has. Announce that its events are no longer wanted."""
         self._local = None
+        self.answer_question = None
         self.own.clear()
 
     # Hot path of a cluster.
@@ -199,6 +207,7 @@ class Cluster:
         self._outbox = outbox
         self._environment = environment
         self.members = Members()
+        self.questions = OpenQuestions(self.members, outbox, environment)
         self.announcements = Announcements(self.members, outbox)
         self.realms: dict[str, RealmRelay] = {}
 
@@ -227,6 +236,7 @@ class Cluster:
         if bit:
             for relay in self.realms.values():
                 relay.remote.remove_member(bit)
+            self.questions.remove_member(bit)
         if not self.members.everyone:
             self.announcements.on_known(self.announcements.last)
 
@@ -254,8 +264,18 @@ class Cluster:
             return
         if isinstance(message, WantRetained):
             self._send_retained(name)
+        elif isinstance(message, RelayedQuestion):
+            self._outbox.append(Relay((name,), self._answer(message)))
+        elif isinstance(message, RelayedReply):
+            self.questions.on_reply(bit, message)
         else:
             self.realm(message.realm).receive(bit, message)
+
+    def _answer(self, question: RelayedQuestion) -> RelayedReply:
+        relay = self.realms.get(question.realm)
+        if relay is not None and relay.answer_question is not None:
+            return relay.answer_question(question)
+        return RelayedReply(question.realm, question.question_id, errors.NO_SUCH_REALM, SERIALIZED)
 
     def _send_retained(self, name: str) -> None:
         pages = [page for relay in self.realms.values() for page in relay.retained_pages()]

@@ -230,7 +230,8 @@ class RelayedError(Struct, array_like=True, tag=9, gc=False):
 class RelayedQuestion(Struct, array_like=True, tag=13, gc=False):
     """A call to a meta procedure that every node must answer. ``caller`` is the session that called it.
 
-    ``question_id`` is a number that the sender counts up for all its questions.
+    ``question_id`` is a number that the sender counts up for all its questions. ``transport`` contains the details of
+    the caller's transport.
     """
 
     realm: str
@@ -240,10 +241,14 @@ class RelayedQuestion(Struct, array_like=True, tag=13, gc=False):
     payload_format: str
     args: bytes = b""
     kwargs: bytes = b""
+    transport: dict[str, Any] = {}
 
 
 class RelayedReply(Struct, array_like=True, tag=14, gc=False):
-    """The answer to a :class:`RelayedQuestion`: payload, or a refusal with the error ``uri``."""
+    """The answer to a :class:`RelayedQuestion`, with one positional argument.
+
+    It is the value that the procedure returns or, if ``uri`` is the URI of an error, a human-readable message.
+    """
 
     realm: str
     question_id: int

@@ -20,10 +20,11 @@ from .decisions import Answer
 from .effects import AwaitNextHello, Close, Effect, Record, Send, SessionKilled, SessionLeft, StopSending
 from .environment import Environment
 from .history import History
+from .open_questions import on_question_deadline
 from .options import RouterOptions, ServiceOptions, for_same_client
 from .own_interest import on_interest_deadline
 from .realm import Realm, has_role
-from .records import ACTIVE_STATES, CallRecord, Session
+from .records import ACTIVE_STATES, CallRecord, RemoteCaller, Session
 from .relay import Cluster
 from .session import HANDLER_NAMES, move, unexpected_message
 from .session_establishment import SessionEstablishment
@@ -72,6 +73,7 @@ class Router:
             "challenge": self._establishment.on_challenge_deadline,
             "suspension": self._suspended_messages.on_deadline,
             "interest": on_interest_deadline,
+            "question": on_question_deadline,
         }
         self._open_realms(options)
 
@@ -163,7 +165,12 @@ class Router:
             self._end(session, errors.CLOSE_TRANSPORT_LOST)
 
     def leave(
-        self, session_id: int, reason: str, message: str, is_quiet: bool = False, killer: Session | None = None
+        self,
+        session_id: int,
+        reason: str,
+        message: str,
+        is_quiet: bool = False,
+        killer: Session | RemoteCaller | None = None,
     ) -> None:
         """End a session: send GOODBYE and remove the session from its realm.
 
@@ -286,6 +293,7 @@ class Router:
                 realm = self.realms[name] = Realm(realm_options, self.outbox, self._environment, self.leave)
                 if self.cluster is not None:
                     realm.broker.join_cluster(self.cluster.realm(name))
+                    realm.share_meta_api(self.cluster)
 
     def _send(self, session: Session, message: Message) -> None:
         self.outbox.append(Send((session.id,), message, PYTHON))

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from ..wamp.errors import PayloadError
 from ..wamp.payload import PYTHON
 from .json import JsonSerializer
 from .msgpack import MsgPackSerializer
@@ -12,9 +13,16 @@ from .serializer import Serializer
 def values_of(payload_format: str, raw: Any) -> Any:
     """Return payload in ``payload_format`` as Python values. Binary values become bytes.
 
-    Raises PayloadError for values that Python cannot represent.
+    Raises PayloadError for values that Python cannot represent, or if this node does not have the serializer, which can happen if
+    another node of the cluster has it.
     """
-    return raw if payload_format == PYTHON else SERIALIZERS[payload_format].values(raw)
+    if payload_format == PYTHON:
+        return raw
+    try:
+        serializer = SERIALIZERS[payload_format]
+    except KeyError:
+        raise PayloadError(f"no serializer {payload_format!r} is installed on this node") from None
+    return serializer.values(raw)
 
 
 def serialize(values: Any) -> bytes:

@@ -43,3 +43,27 @@ def test_cache_of_names_is_bounded():
     for each in range(members.everyone):
         members.names(each)
     assert len(members._names) <= MAX_CACHED_SETS
+
+
+def test_silent_nodes_are_a_set():
+    members = Members()
+    a, b = members.add("a"), members.add("b")
+    assert not members.is_silent("a")
+    for _ in range(2):
+        members.set_silent("a", True)
+        members.set_silent("x", True)
+        assert members.silent == a
+        assert [members.is_silent(name) for name in "abx"] == [True, False, False]
+    members.set_silent("b", True)
+    members.set_silent("a", False)
+    assert members.silent == b
+
+
+def test_node_with_the_bit_of_a_silent_one_is_not_silent():
+    members = Members()
+    members.add("a")
+    members.set_silent("a", True)
+    members.remove("a")
+    members.add("b")
+    assert not members.silent
+    assert not members.is_silent("b")

@@ -2,9 +2,11 @@ import builtins
 import sys
 
 import pytest
+from msgspec import Raw
 
 from wamp_transport.serializers import registry
 from wamp_transport.serializers.registry import BY_SUBPROTOCOL, SERIALIZERS, values_of
+from wamp_transport.wamp.errors import PayloadError
 
 
 def test_all_are_known_by_name_and_subprotocol():
@@ -34,3 +36,8 @@ def test_cbor_is_not_offered_without_its_package(monkeypatch):
     monkeypatch.delitem(sys.modules, "wamp_transport.serializers.cbor")
     monkeypatch.setattr(builtins, "__import__", without_cbor2)
     assert [each.name for each in registry._installed()] == ["json", "msgpack"]
+
+
+def test_serializer_that_is_not_installed_is_a_fault_of_the_payload():
+    with pytest.raises(PayloadError, match="'other' is installed"):
+        values_of("other", Raw(b"[]"))

@@ -10,7 +10,7 @@ from ...config.websocket import WebSocketSection
 from ...node.decision_tasks import Authenticator
 from ...node.node import Node
 from ...node.observers import NodeObserver
-from ...router.records import Session
+from ...router.records import RemoteCaller, Session
 from ...signals import LoginFailure
 from ...stores.identity.users import Identity
 from ...wamp.messages import Error
@@ -75,7 +75,7 @@ class IdentityServices(NodeObserver):
         if self._guard is not None:
             self._guard.on_closed(session_id, identity, message)
 
-    def session_killed(self, session: Session, killer: Session, reason: str) -> None:
+    def session_killed(self, session: Session, killer: Session | RemoteCaller, reason: str) -> None:
         """Record in the audit trail who ended a session."""
         if self._guard is not None:
             self._guard.on_killed(session, killer, reason)

@@ -17,7 +17,7 @@ from ...config.limits import Lockout
 from ...node.decision_tasks import Authenticator
 from ...router.decisions import Admit, ChallengePeer, Deny, Skip
 from ...router.effects import AuthenticationRequest
-from ...router.records import ACTIVE_STATES, Session
+from ...router.records import ACTIVE_STATES, RemoteCaller, Session
 from ...signals import LoginFailure
 from ...stores.identity import principals, users
 from ...stores.identity.users import Identity
@@ -146,7 +146,7 @@ class GuardedAuthenticator:
         if session is not None:
             self._audit.record("closed", **of_session(session), reason=errors.CLOSE_LOGOUT, detail=message)
 
-    def on_killed(self, session: Session, killer: Session, reason: str) -> None:
+    def on_killed(self, session: Session, killer: Session | RemoteCaller, reason: str) -> None:
         """Record that the session ``killer`` has ended a session."""
         address = address_of(killer.transport)
         place = "" if address is None else f" from {address}"

@@ -9,7 +9,7 @@ from ...wamp.messages import CODES, Call, Error, ErrorDetails, Result, ResultDet
 from ...wamp.payload import ABSENT, PYTHON, positional
 from ..effects import Effect, Produce, Send
 from ..environment import RouterProcedure
-from ..records import Session
+from ..records import Peer, Session
 from . import registrations, retained, sessions, subscriptions
 from .arguments import Arguments
 from .context import Context, LargeResult, Procedure
@@ -28,18 +28,20 @@ def bind_procedures(context: Context, outbox: list[Effect]) -> dict[str, RouterP
 
 
 def _answer(context: Context, outbox: list[Effect], procedure: Procedure, caller: Session, call: Call) -> None:
-    arguments = Arguments(
-        _values(context, caller, call.args, []),
-        _values(context, caller, call.kwargs, {}),
-    )
+    arguments = read_arguments(context, caller.payload_format, call.args, call.kwargs)
     value = procedure(context, caller, arguments)
+    send_result(outbox, caller, call, value)
+
+
+def send_result(outbox: list[Effect], caller: Peer, call: Call, value: Any) -> None:
+    """Send the result of a meta procedure, which can be a LargeResult, to the caller."""
     if type(value) is LargeResult:
         outbox.append(Produce(caller.id, _produce(value, caller, call)))
     else:
         outbox.append(_result(value, caller, call))
 
 
-def _produce(large: LargeResult, caller: Session, call: Call) -> Iterator[Send]:
+def _produce(large: LargeResult, caller: Peer, call: Call) -> Iterator[Send]:
     try:
         yield _result(large.compute(), caller, call)
     except RequestRefused as refused:
@@ -47,14 +49,19 @@ def _produce(large: LargeResult, caller: Session, call: Call) -> Iterator[Send]:
         yield Send((caller.id,), error, PYTHON)
 
 
-def _result(value: Any, caller: Session, call: Call) -> Send:
+def _result(value: Any, caller: Peer, call: Call) -> Send:
     return Send((caller.id,), Result(call.request_id, ResultDetails(), positional(value)), PYTHON)
 
 
-def _values(context: Context, caller: Session, raw: Any, absent: Any) -> Any:
+def read_arguments(context: Context, payload_format: str, args: Any, kwargs: Any) -> Arguments:
+    """Return the arguments of a call, decoded from its payload. Raises RequestRefused if the payload is invalid."""
+    return Arguments(_values(context, payload_format, args, []), _values(context, payload_format, kwargs, {}))
+
+
+def _values(context: Context, payload_format: str, raw: Any, absent: Any) -> Any:
     if raw is ABSENT:
         return absent
     try:
-        return context.environment.values_of(caller.payload_format, raw)
+        return context.environment.values_of(payload_format, raw)
     except PayloadError as fault:
         raise RequestRefused(fault.uri, str(fault)) from fault

@@ -65,9 +65,11 @@ def count_callees(context: Context, caller: Session, arguments: Arguments) -> in
 
 def remove_callee(context: Context, caller: Session, arguments: Arguments) -> None:
     """Remove a callee from a registration. Crossbar has this procedure, but the specification does not."""
-    registration = _registration(context, arguments)
+    # All arguments are checked before anything is looked up, because another node can have the callee.
+    arguments.require(0, "registration")
     session_id = arguments.require(1, "session")
     reason = arguments.get(2, "reason", str) or arguments.get_keyword("reason", str, errors.UNREGISTERED)
+    registration = _registration(context, arguments)
     session = context.sessions.get(session_id)
     if session is None or session_id not in registration.callees:
         raise RequestRefused(errors.NO_SUCH_SESSION, f"session {session_id} does not hold this registration")

@@ -82,9 +82,11 @@ def count_subscribers(context: Context, caller: Session, arguments: Arguments) -
 
 def remove_subscriber(context: Context, caller: Session, arguments: Arguments) -> None:
     """Remove a subscriber from a subscription. Crossbar has this procedure, but the specification does not."""
-    subscription = _subscription(context, arguments)
+    # All arguments are checked before anything is looked up, because another node can have the subscription.
+    arguments.require(0, "subscription")
     session_id = arguments.require(1, "session")
     reason = arguments.get(2, "reason", str) or arguments.get_keyword("reason", str, errors.UNREGISTERED)
+    subscription = _subscription(context, arguments)
     session = context.sessions.get(session_id)
     if session is None or session_id not in subscription.subscribers:
         raise RequestRefused(errors.NO_SUCH_SESSION, f"session {session_id} does not hold this subscription")

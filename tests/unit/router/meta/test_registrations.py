@@ -44,7 +44,7 @@ def test_callees_are_listed_in_the_order_of_registering(ask, join, register):
 
 @pytest.mark.parametrize("procedure", ["get", "list_callees", "count_callees", "remove_callee"])
 def test_registration_that_is_not_there_is_an_error(refused, procedure):
-    assert refused(f"registration.{procedure}", 99) == "no_such_registration"
+    assert refused(f"registration.{procedure}", 99, 1) == "no_such_registration"
     assert refused(f"registration.{procedure}", "com.x") == "invalid_argument"
 
 

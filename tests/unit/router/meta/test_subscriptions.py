@@ -46,7 +46,7 @@ def test_subscribers_are_listed_and_counted(ask, caller, join, subscribe):
     "procedure", ["get", "list_subscribers", "count_subscribers", "remove_subscriber", "get_events"]
 )
 def test_subscription_that_is_not_there_is_an_error(refused, procedure):
-    assert refused(f"subscription.{procedure}", 99) == "no_such_subscription"
+    assert refused(f"subscription.{procedure}", 99, 1) == "no_such_subscription"
     assert refused(f"subscription.{procedure}", "com.x") == "invalid_argument"
 
 
