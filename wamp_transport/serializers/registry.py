@@ -13,8 +13,8 @@ from .serializer import Serializer
 def values_of(payload_format: str, raw: Any) -> Any:
     """Return payload in ``payload_format`` as Python values. Binary values become bytes.
 
-    Raises PayloadError for values that Python cannot represent, or if this node does not have the serializer, which can happen if
-    another node of the cluster has it.
+    Raises PayloadError for values that Python cannot represent, or if this node does not have the serializer, which can
+    happen if another node of the cluster has it.
     """
     if payload_format == PYTHON:
         return raw
