@@ -16,13 +16,14 @@ from django.db import DatabaseError
 from ...stores.identity import changes, users
 from ...stores.identity.users import Identity
 from ...wamp.errors import CLOSE_LOGOUT
+from ..poll_timer import PollTimer
 from ..threads import in_thread
 from .identity_queries import IdentityQueries, Unanswered
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 1.0
-"""The interval between two reads of recorded changes."""
+"""The interval between two reads of recorded changes. See :mod:`..poll_timer` for exceptions."""
 
 REVIEW_SECONDS: Final = 60.0
 """The interval between two checks of the identities of all sessions."""
@@ -50,6 +51,7 @@ class SessionWatch:
         queries: IdentityQueries | None = None,
     ) -> None:
         self.queries = queries or IdentityQueries()
+        self.timer = PollTimer(POLL_SECONDS)
         self._session_exists = session_exists
         self._leave = leave
         self._on_closed = on_closed
@@ -83,13 +85,16 @@ class SessionWatch:
         self._identities[session_id] = identity
         if mark is None or mark != self._seen:
             self._due.add(session_id)
+            self.timer.hurry()
 
     async def run(self) -> None:
         """At intervals, read changes and check the identities of sessions, until canceled."""
         loop = asyncio.get_running_loop()
         review_at = loop.time() + REVIEW_SECONDS
         while True:
-            await asyncio.sleep(POLL_SECONDS)
+            if self._due or self._is_failure_logged:
+                self.timer.hurry()  # there is something to retry
+            await self.timer.wait()
             try:
                 await self.poll()
                 if loop.time() >= review_at:
