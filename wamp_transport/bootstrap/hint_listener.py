@@ -49,7 +49,7 @@ class HintListener:
         self._timers = timers
         self._heard = asyncio.Event()
         self._limiter = LogLimiter()
-        self._is_failure_logged = False
+        self._is_news = True
 
     async def run(self) -> None:
         """Listen until canceled."""
@@ -139,15 +139,15 @@ class HintListener:
                 timer.wake()
 
     def _relax(self, is_relaxed: bool) -> None:
-        if is_relaxed and self._is_failure_logged:
-            self._is_failure_logged = False
-            logger.info("Hints about changes arrive over the channel layer again")
+        if is_relaxed and self._is_news:
+            logger.info("Hints about changes arrive over the channel layer")
+            self._is_news = False
         for timer in self._timers.values():
             timer.relax(is_relaxed)
 
     def _log_failure(self, error: Exception) -> None:
         if self._limiter.may_log("receive"):
-            self._is_failure_logged = True
+            self._is_news = True
             text = str(error) or "no message arrived in time"
             logger.warning(
                 "Hints about changes do not arrive over the channel layer, so this node looks at the database more "

@@ -14,7 +14,7 @@ SLOW_SECONDS: Final = 5.0
 MIN_PAUSE_SECONDS: Final = 0.025
 """The minimum pause between two polls. It limits polling to 40 times a second, however many hints arrive."""
 
-WORK_FACTOR: Final = 4
+WORK_FACTOR: Final = 1
 """The minimum pause after a poll, as a multiple of the time that the poll and its work took.
 
 For example, many changes in a row do not make a node load a large configuration all the time.
