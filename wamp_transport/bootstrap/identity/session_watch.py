@@ -58,6 +58,9 @@ class SessionWatch:
         self._identities: dict[int, Identity] = {}
         self._seen: int | None = None
         self._due: set[int] = set()
+        # A logout is recorded shortly before Django deletes the session. A check because of changes whose kinds are
+        # unknown can come between the two, so it is repeated at the next poll.
+        self._due_again: set[int] = set()
         self._is_failure_logged = False
 
     def __len__(self) -> int:
@@ -85,7 +88,10 @@ class SessionWatch:
         self._identities[session_id] = identity
         if mark is None or mark != self._seen:
             self._due.add(session_id)
+            self._due_again.add(session_id)
             self.timer.hurry()
+        if self._seen is None:
+            self.timer.wake()  # from this poll on, changes are read
 
     async def run(self) -> None:
         """At intervals, read changes and check the identities of sessions, until canceled."""
@@ -120,13 +126,14 @@ class SessionWatch:
         if self._seen is None:
             self._seen = await in_thread(changes.latest)
             self._due.update(self._identities)  # earlier changes were not read
+            self._due_again.update(self._identities)
         else:
             found = await in_thread(changes.since, self._seen)
             for _, kind, key in found:
                 self._process_change(kind, key)
             if found:
                 self._seen = found[-1][0]
-        due, self._due = self._due, set()
+        due, self._due, self._due_again = self._due, self._due_again, set()
         try:
             await self._check(due)
         except BaseException:
