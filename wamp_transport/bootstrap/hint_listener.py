@@ -80,6 +80,8 @@ class HintListener:
         """Receive hints on a new channel until this fails. Raises the exceptions of the channel layer."""
         group = group_name()
         async with asyncio.timeout(ANSWER_SECONDS):
+            # If the layer fails, sending leaves nothing behind. A failed new_channel() of channels_redis keeps a queue.
+            await layer.group_send(group, to_message(()))
             channel = await layer.new_channel()
         tasks = [
             asyncio.ensure_future(self._receive(layer, channel)),
