@@ -21,8 +21,8 @@
     The time in microseconds for which a node polls for the next message before it sleeps, from 0 (never) to 1,000: 100
     by default. A node polls only while messages arrive at intervals shorter than this.
 ``CHANGE_HINTS``
-    Whether processes notify each other of changes in the database over the default channel layer (``CHANNEL_LAYERS``),
-    if there is one that reaches other processes. True by default. See ``docs/live-changes.md``.
+    Whether processes send each other hints about changes in the database over the default channel layer, which the
+    setting ``CHANNEL_LAYERS`` defines. True by default. See ``docs/live-changes.md``.
 ``API``
     A mapping with the settings of :mod:`wamp_transport.api`:
 

@@ -1,8 +1,8 @@
-"""The listener for hints of a node; see :mod:`.hints`.
+"""The listener with which a node receives hints; see :mod:`.hints`.
 
-While hints arrive, the node polls the database less often. The listener knows that they arrive because nodes also send
-messages without content. If a node has heard nothing for a few seconds, it sends such a message to all nodes. Its
-arrival proves to each of them that it still receives messages.
+While the channel layer works, the node polls the database less often. To check that it works, nodes send *test
+messages*, which contain no kinds of changes. A node that has received nothing for a few seconds sends a test message to
+all nodes, including itself. Every node that receives the message knows that hints reach it.
 """
 
 import asyncio
@@ -20,29 +20,30 @@ from .poll_timer import SLOW_SECONDS, PollTimer
 logger = logging.getLogger(__name__)
 
 QUIET_SECONDS: Final = 2.0
-"""The minimum time without messages before a node sends one. The maximum is one and a half times this.
+"""The minimum time without messages before a node sends a test message. The maximum is one and a half times as long.
 
-The time is random, so that usually one of many nodes sends first and the others need not send.
+The time is random, so that one of the nodes usually sends a test message before the others do. The others then need not
+send one.
 """
 
 ANSWER_SECONDS: Final = 2.0
-"""The time limit for each step: to open a channel, and to receive the node's own message."""
+"""The time limit for opening a channel, and for receiving a test message that the node has sent itself."""
 
 RETRY_SECONDS: Final = 1.0
 """The pause after a failure before the listener opens a new channel."""
 
 JOIN_SECONDS: Final = 600.0
-"""The interval at which the node's channel is added to the group again, because memberships expire."""
+"""The maximum time before the node adds its channel to the group again, because memberships can expire."""
 
-CLOSE_SECONDS: Final = 1.0
+CLOSE_SECONDS: Final = 0.5
 """The time limit for each step of closing the channel."""
 
 
 class HintListener:
     """A listener that wakes the timers of a node's polling loops when changes are committed.
 
-    ``timers`` maps kinds of changes to timers. A change in this process wakes its timer directly, without the channel
-    layer.
+    ``timers`` maps kinds of changes to timers. A change that this process commits wakes the timer directly, without the
+    channel layer.
     """
 
     def __init__(self, timers: Mapping[str, PollTimer]) -> None:
@@ -80,7 +81,7 @@ class HintListener:
         """Receive hints on a new channel until this fails. Raises the exceptions of the channel layer."""
         group = group_name()
         async with asyncio.timeout(ANSWER_SECONDS):
-            # If the layer fails, sending leaves nothing behind. A failed new_channel() of channels_redis keeps a queue.
+            # Send first, in case the server is down: channels_redis keeps a queue for each new_channel() that fails.
             await layer.group_send(group, to_message(()))
             channel = await layer.new_channel()
         tasks = [
@@ -95,11 +96,11 @@ class HintListener:
             self._relax(False)
             for task in tasks:
                 task.cancel()
-            # A layer can do work after a cancellation, for example unsubscribe. It must not block the node's stop.
+            # A canceled task can go on, for example to unsubscribe. It must not delay the end of the process.
             done, _ = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
             for task in done:
                 if not task.cancelled():
-                    task.exception()  # otherwise asyncio logs that nobody has looked at it
+                    task.exception()  # otherwise asyncio logs that the exception was never retrieved
             with suppress(Exception):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await layer.group_discard(group, channel)
@@ -111,7 +112,7 @@ class HintListener:
             self._wake(kinds_in(message))
 
     async def _probe(self, layer: Any, group: str, channel: str) -> None:
-        """Check regularly that messages arrive. Raises TimeoutError if none arrives."""
+        """Send test messages when necessary. Raises TimeoutError if one does not arrive."""
         loop = asyncio.get_running_loop()
         while True:
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -123,7 +124,7 @@ class HintListener:
             await self._wait_for_silence(loop.time() + JOIN_SECONDS)
 
     async def _wait_for_silence(self, until: float) -> None:
-        """Return when no message has arrived for some seconds, or at the time ``until``."""
+        """Return when no message has arrived for a few seconds, but not long after the time ``until``."""
         loop = asyncio.get_running_loop()
         while loop.time() < until:
             self._heard.clear()
@@ -134,7 +135,7 @@ class HintListener:
                 return
 
     def _wake(self, kinds: list[str]) -> None:
-        """Wake the timers of these kinds of changes. For a kind that this release does not know, wake all timers."""
+        """Wake the timers for these kinds of changes. If a kind is unknown, wake all timers."""
         is_known = all(kind in KINDS for kind in kinds)
         for kind, timer in self._timers.items():
             if kind in kinds or not is_known:

@@ -1,7 +1,8 @@
-"""The sender of hints, which runs in every process that changes the database; see :mod:`.hints`.
+"""The sender of hints. It works in every process that changes the database; see :mod:`.hints`.
 
-A thread sends the hints, so a change is never delayed. The thread is started for each burst of changes. Its connection
-to the channel layer is new, because an old one could have been closed without notice, and the hint would be lost.
+Hints are sent by a thread, so that they never delay the code that makes a change. The thread ends when it has sent all
+hints, and the next change starts a new one. Each hint is sent over a new connection, because an unused connection can
+be broken without notice.
 """
 
 import asyncio
@@ -20,26 +21,26 @@ from .log_limiter import LogLimiter
 logger = logging.getLogger(__name__)
 
 SEND_SECONDS: Final = 2.0
-"""The time limit for sending a hint, and for waiting at the end of the process until the last one is sent."""
+"""The time limit for sending a hint, and for the wait at the end of the process until all hints are sent."""
 
 PAUSE_SECONDS: Final = 0.025
 """The minimum pause between two hints. Changes that are committed meanwhile share the next hint."""
 
 
 class HintLoop(asyncio.SelectorEventLoop):
-    """An event loop that resolves host names in its own thread.
+    """An event loop that resolves host names in the thread that runs the loop.
 
-    Other loops use a thread pool, which accepts no jobs when the interpreter exits. A management command often exits
-    immediately after its change.
+    Other loops do this in a thread pool, which accepts no jobs when the interpreter exits. A hint of a management
+    command is often sent at this moment.
     """
 
     async def getaddrinfo(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the addresses of a host. This blocks the loop, which does nothing else meanwhile."""
+        """Return the addresses of a host. This blocks the loop, which has nothing else to do."""
         return socket.getaddrinfo(*args, **kwargs)
 
 
 class HintSender:
-    """A sender of hints. It can be used in any thread."""
+    """A sender of hints. Its methods can be called in any thread."""
 
     def __init__(self) -> None:
         self._limiter = LogLimiter()
@@ -51,7 +52,7 @@ class HintSender:
         self._thread: Thread | None = None
 
     def send(self, kind: str) -> None:
-        """Send a hint about a change of this kind soon. This returns immediately, and logs failures."""
+        """Start to send a hint about a change of this kind. This returns immediately. Failures are logged."""
         if not are_hints_configured():
             return
         with self._lock:
@@ -83,7 +84,7 @@ class HintSender:
             sleep(PAUSE_SECONDS)
 
     def _take(self) -> set[str]:
-        """Return the kinds of the next hint. If there are none, the thread must end."""
+        """Return the kinds for the next hint, and forget them. If there are none, the calling thread must end."""
         with self._lock:
             kinds, self._kinds = self._kinds, set()
             if not kinds:
@@ -112,7 +113,7 @@ sender = HintSender()
 
 
 def connect() -> None:
-    """Send a hint after each committed change, in this process and in processes that are forked from it."""
+    """Send a hint after each change that this process, or a process forked from it, commits."""
     change_committed.connect(_on_committed, dispatch_uid="wamp_transport.hints")
 
 

@@ -1,7 +1,7 @@
 """The timer of a loop that polls the database for changes.
 
-A *hint* is a message which says that something has changed; see :mod:`.hints`. Hints can be lost, so polling never
-stops.
+A *hint* is a message that another process sends when it has committed a change; see :mod:`.hints`. Hints can be lost,
+so the loop never stops polling, but it polls less often while hints arrive.
 """
 
 import asyncio
@@ -15,15 +15,15 @@ MIN_PAUSE_SECONDS: Final = 0.025
 """The minimum pause between two polls. It limits polling to 40 times a second, however many hints arrive."""
 
 WORK_FACTOR: Final = 1
-"""The minimum pause after a poll, as a multiple of the time that the poll and its work took.
+"""The minimum pause after a poll, as a multiple of the time that the poll and the resulting work took.
 
-For example, many changes in a row do not make a node load a large configuration all the time.
+Without this pause, a series of many changes would keep a node busy with loading a large configuration again and again.
 """
 
 FAST_POLLS: Final = 4
-"""The number of polls after a hint that follow each other at the normal interval.
+"""The number of polls after a hint for which the normal interval is used.
 
-They find a change that could not be read when its hint arrived, because the poll read a replica that lags behind.
+If the database has replicas, the change may not have reached a replica when the hint arrives. A later poll finds it.
 """
 
 
@@ -52,10 +52,10 @@ class PollTimer:
         return SLOW_SECONDS if self._is_relaxed and not self._fast_polls else self._seconds
 
     def relax(self, is_relaxed: bool) -> None:
-        """Set whether to poll slowly. A change of this also causes a poll now.
+        """Set whether to poll slowly. If this differs from the current value, also poll now.
 
-        When hints begin to arrive, this poll finds changes that were made shortly before. When they stop, it finds
-        changes whose hints were lost.
+        When hints begin to arrive, this poll finds changes that were committed shortly before. When hints stop
+        arriving, it finds changes whose hints were lost.
         """
         if is_relaxed != self._is_relaxed:
             self._is_relaxed = is_relaxed
@@ -67,7 +67,7 @@ class PollTimer:
         self.hurry()
 
     def hurry(self) -> None:
-        """Use the normal interval for the current pause and the next ones, even if polling is slow."""
+        """Use the normal interval until the next poll, and for the following polls, even if hints arrive."""
         self._fast_polls = FAST_POLLS
         self._changed.set()
 

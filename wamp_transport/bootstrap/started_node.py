@@ -135,7 +135,7 @@ class StartedNode:
 
     @property
     def identity_timer(self) -> PollTimer:
-        """The timer of the polling for changes of identities."""
+        """The timer of the loop that polls for changes of identities."""
         return self._identities.session_watch.timer
 
     def background(self) -> list[Coroutine[Any, Any, None]]:

@@ -50,9 +50,9 @@ def key_prefix(name: str, secret: str | bytes) -> str:
 
 
 def hint_group(secret: str | bytes) -> str:
-    """Return the name of the group for hints between the processes of a project; see ``bootstrap/hints.py``.
+    """Return the name of the channel layer's group for hints between the processes of a project.
 
-    The group belongs to a channel layer. Its name does not depend on a cluster, because hints work without one.
+    The module ``bootstrap/hints.py`` explains hints. Hints need no cluster, so the name depends only on the secret.
     """
     return f"wamp.hints.{_code('hints', secret)}"
 

@@ -1,6 +1,6 @@
-"""A signal for committed changes that nodes must apply.
+"""A signal for committed changes in the database that nodes must apply.
 
-The nodes find such changes in the database. The signal only lets them look earlier.
+Nodes poll the database for these changes. The signal makes it possible to poll earlier.
 """
 
 from functools import partial
@@ -18,9 +18,9 @@ IDENTITY: Final = "identity"
 KINDS: Final = (CONFIGURATION, IDENTITY)
 
 change_committed = Signal()
-"""Sent after a change was committed, in the thread that made it. The argument ``kind`` is one of the constants above.
+"""Sent after a change was committed, in the thread that made the change. The argument ``kind`` is one of KINDS.
 
-Receivers must not block, and exceptions that they raise are only logged.
+Receivers must not block. If a receiver raises an exception, it is logged, and the other receivers are called.
 """
 
 

@@ -58,8 +58,8 @@ class SessionWatch:
         self._identities: dict[int, Identity] = {}
         self._seen: int | None = None
         self._due: set[int] = set()
-        # A logout is recorded shortly before Django deletes the session. A check because of changes whose kinds are
-        # unknown can come between the two, so it is repeated at the next poll.
+        # A logout is recorded shortly before Django deletes the session, and a check between the two finds a valid
+        # session. Therefore, sessions for which changes may have been missed are checked again at the next poll.
         self._due_again: set[int] = set()
         self._is_failure_logged = False
 
@@ -91,7 +91,7 @@ class SessionWatch:
             self._due_again.add(session_id)
             self.timer.hurry()
         if self._seen is None:
-            self.timer.wake()  # from this poll on, changes are read
+            self.timer.wake()  # changes are read from the next poll on
 
     async def run(self) -> None:
         """At intervals, read changes and check the identities of sessions, until canceled."""
