@@ -88,6 +88,10 @@ bench-matching: $(VENV)/.installed-dev ## Measure look-ups among many patterns, 
 bench-logins: $(VENV)/.installed-dev ## Measure the effect of login storms on an open session (about four minutes)
 	$(BIN)/python -m benchmarks.login_storm
 
+.PHONY: bench-hints
+bench-hints: $(VENV)/.installed-dev ## Measure the time until a change in the database holds in two other processes, with hints over Redis
+	$(BIN)/python -m benchmarks.hints
+
 ROUNDS ?= 5
 .PHONY: bench
 bench: $(VENV)/.installed-dev .venv-crossbar/.installed .venv-xconn/.installed ## Measure beside Crossbar.io and xconn, ROUNDS=5 times (about 25 minutes)

@@ -16,8 +16,9 @@ class WampTransportConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks, import the apps' ``wamp.py`` modules, and watch users for changes."""
+        """Register the system checks, import the apps' ``wamp.py`` modules, and watch for changes in the database."""
         from . import checks  # noqa: F401, PLC0415 - Django must be ready first
+        from .bootstrap import hint_sender  # noqa: PLC0415 - as above
         from .handlers.discovery import import_modules  # noqa: PLC0415 - as above
         from .stores.identity import changes  # noqa: PLC0415 - as above
 
@@ -26,3 +27,4 @@ class WampTransportConfig(AppConfig):
             logger.error("%s", broken)
 
         changes.connect()
+        hint_sender.connect()

@@ -20,6 +20,9 @@
 ``BUSY_POLL_MICROSECONDS``
     The time in microseconds for which a node polls for the next message before it sleeps, from 0 (never) to 1,000: 100
     by default. A node polls only while messages arrive at intervals shorter than this.
+``CHANGE_HINTS``
+    Whether processes send each other hints about changes in the database over the default channel layer, which the
+    setting ``CHANNEL_LAYERS`` defines. True by default. See ``docs/live-changes.md``.
 ``API``
     A mapping with the settings of :mod:`wamp_transport.api`:
 
@@ -53,6 +56,7 @@ SETTING_KEYS = (
     "AUDIT_DAYS",
     "HANDLER_THREADS",
     "BUSY_POLL_MICROSECONDS",
+    "CHANGE_HINTS",
     "API",
 )
 API_TEXTS = ("REALM", "ROLE", "AUTHID", "URL", "TICKET", "SECRET")
@@ -92,6 +96,7 @@ class AppSettings:
     handler_threads: int = 8
     busy_poll_microseconds: int = 100
     api: ApiSettings = ApiSettings()
+    change_hints: bool = True
 
     def hook(self, name: str) -> Hook | None:
         """Return a hook of the project, or None if it is not set.
@@ -118,21 +123,30 @@ def app_settings() -> AppSettings:
         if not callable(hook) and not (isinstance(hook, str) and "." in hook):
             faults.append(f"settings.{SETTING_NAME}[{name!r}] must be a callable or its dotted path")
             del hooks[name]
-    local_operators = values.get("LOCAL_OPERATORS", True)
-    if not isinstance(local_operators, bool):
-        faults.append(f"settings.{SETTING_NAME}['LOCAL_OPERATORS'] must be True or False")
-        local_operators = False  # an invalid value must not admit operators
+    # An invalid value must not admit operators.
+    local_operators = _switch(values, "LOCAL_OPERATORS", faults)
     audit_days = _number(values, "AUDIT_DAYS", 90, range(2**31), "days, 0 for no audit trail", faults)
     handler_threads = _number(values, "HANDLER_THREADS", 8, range(1, 2**31), "threads, 1 or more", faults)
     microseconds = _number(values, "BUSY_POLL_MICROSECONDS", 100, range(1001), "microseconds from 0 to 1000", faults)
+    change_hints = _switch(values, "CHANGE_HINTS", faults)
     api = _api_settings(values.get("API"), faults)
-    return AppSettings(config, tuple(faults), hooks, local_operators, audit_days, handler_threads, microseconds, api)
+    numbers = (audit_days, handler_threads, microseconds)
+    return AppSettings(config, tuple(faults), hooks, local_operators, *numbers, api, change_hints)
 
 
 def _unknown_key(key: object) -> str:
     if isinstance(key, str) and key in RENAMED_KEYS:
         return f"settings.{SETTING_NAME}[{key!r}] is now {RENAMED_KEYS[key]}"
     return f"settings.{SETTING_NAME} has no key {key!r}; the keys are {', '.join(SETTING_KEYS)}"
+
+
+def _switch(values: Mapping[str, Any], key: str, faults: list[str]) -> bool:
+    """Return the value of a setting that is True by default. An invalid value counts as False."""
+    value = values.get(key, True)
+    if isinstance(value, bool):
+        return value
+    faults.append(f"settings.{SETTING_NAME}[{key!r}] must be True or False")
+    return False
 
 
 def _number(values: Mapping[str, Any], key: str, default: int, allowed: range, unit: str, faults: list[str]) -> int:

@@ -41,10 +41,11 @@ def test_setting_is_read_again_when_a_test_changes_it() -> None:
         (
             {"CONFGI": "x"},
             "settings.WAMP_TRANSPORT has no key 'CONFGI'; the keys are CONFIG, USER_AUTHID, USER_ROLE, TOKEN_VERIFIER, "
-            "LOCAL_OPERATORS, AUDIT_DAYS, HANDLER_THREADS, BUSY_POLL_MICROSECONDS, API",
+            "LOCAL_OPERATORS, AUDIT_DAYS, HANDLER_THREADS, BUSY_POLL_MICROSECONDS, CHANGE_HINTS, API",
         ),
         ({"USER_ROLE": "role"}, "settings.WAMP_TRANSPORT['USER_ROLE'] must be a callable or its dotted path"),
         ({"LOCAL_OPERATORS": "no"}, "settings.WAMP_TRANSPORT['LOCAL_OPERATORS'] must be True or False"),
+        ({"CHANGE_HINTS": 1}, "settings.WAMP_TRANSPORT['CHANGE_HINTS'] must be True or False"),
         ({"AUDIT_DAYS": -1}, "settings.WAMP_TRANSPORT['AUDIT_DAYS'] must be a number of days, 0 for no audit trail"),
         (
             {"BUSY_POLL_MICROSECONDS": 1001},

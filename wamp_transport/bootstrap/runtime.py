@@ -16,16 +16,18 @@ from django.db import DatabaseError
 
 from ..conf import app_settings
 from ..config.configuration import Configuration, PathService
+from ..models.commits import CONFIGURATION, IDENTITY
 from ..stores import nodes
 from ..stores.connections import close_kept, has_database
 from ..stores.operators import operator_key
 from ..stores.session_groups import SessionCounts, to_json
 from ..transports.listener import Listener
 from ..webservices.paths import raw_path, site_prefix
+from .hint_listener import HintListener
 from .local_endpoints import local_endpoints
 from .mounts import MAIN_LISTENER, Mount
 from .other_nodes import OtherNodes
-from .sources import Source, choose_source
+from .sources import DatabaseSource, Source, choose_source
 from .started_node import OnApplied, Snapshot, StartedNode
 from .threads import in_thread, wait_for_jobs
 from .watcher import ConfigurationWatcher
@@ -122,7 +124,10 @@ class Runtime:
             await started.stop()
             raise
         self.started, self._watcher = started, watcher
-        running = (watcher.run(), self._report_regularly(), *started.background())
+        timers = {IDENTITY: started.identity_timer}
+        if isinstance(self.source, DatabaseSource):  # there are no hints about changes of a file
+            timers[CONFIGURATION] = watcher.timer
+        running = (watcher.run(), HintListener(timers).run(), self._report_regularly(), *started.background())
         self._tasks = [asyncio.ensure_future(each) for each in running]
         return started
 

@@ -24,6 +24,7 @@ from .identity.identity_services import IdentityServices
 from .mounts import Mounts
 from .parts import FunctionsPart, LoginsPart, RouterPart, ServerPart
 from .plan import PartsBehind, PlanRunner
+from .poll_timer import PollTimer
 from .session_impact import SessionCounter
 from .signals import Signals
 from .threads import Functions
@@ -131,6 +132,11 @@ class StartedNode:
         """Retry the parts that have not applied the latest configuration. Raises PartsBehind if some still fail."""
         await self.plan.retry()
         self._announce()
+
+    @property
+    def identity_timer(self) -> PollTimer:
+        """The timer of the loop that polls for changes of identities."""
+        return self._identities.session_watch.timer
 
     def background(self) -> list[Coroutine[Any, Any, None]]:
         """Return the background tasks of the parts as coroutines. They run until they are canceled."""

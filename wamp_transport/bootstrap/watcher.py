@@ -8,6 +8,7 @@ from typing import Final
 from ..config.configuration import Configuration
 from ..config.report import ConfigError
 from .plan import PartsBehind, text_of
+from .poll_timer import PollTimer
 from .sources import Source
 from .started_node import StartedNode
 from .threads import in_thread
@@ -15,7 +16,7 @@ from .threads import in_thread
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.5
-"""The interval between checks for a new revision."""
+"""The interval between checks for a new revision. See :mod:`.poll_timer` for exceptions."""
 
 RETRY_SECONDS: Final = 1.0
 """The delay before the first retry. It doubles with each further failure."""
@@ -34,6 +35,7 @@ class ConfigurationWatcher:
         self._source = source
         self._started = started
         self._on_change = on_change
+        self.timer = PollTimer(POLL_SECONDS)
         self._seen: Hashable = None
         self._must_load = False
         self._delay = 0.0
@@ -60,7 +62,9 @@ class ConfigurationWatcher:
     async def run(self) -> None:
         """Apply new revisions of the source until canceled."""
         while True:
-            await asyncio.sleep(POLL_SECONDS)
+            if self._source_problem or self._must_load or self._started.plan.behind:
+                self.timer.hurry()  # there is something to retry
+            await self.timer.wait()
             await self._look()
 
     async def _look(self) -> None:

@@ -1,4 +1,4 @@
-"""The names of the Redis keys of a cluster.
+"""The names of the Redis keys of a cluster, and of the group for hints.
 
 All keys of a cluster begin with the same prefix. It contains the cluster's name and a short code that is derived from
 the name and a secret, such as Django's ``SECRET_KEY``. Therefore, projects with different secrets never share keys,
@@ -47,6 +47,14 @@ def key_prefix(name: str, secret: str | bytes) -> str:
         allowed = "1 to 64 ASCII letters, digits, dots, hyphens and underscores"
         raise ValueError(f"invalid cluster name {name!r}: a name consists of {allowed}")
     return f"{{wamp:{name}:{_code(name, secret)}}}:{LAYOUT}:"
+
+
+def hint_group(secret: str | bytes) -> str:
+    """Return the name of the channel layer's group for hints between the processes of a project.
+
+    The module ``bootstrap/hints.py`` explains hints. Hints need no cluster, so the name depends only on the secret.
+    """
+    return f"wamp.hints.{_code('hints', secret)}"
 
 
 def _code(name: str, secret: str | bytes) -> str:

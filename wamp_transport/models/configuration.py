@@ -19,6 +19,8 @@ from django.utils.translation import gettext_lazy as _
 
 from wamp_transport.auth import sealing
 
+from .commits import CONFIGURATION, announce
+
 Row = TypeVar("Row", bound="ConfigurationRow")
 
 ROOT = "/"
@@ -397,9 +399,11 @@ class ConfigurationState(models.Model):
 
 def touch(using: str | None = None) -> None:
     """Increment the revision after a change of the configuration, in the open transaction if there is one."""
+    using = using or router.db_for_write(ConfigurationState)
     states = ConfigurationState.objects.using(using)
     states.get_or_create(pk=ConfigurationState.ONLY)
     states.filter(pk=ConfigurationState.ONLY).update(revision=models.F("revision") + 1, changed_at=timezone.now())
+    announce(CONFIGURATION, using)
 
 
 @receiver(pre_save)

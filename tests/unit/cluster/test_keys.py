@@ -1,7 +1,9 @@
+import re
+
 import pytest
 from django.utils.crypto import salted_hmac
 
-from wamp_transport.cluster.keys import ClusterKeys, key_prefix
+from wamp_transport.cluster.keys import ClusterKeys, hint_group, key_prefix
 
 
 def test_prefix_contains_name_code_and_layout() -> None:
@@ -28,3 +30,8 @@ def test_all_keys_begin_with_the_prefix() -> None:
 def test_invalid_name_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="invalid cluster name"):
         key_prefix(name, "secret")
+
+
+def test_group_for_hints_depends_on_the_secret() -> None:
+    assert hint_group("x") == hint_group(b"x") != hint_group("y")
+    assert re.fullmatch(r"wamp\.hints\.[0-9a-f]{8}", hint_group("x"))

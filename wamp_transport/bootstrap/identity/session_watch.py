@@ -16,13 +16,14 @@ from django.db import DatabaseError
 from ...stores.identity import changes, users
 from ...stores.identity.users import Identity
 from ...wamp.errors import CLOSE_LOGOUT
+from ..poll_timer import PollTimer
 from ..threads import in_thread
 from .identity_queries import IdentityQueries, Unanswered
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 1.0
-"""The interval between two reads of recorded changes."""
+"""The interval between two reads of recorded changes. See :mod:`..poll_timer` for exceptions."""
 
 REVIEW_SECONDS: Final = 60.0
 """The interval between two checks of the identities of all sessions."""
@@ -50,12 +51,16 @@ class SessionWatch:
         queries: IdentityQueries | None = None,
     ) -> None:
         self.queries = queries or IdentityQueries()
+        self.timer = PollTimer(POLL_SECONDS)
         self._session_exists = session_exists
         self._leave = leave
         self._on_closed = on_closed
         self._identities: dict[int, Identity] = {}
         self._seen: int | None = None
         self._due: set[int] = set()
+        # A logout is recorded shortly before Django deletes the session, and a check between the two finds a valid
+        # session. Therefore, sessions for which changes may have been missed are checked again at the next poll.
+        self._due_again: set[int] = set()
         self._is_failure_logged = False
 
     def __len__(self) -> int:
@@ -83,13 +88,19 @@ class SessionWatch:
         self._identities[session_id] = identity
         if mark is None or mark != self._seen:
             self._due.add(session_id)
+            self._due_again.add(session_id)
+            self.timer.hurry()
+        if self._seen is None:
+            self.timer.wake()  # changes are read from the next poll on
 
     async def run(self) -> None:
         """At intervals, read changes and check the identities of sessions, until canceled."""
         loop = asyncio.get_running_loop()
         review_at = loop.time() + REVIEW_SECONDS
         while True:
-            await asyncio.sleep(POLL_SECONDS)
+            if self._due or self._is_failure_logged:
+                self.timer.hurry()  # there is something to retry
+            await self.timer.wait()
             try:
                 await self.poll()
                 if loop.time() >= review_at:
@@ -115,13 +126,14 @@ class SessionWatch:
         if self._seen is None:
             self._seen = await in_thread(changes.latest)
             self._due.update(self._identities)  # earlier changes were not read
+            self._due_again.update(self._identities)
         else:
             found = await in_thread(changes.since, self._seen)
             for _, kind, key in found:
                 self._process_change(kind, key)
             if found:
                 self._seen = found[-1][0]
-        due, self._due = self._due, set()
+        due, self._due, self._due_again = self._due, self._due_again, set()
         try:
             await self._check(due)
         except BaseException:

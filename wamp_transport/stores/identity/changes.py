@@ -19,6 +19,7 @@ from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.utils import timezone
 
 from wamp_transport.models import IdentityChange, Principal, UserRole, has_groups, has_users
+from wamp_transport.models.commits import IDENTITY, announce
 
 CHANGE_LIFETIME: Final = timedelta(hours=1)
 """The time for which changes are kept.
@@ -108,6 +109,7 @@ def _connect_groups() -> None:
 
 def _write(kind: str, key: str) -> None:
     row = IdentityChange.objects.create(kind=kind, key=key)
+    announce(IDENTITY, router.db_for_write(IdentityChange))
     if row.pk % CHANGES_PER_PURGE == 0:
         purge()
 

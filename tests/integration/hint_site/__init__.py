@@ -1,0 +1,1 @@
+"""A site whose processes send each other hints about changes over Redis."""
