@@ -24,9 +24,11 @@ from ..router.effects import (
     AwaitNextHello,
     Close,
     Effect,
+    Hold,
     Pause,
     Produce,
     Record,
+    Relay,
     Resume,
     Send,
     SessionJoined,
@@ -58,7 +60,10 @@ CLEANUP_STEPS_PER_TURN: Final = 250
 
 
 class Node:
-    """A running router with its connections, authenticator, authorizer and observers."""
+    """A running router with its connections, authenticator, authorizer and observers.
+
+    If ``is_clustered`` is true, the node can be connected with other nodes; see :mod:`.clustering`.
+    """
 
     def __init__(
         self,
@@ -66,6 +71,8 @@ class Node:
         loop: asyncio.AbstractEventLoop,
         authenticator: Authenticator = DENY_ALL,
         authorizer: Authorizer = DENY_ALL,
+        *,
+        is_clustered: bool = False,
     ) -> None:
         self._loop = loop
         self._decision_tasks = DecisionTasks(loop, authenticator, authorizer, self._decide)
@@ -74,7 +81,9 @@ class Node:
         self._is_cleanup_scheduled = False
         self.observers = NodeObservers()
         self._deadlines = Deadlines(loop.time)
-        self.router = Router(options, _environment(loop, self._deadlines))
+        self.router = Router(options, _environment(loop, self._deadlines), is_clustered=is_clustered)
+        self.cluster_runners: dict[type[Effect], Callable[[Any], None]] = {}
+        """The functions that carry out the effects for the other nodes of the cluster; see :mod:`.clustering`."""
         self._outbox = self.router.outbox
         self.connections: dict[int, Connection] = {}
         self._leaving: dict[int, Connection] = {}
@@ -343,6 +352,9 @@ class Node:
         self.router.decide(ticket, answer)
         self._after_control()
 
+    def _run_in_cluster(self, effect: Effect) -> None:
+        self.cluster_runners[type(effect)](effect)
+
     def _set_paused(self, effect: Pause | Resume) -> None:
         connection = self.connections.get(effect.session_id)
         if connection is not None:
@@ -441,6 +453,8 @@ RUNNERS: dict[type[Effect], Callable[[Node, Effect], None]] = {
     Pause: Node._set_paused,  # type: ignore[dict-item]
     Produce: lambda node, effect: node._paced_output.start(effect),  # type: ignore[arg-type]
     Resume: Node._set_paused,  # type: ignore[dict-item]
+    Relay: Node._run_in_cluster,
+    Hold: Node._run_in_cluster,
 }
 
 

@@ -1,0 +1,423 @@
+"""Connect a node's router with the other nodes of its cluster.
+
+Terms:
+
+- A *member* is a node that belongs to the cluster. :class:`Membership` is this node's own, from joining until the node
+  leaves or is removed. A node that was removed joins again, with another id.
+- The *link* exchanges messages with the other nodes, its *peers*. See :mod:`wamp_transport.cluster.link`.
+- The *interest* of a node is which events it wants. A *snapshot* is all interest of a node.
+- *Retained events* are the last events of topics, which are sent to new subscribers. Each node keeps all of them.
+
+:class:`Clustering` carries out the core's effects for other nodes, and passes what comes from them to the core.
+"""
+
+import asyncio
+import logging
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Final, Protocol
+
+from msgspec import Struct
+
+from ..cluster.ledger.client import NodeRemoved, Outcome
+from ..cluster.ledger.table import TableChange
+from ..cluster.link import Link
+from ..cluster.link_events import (
+    BatchesLost,
+    InterestAcknowledged,
+    LinkEvent,
+    PeerGivenUp,
+    PeerGone,
+    PeerHeard,
+    PeerSilent,
+    Received,
+    SnapshotReceived,
+    SnapshotWanted,
+)
+from ..router import effects
+from ..router.effects import Relay
+from ..router.relay import Cluster
+from ..router.relayed import InterestUpdate, RelayedEvent, RelayedRetained, WantRetained
+from ..wamp import errors
+from .held_output import HeldOutput
+from .known_interest import KnownInterest
+from .node import Node
+
+logger = logging.getLogger(__name__)
+
+SNAPSHOT_SECONDS: Final = 3.0
+"""The maximum time for which a node that joins waits for the snapshots of the other nodes."""
+
+RETAINED_SECONDS: Final = 3.0
+"""The maximum time for which a node that joins waits for the retained events."""
+
+LEAVE_SECONDS: Final = 2.0
+"""The maximum time for leaving the cluster when the node stops."""
+
+LOSS_REPORT_SECONDS: Final = 60.0
+"""The minimum time between two log records about messages that were lost."""
+
+REMOVED: Final = "the router was cut off from the other nodes of its cluster; connect again"
+"""The message of GOODBYE when the node was removed from the cluster."""
+
+
+class ClusterHandler(Protocol):
+    """The methods that a membership calls when something happens in the cluster. They may send messages."""
+
+    def on_table_changes(self, changes: Sequence[TableChange]) -> None:
+        """Handle changes of the members and of the registrations in the ledger."""
+
+    def on_outcomes(self, outcomes: Sequence[Outcome]) -> None:
+        """Handle the outcomes of requests to the ledger. After NodeRemoved, the membership has ended."""
+
+    def on_link_events(self, events: Sequence[LinkEvent]) -> None:
+        """Handle events of the link. Answer SnapshotWanted before returning."""
+
+    def on_unreachable(self, reason: str) -> None:
+        """Handle that Redis cannot be reached. Called again every five seconds."""
+
+    def on_reachable(self) -> None:
+        """Handle that Redis can be reached again."""
+
+
+class Membership(Protocol):
+    """The membership of this node in the cluster."""
+
+    node_id: str
+    link: Link
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the membership has ended."""
+
+    def start(self) -> None:
+        """Begin to join."""
+
+    async def wait_joined(self) -> None:
+        """Wait until the node has joined and knows the other members, or until the membership has ended."""
+
+    def flush_soon(self) -> None:
+        """Send what was passed to the link at the end of this turn of the event loop."""
+
+    async def leave(self) -> None:
+        """Leave the cluster and close."""
+
+    async def close(self) -> None:
+        """Close all connections without leaving."""
+
+
+class ClusteringCounters(Struct, gc=False):
+    """Numbers for the log and the admin.
+
+    - ``removals``: how often this node was removed from the cluster while it was running
+    - ``lost_batches``: batches of other nodes that did not arrive here
+    - ``given_up_events``: events that were dropped because another node did not acknowledge them
+    - ``unsent``: messages, other than events, that could not be sent to another node
+    """
+
+    removals: int = 0
+    lost_batches: int = 0
+    given_up_events: int = 0
+    unsent: int = 0
+
+
+class Clustering:
+    """The connection of a node with the other nodes of its cluster.
+
+    ``begin`` creates a new membership that reports to the given handler. The node must have been created with
+    ``is_clustered``. Everything is called in the thread of the event loop.
+    """
+
+    def __init__(self, node: Node, loop: AbstractEventLoop, begin: Callable[[ClusterHandler], Membership]) -> None:
+        cluster = node.router.cluster
+        if cluster is None:
+            raise ValueError("the node was created without is_clustered")
+        self._node = node
+        self._loop = loop
+        self._begin = begin
+        self._cluster: Cluster = cluster
+        self._membership: Membership | None = None
+        self._interest = KnownInterest()
+        self.held_output = HeldOutput(loop, self._on_hold_missed)
+        self.counters = ClusteringCounters()
+        self._changed = asyncio.Event()
+        self._must_rejoin = asyncio.Event()
+        self._wanted_from = ""
+        """The peer that was asked for its retained events and has not sent the last page."""
+        self._retained_events = 0
+        self._losses_reported_at: float | None = None
+        self._is_unreachable = False
+        node.cluster_runners.update({Relay: self._relay, effects.Hold: self._hold})
+
+    # --- joining and leaving -------------------------------------------------------------------------------------
+
+    @property
+    def peers(self) -> int:
+        """The number of other nodes in the cluster."""
+        return 0 if self._membership is None else sum(one.is_member for one in self._membership.link.peers.values())
+
+    async def join(self) -> None:
+        """Join the cluster. Return when this node knows what the other nodes want, and has their retained events.
+
+        Retry while Redis cannot be reached, without a time limit. Nodes from which nothing comes delay this by a few
+        seconds only.
+        """
+        while not await self._try_to_join():
+            self._must_rejoin.clear()
+
+    async def run(self) -> None:
+        """Join again whenever the node was removed from the cluster, until canceled."""
+        while True:
+            await self._must_rejoin.wait()
+            self._must_rejoin.clear()
+            if self._membership is not None:
+                await self._membership.close()
+            await self.join()
+            logger.info("This node is a member of the cluster again, with %d other nodes", self.peers)
+
+    async def leave(self) -> None:
+        """Leave the cluster when the node stops. Its sessions must have ended."""
+        membership = self._membership
+        if membership is None:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await membership.leave()
+        await membership.close()
+        self.held_output.close()
+
+    async def _try_to_join(self) -> bool:
+        """Join with a new id. Return False if this node was removed from the cluster in the meantime."""
+        membership = self._membership = self._begin(self)
+        membership.start()
+        await membership.wait_joined()
+        await self._wait(lambda: self._has_snapshots(membership), SNAPSHOT_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RETAINED_SECONDS):
+                await self._fetch_retained(membership)
+        if membership.is_closed:
+            await membership.close()
+        return not membership.is_closed
+
+    def _has_snapshots(self, membership: Membership) -> bool:
+        """Return whether the snapshots of all other members have arrived, except those of silent ones."""
+        peers = membership.link.peers.values()
+        return membership.is_closed or all(one.state == "open" or one.is_silent or not one.is_member for one in peers)
+
+    async def _fetch_retained(self, membership: Membership) -> None:
+        """Ask another node for its retained events and wait for them.
+
+        If it leaves, is silent or has none, ask the next one: it may have joined just now.
+        """
+        asked: set[str] = set()
+        while not membership.is_closed:
+            peers = membership.link.peers.values()
+            name = next((one.id for one in peers if one.state == "open" and one.id not in asked), "")
+            if not name:
+                return
+            asked.add(name)
+            self._retained_events = 0
+            if membership.link.peers[name].is_silent or not membership.link.send(name, WantRetained()):
+                continue
+            self._wanted_from = name
+            membership.flush_soon()
+            await self._wait(lambda: not self._wanted_from or membership.is_closed)
+            if self._retained_events:
+                return
+
+    async def _wait(self, is_done: Callable[[], bool], seconds: float | None = None) -> None:
+        """Wait until a condition is true that events of the cluster change, or until some time has passed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not is_done():
+                    self._changed.clear()
+                    await self._changed.wait()
+
+    # --- effects -------------------------------------------------------------------------------------------------
+
+    # Hot path of a cluster.
+
+    def _relay(self, effect: Relay) -> None:
+        """Send a message to other nodes."""
+        membership = self._membership
+        if membership is None:
+            return
+        message, link = effect.message, membership.link
+        if type(message) is RelayedEvent:
+            link.send_event(effect.members, message)
+        elif type(message) is InterestUpdate:
+            for peer, batch in link.send_interest(message.realm, message.changes).items():
+                self._interest.on_sent(peer, batch, effect.interest)
+        else:
+            for peer in effect.members:
+                if not link.send(peer, message):
+                    self.counters.unsent += 1
+        membership.flush_soon()
+
+    # End of the hot path.
+
+    def _hold(self, effect: effects.Hold) -> None:
+        """Hold back the output of a session until an announcement is known."""
+        connection = self._node.connections.get(effect.session_id)
+        announcements = self._cluster.announcements
+        known = self._interest.known(announcements.last)
+        if connection is None or effect.interest <= known:
+            announcements.on_known(known)
+        else:
+            self.held_output.hold(connection, effect.interest)
+
+    def _on_hold_missed(self, number: int) -> None:
+        late = self._interest.on_missed(number)
+        if late:
+            logger.warning("Nodes of the cluster are late: SUBSCRIBED is no longer delayed for %s", ", ".join(late))
+        self._release()
+
+    def _release(self) -> None:
+        """Report to the core which announcements are known, and write what was held back for them."""
+        announcements = self._cluster.announcements
+        announcements.on_known(self._interest.known(announcements.last))
+        self.held_output.release(announcements.known)
+
+    # --- reports of the membership -------------------------------------------------------------------------------
+
+    def on_link_events(self, events: Sequence[LinkEvent]) -> None:
+        """Handle events of the link."""
+        for event in events:
+            handle = HANDLERS.get(type(event))
+            if handle is not None:
+                try:
+                    handle(self, event)
+                except Exception:  # a message that fails must not stop the others
+                    logger.exception("Handling %s from another node failed", type(event).__name__)
+        self._changed.set()
+        self._node.flush_effects()
+
+    def on_table_changes(self, changes: Sequence[TableChange]) -> None:
+        """Handle changes of the members and of the registrations in the ledger."""
+        self._changed.set()
+
+    def on_outcomes(self, outcomes: Sequence[Outcome]) -> None:
+        """Handle the outcomes of requests to the ledger."""
+        for outcome in outcomes:
+            if isinstance(outcome, NodeRemoved):
+                self._on_removed()
+        self._changed.set()
+
+    def on_unreachable(self, reason: str) -> None:
+        """Log that Redis cannot be reached."""
+        self._is_unreachable = True
+        logger.warning("The Redis server of the cluster cannot be reached; retrying. %s", reason)
+
+    def on_reachable(self) -> None:
+        """Log that Redis can be reached again."""
+        if self._is_unreachable:
+            self._is_unreachable = False
+            logger.warning("The Redis server of the cluster can be reached again")
+
+    def _on_removed(self) -> None:
+        """End all sessions and forget the other nodes, because the others have continued without this node."""
+        membership = self._membership
+        if membership is None:
+            return
+        self.counters.removals += 1
+        logger.warning(
+            "This node did not renew its membership in time and was removed from the cluster; it joins again"
+        )
+        self._node.router.leave_all(errors.CLOSE_SYSTEM_SHUTDOWN, REMOVED)
+        self._node.flush_effects()
+        link = membership.link
+        for peer in list(link.peers):
+            link.member_removed(peer)
+        self.on_link_events(link.take_events())
+        self._must_rejoin.set()
+
+    # --- events of the link --------------------------------------------------------------------------------------
+
+    def _on_received(self, event: Received) -> None:
+        message = event.message
+        if type(message) is RelayedRetained and event.peer == self._wanted_from:
+            self._retained_events += len(message.events)
+            if message.is_last:
+                self._wanted_from = ""
+                return
+        self._cluster.receive(event.peer, message)  # type: ignore[arg-type] # the link handles its own messages
+
+    def _on_snapshot_wanted(self, event: SnapshotWanted) -> None:
+        membership, cluster = self._membership, self._cluster
+        if membership is None:
+            return
+        cluster.add_member(event.peer)
+        self._interest.add(event.peer)
+        batch = membership.link.send_snapshot(event.peer, cluster.interest())
+        self._interest.on_sent(event.peer, batch, cluster.announcements.last)
+        membership.flush_soon()
+
+    def _on_snapshot_received(self, event: SnapshotReceived) -> None:
+        self._cluster.replace_interest(event.peer, event.pages)
+
+    def _on_interest_acknowledged(self, event: InterestAcknowledged) -> None:
+        peer = None if self._membership is None else self._membership.link.peers.get(event.peer)
+        is_caught_up = peer is not None and peer.is_caught_up
+        self._interest.on_acknowledged(event.peer, event.number, is_caught_up=is_caught_up)
+        self._release()
+
+    def _on_silent(self, event: PeerSilent) -> None:
+        self._set_silent(event.peer, is_silent=True)
+
+    def _on_heard(self, event: PeerHeard) -> None:
+        self._set_silent(event.peer, is_silent=False)
+
+    def _set_silent(self, peer: str, *, is_silent: bool) -> None:
+        if is_silent:
+            self._stop_waiting_for_retained(peer)
+        self._interest.set_silent(peer, is_silent)
+        self._release()
+
+    def _on_gone(self, event: PeerGone) -> None:
+        self._stop_waiting_for_retained(event.peer)
+        self._interest.remove(event.peer)
+        self._cluster.remove_member(event.peer)
+        self._release()
+
+    def _on_lost(self, event: BatchesLost) -> None:
+        if event.is_sender:
+            return
+        self.counters.lost_batches += event.count
+        self._stop_waiting_for_retained(event.peer)
+        self._report_loss("Messages of node %s were lost on their way to this node", event.peer)
+
+    def _on_given_up(self, event: PeerGivenUp) -> None:
+        self.counters.given_up_events += event.events
+        self._report_loss("Node %s acknowledges too little: the messages for it were dropped", event.peer)
+
+    def _stop_waiting_for_retained(self, peer: str) -> None:
+        if peer == self._wanted_from:
+            self._wanted_from, self._retained_events = "", 0
+
+    def _report_loss(self, text: str, peer: str) -> None:
+        """Log a loss, unless another was logged lately."""
+        now = self._loop.time()
+        if self._losses_reported_at is None or now >= self._losses_reported_at + LOSS_REPORT_SECONDS:
+            self._losses_reported_at = now
+            counters = self.counters
+            logger.warning(
+                f"{text} (since the start: %d lost batches, %d dropped events)",
+                peer,
+                counters.lost_batches,
+                counters.given_up_events,
+            )
+
+
+HANDLERS: Final[dict[type[LinkEvent], Callable[[Clustering, Any], None]]] = {
+    Received: Clustering._on_received,
+    SnapshotWanted: Clustering._on_snapshot_wanted,
+    SnapshotReceived: Clustering._on_snapshot_received,
+    InterestAcknowledged: Clustering._on_interest_acknowledged,
+    PeerSilent: Clustering._on_silent,
+    PeerHeard: Clustering._on_heard,
+    PeerGone: Clustering._on_gone,
+    BatchesLost: Clustering._on_lost,
+    PeerGivenUp: Clustering._on_given_up,
+}
+"""The functions that handle events of the link."""
