@@ -340,6 +340,7 @@ class Clustering:
             self._retained_events += len(message.events)
             if message.is_last:
                 self._wanted_from = ""
+            if not message.events:
                 return
         self._cluster.receive(event.peer, message)  # type: ignore[arg-type] # the link handles its own messages
 
