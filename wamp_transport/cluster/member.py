@@ -204,7 +204,7 @@ class ClusterMember:
                 await run(connection)
             except UnreachableError as error:
                 self._problems[name] = str(error)
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 LOGGER.exception("error while using the %s connection of the cluster", name)
                 self._problems[name] = f"internal error: {error!r}"
             finally:

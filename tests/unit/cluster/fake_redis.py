@@ -16,7 +16,7 @@ Command = list[bytes]
 class FakeRedis:
     """Records the commands, and sends what ``reply`` returns for each of them: bytes, or None for no reply.
 
-    ``push`` sends more bytes on all connections.
+    If ``is_reading`` is set to False, the server reads nothing more after the next bytes.
     """
 
     def __init__(self, reply: Callable[[Command], bytes | None]) -> None:
@@ -24,6 +24,7 @@ class FakeRedis:
         self.commands: list[Command] = []
         self.writers: list[asyncio.StreamWriter] = []
         self.is_reading = True
+        self._may_end = asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.writers.append(writer)
@@ -36,8 +37,8 @@ class FakeRedis:
                     answer = self.reply(command)
                     if answer is not None:
                         writer.write(answer)
-            while not self.is_reading:
-                await asyncio.sleep(0.01)
+            if not self.is_reading:
+                await self._may_end.wait()
         except ConnectionError:
             pass
         finally:
@@ -49,6 +50,7 @@ class FakeRedis:
 
     def cut(self) -> None:
         """Close all connections."""
+        self._may_end.set()
         for writer in self.writers:
             writer.close()
         self.writers.clear()
@@ -63,7 +65,6 @@ async def fake_redis(reply: Callable[[Command], bytes | None]) -> AsyncIterator[
         try:
             yield fake, RedisAddress(f"unix://{path}")
         finally:
-            fake.is_reading = True
             fake.cut()
             server.close()
             await server.wait_closed()
