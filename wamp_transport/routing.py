@@ -9,6 +9,7 @@ import logging
 from typing import Any
 
 from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIHandler
 
 from .bootstrap.runtime import Runtime, current_runtime
@@ -76,7 +77,8 @@ class WampApplication:
         """Start the node under an ASGI server such as uvicorn. This product's own server starts the node itself.
 
         ``waits`` is True if the server makes the application wait while a client reads slowly. If it is False, some
-        options have no effect, and a warning names them. Raises IncompatibleLibraryError and ConfigError.
+        options have no effect, and a warning names them. Raises IncompatibleLibraryError, ConfigError, and
+        ImproperlyConfigured if the cluster in the settings cannot be joined.
         """
         require_compatible(with_server=False)
         await runtime.start()
@@ -110,7 +112,7 @@ class WampApplication:
                 try:
                     # Daphne is the only server that does not wait for slow clients, and it does not support lifespan.
                     await self._start(runtime, waits=True)
-                except (ConfigError, IncompatibleLibraryError) as error:
+                except (ConfigError, IncompatibleLibraryError, ImproperlyConfigured) as error:
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     return
                 await send({"type": "lifespan.startup.complete"})

@@ -158,13 +158,21 @@ class Clustering:
         return 0 if self._membership is None else sum(one.is_member for one in self._membership.link.peers.values())
 
     async def join(self) -> None:
-        """Join the cluster. Return when this node knows what the other nodes want, and has their retained events.
+        """Join the cluster, and return when this node knows what the other nodes want.
 
-        Retry while Redis cannot be reached, without a time limit. Nodes from which nothing comes delay this by a few
-        seconds only.
+        Retry while Redis cannot be reached, without a time limit. A node from which nothing comes delays this only for
+        a few seconds.
         """
         while not await self._try_to_join():
             self._must_rejoin.clear()
+
+    async def fetch_retained(self) -> None:
+        """Get the retained events from another node, within a few seconds. The realms must exist on this node."""
+        membership = self._membership
+        if membership is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RETAINED_SECONDS):
+                    await self._fetch_retained(membership)
 
     async def run(self) -> None:
         """Join again whenever the node was removed from the cluster, until canceled."""
@@ -174,6 +182,7 @@ class Clustering:
             if self._membership is not None:
                 await self._membership.close()
             await self.join()
+            await self.fetch_retained()
             logger.info("This node is a member of the cluster again, with %d other nodes", self.peers)
 
     async def leave(self) -> None:
@@ -193,9 +202,6 @@ class Clustering:
         membership.start()
         await membership.wait_joined()
         await self._wait(lambda: self._has_snapshots(membership), SNAPSHOT_SECONDS)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(RETAINED_SECONDS):
-                await self._fetch_retained(membership)
         if membership.is_closed:
             await membership.close()
         return not membership.is_closed

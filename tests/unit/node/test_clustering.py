@@ -44,6 +44,11 @@ class Client:
         return [message[0] for message in self.received()]
 
 
+async def join(clustering: Clustering) -> None:
+    await clustering.join()
+    await clustering.fetch_retained()
+
+
 @dataclass
 class World:
     """Nodes in one loop."""
@@ -60,7 +65,7 @@ class World:
         clustering = Clustering(node, self.loop, self.network.membership)
         self.nodes.append(node)
         self.clusterings.append(clustering)
-        joining = asyncio.ensure_future(clustering.join(), loop=self.loop)
+        joining = asyncio.ensure_future(join(clustering), loop=self.loop)
         self.tasks += [joining, asyncio.ensure_future(clustering.run(), loop=self.loop)]
         if joins:
             self.until(joining.done, 10)
