@@ -133,6 +133,7 @@ def test_arguments_reach_the_server(tmp_path: Path, started: Started) -> None:
         "websocket_handshake_timeout": 4,
         "websocket_max_message_size": 5,
         "websocket_max_frame_size": 6,
+        "joins_cluster": False,
         "root_path": "/below",
     }
 

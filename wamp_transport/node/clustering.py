@@ -313,13 +313,13 @@ class Clustering:
     def on_unreachable(self, reason: str) -> None:
         """Log that Redis cannot be reached."""
         self._is_unreachable = True
-        logger.warning("The Redis server of the cluster cannot be reached; retrying. %s", reason)
+        logger.warning("The cluster is not connected; retrying: %s", reason)
 
     def on_reachable(self) -> None:
         """Log that Redis can be reached again."""
         if self._is_unreachable:
             self._is_unreachable = False
-            logger.warning("The Redis server of the cluster can be reached again")
+            logger.warning("The cluster is connected again")
 
     def _on_removed(self) -> None:
         """End all sessions and forget the other nodes, because the others have continued without this node."""

@@ -431,11 +431,11 @@ def test_redis_that_cannot_be_reached_delays_joining(world, caplog):
     world.add(joins=False)
     world.pass_time(20)
     assert not world.tasks[0].done()
-    assert "cannot be reached" in caplog.text
+    assert "is not connected" in caplog.text
     world.network.set_reachable(True)
     world.turn()
     assert world.tasks[0].done()
-    assert "can be reached again" in caplog.text
+    assert "is connected again" in caplog.text
 
 
 def test_nothing_is_lost_while_redis_is_away_for_a_short_time(pair):
