@@ -44,10 +44,6 @@ class FakeRedis:
         finally:
             writer.close()
 
-    def push(self, data: bytes) -> None:
-        for writer in self.writers:
-            writer.write(data)
-
     def cut(self) -> None:
         """Close all connections."""
         self._may_end.set()
