@@ -24,8 +24,22 @@ PLACED = {
     "test_payload_passthru_mode",
     "test_subscription_meta_api",
     "test_testament_meta_api",
+    "test_call_canceling",
+    "test_call_reroute",
+    "test_call_timeout",
+    "test_call_trustlevels",
+    "test_caller_identification",
+    "test_pattern_based_registration",
+    "test_payload_transparency",
+    "test_progressive_call_invocations",
+    "test_progressive_call_results",
+    "test_registration_meta_api",
+    "test_registration_revocation",
+    "test_remote_procedure_calls",
+    "test_sharded_registration",
+    "test_shared_registration",
 }
-"""The modules about publish and subscribe."""
+"""The modules about publish and subscribe, and about calls and registrations."""
 
 LOOKS_INSIDE = {
     "test_durable_history_is_recorded_and_restored",

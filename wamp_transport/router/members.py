@@ -16,11 +16,13 @@ class Members:
     A node that is added later can get the bit of a node that was removed.
     """
 
-    __slots__ = ("_bits", "_names", "everyone")
+    __slots__ = ("_bits", "_names", "everyone", "silent")
 
     def __init__(self) -> None:
         self.everyone = 0
         """The set of all other nodes."""
+        self.silent = 0
+        """The nodes from which nothing was received for some time."""
         self._bits: dict[str, int] = {}
         self._names: dict[int, tuple[str, ...]] = {}
 
@@ -41,8 +43,14 @@ class Members:
         """Remove a node and return the bit that it had; 0 if there is no such node."""
         bit = self._bits.pop(name, 0)
         self.everyone &= ~bit
+        self.silent &= ~bit
         self._names.clear()
         return bit
+
+    def set_silent(self, name: str, is_silent: bool) -> None:
+        """Set whether nothing was received from a node for some time. Do nothing if there is no such node."""
+        bit = self._bits.get(name, 0)
+        self.silent = self.silent | bit if is_silent else self.silent & ~bit
 
     def bit(self, name: str) -> int:
         """Return the bit of a node; 0 if there is no such node."""

@@ -286,6 +286,7 @@ class Router:
                 realm = self.realms[name] = Realm(realm_options, self.outbox, self._environment, self.leave)
                 if self.cluster is not None:
                     realm.broker.join_cluster(self.cluster.realm(name))
+                    realm.dealer.join_cluster(self.cluster.calls.realm(name))
 
     def _send(self, session: Session, message: Message) -> None:
         self.outbox.append(Send((session.id,), message, PYTHON))

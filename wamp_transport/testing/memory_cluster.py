@@ -11,11 +11,13 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import count, cycle
 
+from ..cluster.ledger.memory import MemoryLedger
 from ..router.effects import Relay, SilentRefusal
 from ..router.options import RouterOptions, ServiceOptions
 from ..router.relay import Cluster
 from ..router.relayed import InterestPage, RelayedMessage, WantRetained
 from .memory import FIRST_PUBLICATION_ID, FIRST_SESSION_ID, OPEN_SERVICE, MemoryNode, MemoryPeer
+from .memory_ledger import LedgerEffect, NodeLedger
 
 
 class MemoryCluster:
@@ -36,6 +38,9 @@ class MemoryCluster:
         self._acknowledged: dict[tuple[int, int], int] = {}
         """For the places of a sender and a receiver: the latest announcement that the receiver has received."""
         self._is_delivering = False
+        self.ledger = MemoryLedger()
+        self.ledgers: dict[int, NodeLedger] = {}
+        """Each node's side of the ledger, by its place in ``nodes``."""
         for _ in range(size):
             self.add_node()
         self._places = cycle(range(size))
@@ -53,6 +58,7 @@ class MemoryCluster:
                 self._acknowledged[sender, receiver] = 0
                 self._cluster(sender).add_member(str(receiver))
                 self.send_interest(sender, receiver)
+        self.ledgers[place] = NodeLedger(str(place), node, self.ledger)
         for each in self.nodes:
             each.run_effects()
         return node
@@ -61,9 +67,11 @@ class MemoryCluster:
         """Remove a node from the cluster. It loses its peers, and messages that were not delivered are lost."""
         self._queues = {pair: queue for pair, queue in self._queues.items() if place not in pair}
         self._acknowledged = {pair: number for pair, number in self._acknowledged.items() if place not in pair}
+        self.ledgers.pop(place).remove()
         for other, node in enumerate(self.nodes):
-            if other == place:
+            if other not in self.ledgers:
                 continue
+            self.ledgers[other].read()
             self._cluster(other).remove_member(str(place))
             self._report_known(other)
             node.run_effects()
@@ -86,6 +94,12 @@ class MemoryCluster:
             if (place, int(name)) in self._queues:
                 self._queues[place, int(name)].append((effect.message, effect.interest))
 
+    def change_ledger(self, sender: MemoryNode, effect: LedgerEffect) -> None:
+        """Carry out an effect about the registrations that the nodes share."""
+        ledger = self.ledgers.get(self.nodes.index(sender))
+        if ledger is not None:
+            ledger.run(effect)
+
     def on_idle(self) -> None:
         """Deliver all messages, unless the test does that."""
         if self.is_immediate and not self._is_delivering:
@@ -96,7 +110,11 @@ class MemoryCluster:
         return [pair for pair, queue in self._queues.items() if queue]
 
     def deliver(self, sender: int, receiver: int) -> None:
-        """Deliver the oldest message that waits between two nodes, and acknowledge it. There must be one."""
+        """Deliver the oldest message that waits between two nodes, and acknowledge it. There must be one.
+
+        The receiver reads the log of the ledger first.
+        """
+        self.read_log(receiver)
         message, number = self._queues[sender, receiver].popleft()
         if isinstance(message, list):
             self._cluster(receiver).replace_interest(str(sender), message)
@@ -107,14 +125,35 @@ class MemoryCluster:
             self._acknowledged[sender, receiver] = number
             self._report_known(sender)
 
+    def read_log(self, place: int) -> None:
+        """Make a node read the log of the ledger."""
+        if place in self.ledgers:
+            self.ledgers[place].read()
+            self.nodes[place].run_effects()
+
+    def work(self, place: int) -> bool:
+        """Make the ledger carry out the requests of a node. Return False if there were none."""
+        is_working = self.ledgers[place].work()
+        self.nodes[place].run_effects()
+        return is_working
+
     def deliver_all(self) -> None:
-        """Deliver messages until none wait."""
+        """Deliver messages and carry out requests to the ledger until none wait."""
         self._is_delivering = True
         try:
-            while waiting := self.waiting():
-                self.deliver(*waiting[0])
+            while self._deliver_some():
+                pass
         finally:
             self._is_delivering = False
+
+    def _deliver_some(self) -> bool:
+        is_working = any([self.work(place) for place in self.ledgers])
+        for place in self.ledgers:
+            self.read_log(place)
+        waiting = self.waiting()
+        if waiting:
+            self.deliver(*waiting[0])
+        return is_working or bool(waiting)
 
     def _cluster(self, place: int) -> Cluster:
         cluster = self.nodes[place].router.cluster
@@ -143,7 +182,11 @@ class MemoryCluster:
     def pass_time(self, seconds: float) -> None:
         """Advance the clocks of all nodes."""
         for node in self.nodes:
-            node.pass_time(seconds)
+            node.now += seconds
+        for place, node in enumerate(self.nodes):
+            if place in self.ledgers:
+                self.ledgers[place].pass_time()
+            node.pass_time(0)
 
     def configure(self, options: RouterOptions) -> None:
         """Apply new options to all nodes."""
