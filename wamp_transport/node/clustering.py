@@ -20,11 +20,13 @@ from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
-from ..cluster.ledger.client import NodeRemoved, Outcome
-from ..cluster.ledger.table import TableChange
+from ..cluster.ledger.client import CalleeRevoked, NodeRemoved, Outcome
+from ..cluster.ledger.table import MemberJoined, TableChange
 from ..cluster.link import Link
 from ..cluster.link_events import (
     BatchesLost,
+    CallFailed,
+    CallInterrupted,
     InterestAcknowledged,
     LinkEvent,
     PeerGivenUp,
@@ -36,13 +38,14 @@ from ..cluster.link_events import (
     SnapshotWanted,
 )
 from ..router import effects
-from ..router.effects import Relay
+from ..router.effects import Relay, ReleaseRegistration, RequestRegistration, Withdraw
 from ..router.relay import Cluster
-from ..router.relayed import InterestUpdate, RelayedEvent, RelayedRetained, WantRetained
+from ..router.relayed import InterestUpdate, RelayedCall, RelayedEvent, RelayedRetained, WantRetained
 from ..wamp import errors
 from .held_output import HeldOutput
 from .known_interest import KnownInterest
 from .node import Node
+from .shared_registrations import LedgerAccess, SharedRegistrations
 
 logger = logging.getLogger(__name__)
 
@@ -81,10 +84,9 @@ class ClusterHandler(Protocol):
         """Handle that Redis can be reached again."""
 
 
-class Membership(Protocol):
+class Membership(LedgerAccess, Protocol):
     """The membership of this node in the cluster."""
 
-    node_id: str
     link: Link
 
     @property
@@ -98,7 +100,7 @@ class Membership(Protocol):
         """Wait until the node has joined and knows the other members, or until the membership has ended."""
 
     def flush_soon(self) -> None:
-        """Send what was passed to the link at the end of this turn of the event loop."""
+        """Send what was passed to the link and the ledger at the end of this turn of the event loop."""
 
     async def leave(self) -> None:
         """Leave the cluster and close."""
@@ -139,6 +141,7 @@ class Clustering:
         self._cluster: Cluster = cluster
         self._membership: Membership | None = None
         self._interest = KnownInterest()
+        self._registrations = SharedRegistrations(node.router, loop)
         self.held_output = HeldOutput(loop, self._on_hold_missed)
         self.counters = ClusteringCounters()
         self._changed = asyncio.Event()
@@ -148,7 +151,15 @@ class Clustering:
         self._retained_events = 0
         self._losses_reported_at: float | None = None
         self._is_unreachable = False
-        node.cluster_runners.update({Relay: self._relay, effects.Hold: self._hold})
+        node.cluster_runners.update(
+            {
+                Relay: self._relay,
+                effects.Hold: self._hold,
+                RequestRegistration: self._registrations.request,
+                ReleaseRegistration: self._registrations.release,
+                Withdraw: self._registrations.withdraw,
+            }
+        )
 
     # --- joining and leaving -------------------------------------------------------------------------------------
 
@@ -199,6 +210,7 @@ class Clustering:
     async def _try_to_join(self) -> bool:
         """Join with a new id. Return False if this node was removed from the cluster in the meantime."""
         membership = self._membership = self._begin(self)
+        self._registrations.use(membership)
         membership.start()
         await membership.wait_joined()
         await self._wait(lambda: self._has_snapshots(membership), SNAPSHOT_SECONDS)
@@ -259,6 +271,8 @@ class Clustering:
             for peer in effect.members:
                 if not link.send(peer, message):
                     self.counters.unsent += 1
+                    if type(message) is RelayedCall:
+                        self._cluster.calls.call_not_sent(peer, message.realm, message.call_id)
         membership.flush_soon()
 
     # End of the hot path.
@@ -289,6 +303,9 @@ class Clustering:
 
     def on_link_events(self, events: Sequence[LinkEvent]) -> None:
         """Handle events of the link."""
+        if self._registrations.has_changes and any(type(event) is Received for event in events):
+            # What a node sends after it has read the log must not be handled before the log.
+            self._registrations.apply_changes()
         for event in events:
             handle = HANDLERS.get(type(event))
             if handle is not None:
@@ -301,14 +318,34 @@ class Clustering:
 
     def on_table_changes(self, changes: Sequence[TableChange]) -> None:
         """Handle changes of the members and of the registrations in the ledger."""
+        link = None if self._membership is None else self._membership.link
+        for change in changes:
+            if isinstance(change, MemberJoined) and link is not None and change.node in link.peers:
+                self._add_member(change.node)
+        if not self._registrations.has_changes:
+            self._loop.call_soon(self._apply_changes)
+        self._registrations.add_changes(changes)
         self._changed.set()
+
+    def _apply_changes(self) -> None:
+        self._registrations.apply_changes()
+        self._node.flush_effects()
+
+    def _add_member(self, name: str) -> None:
+        self._cluster.add_member(name)
+        self._interest.add(name)
 
     def on_outcomes(self, outcomes: Sequence[Outcome]) -> None:
         """Handle the outcomes of requests to the ledger."""
         for outcome in outcomes:
             if isinstance(outcome, NodeRemoved):
                 self._on_removed()
+            else:
+                if isinstance(outcome, CalleeRevoked) and not self._registrations.has_changes:
+                    self._loop.call_soon(self._apply_changes)
+                self._registrations.on_outcome(outcome)
         self._changed.set()
+        self._node.flush_effects()
 
     def on_unreachable(self, reason: str) -> None:
         """Log that Redis cannot be reached."""
@@ -336,6 +373,8 @@ class Clustering:
         for peer in list(link.peers):
             link.member_removed(peer)
         self.on_link_events(link.take_events())
+        self._registrations.use(None)
+        self._node.flush_effects()
         self._must_rejoin.set()
 
     # --- events of the link --------------------------------------------------------------------------------------
@@ -354,8 +393,7 @@ class Clustering:
         membership, cluster = self._membership, self._cluster
         if membership is None:
             return
-        cluster.add_member(event.peer)
-        self._interest.add(event.peer)
+        self._add_member(event.peer)
         batch = membership.link.send_snapshot(event.peer, cluster.interest())
         self._interest.on_sent(event.peer, batch, cluster.announcements.last)
         membership.flush_soon()
@@ -379,7 +417,14 @@ class Clustering:
         if is_silent:
             self._stop_waiting_for_retained(peer)
         self._interest.set_silent(peer, is_silent)
+        self._cluster.members.set_silent(peer, is_silent)
         self._release()
+
+    def _on_call_failed(self, event: CallFailed) -> None:
+        self._cluster.calls.call_failed(event.peer, event.realm, event.call_id)
+
+    def _on_call_interrupted(self, event: CallInterrupted) -> None:
+        self._cluster.calls.call_interrupted(event.peer, event.realm, event.call_id)
 
     def _on_gone(self, event: PeerGone) -> None:
         self._stop_waiting_for_retained(event.peer)
@@ -421,6 +466,8 @@ HANDLERS: Final[dict[type[LinkEvent], Callable[[Clustering, Any], None]]] = {
     SnapshotWanted: Clustering._on_snapshot_wanted,
     SnapshotReceived: Clustering._on_snapshot_received,
     InterestAcknowledged: Clustering._on_interest_acknowledged,
+    CallFailed: Clustering._on_call_failed,
+    CallInterrupted: Clustering._on_call_interrupted,
     PeerSilent: Clustering._on_silent,
     PeerHeard: Clustering._on_heard,
     PeerGone: Clustering._on_gone,

@@ -29,6 +29,8 @@ from ..router.effects import (
     Produce,
     Record,
     Relay,
+    ReleaseRegistration,
+    RequestRegistration,
     Resume,
     Send,
     SessionJoined,
@@ -347,6 +349,8 @@ class Node:
 
     def _cancel_decision(self, effect: Withdraw) -> None:
         self._decision_tasks.cancel(effect.ticket, is_late=effect.is_late)
+        if self.cluster_runners:
+            self._run_in_cluster(effect)
 
     def _decide(self, ticket: int, answer: Answer) -> None:
         self.router.decide(ticket, answer)
@@ -455,6 +459,8 @@ RUNNERS: dict[type[Effect], Callable[[Node, Effect], None]] = {
     Resume: Node._set_paused,  # type: ignore[dict-item]
     Relay: Node._run_in_cluster,
     Hold: Node._run_in_cluster,
+    RequestRegistration: Node._run_in_cluster,
+    ReleaseRegistration: Node._run_in_cluster,
 }
 
 
