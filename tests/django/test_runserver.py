@@ -138,6 +138,19 @@ def test_arguments_reach_the_server(tmp_path: Path, started: Started) -> None:
     }
 
 
+def test_cluster_is_joined_only_with_the_option(tmp_path: Path, started: Started, settings: Any) -> None:
+    settings.WAMP_TRANSPORT = {"CLUSTER": {"NAME": "shop", "URL": "redis://127.0.0.1"}}
+    runserver("--config", node(tmp_path, port=9000))
+    assert started.options["joins_cluster"] is False
+    runserver("--config", node(tmp_path, port=9000), "--cluster")
+    assert started.options["joins_cluster"] is True
+
+
+def test_option_for_a_cluster_that_is_not_set_is_refused(tmp_path: Path, started: Started) -> None:
+    with pytest.raises(CommandError, match=r"--cluster needs the setting WAMP_TRANSPORT\['CLUSTER'\]"):
+        runserver("--config", node(tmp_path, port=9000), "--cluster")
+
+
 def test_limits_not_given_are_left_to_the_settings(tmp_path: Path, started: Started) -> None:
     runserver("--config", node(tmp_path, port=9000))
     assert not [name for name in started.options if name.startswith("websocket_max")]

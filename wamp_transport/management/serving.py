@@ -11,7 +11,7 @@ from django.core.asgi import get_asgi_application
 from django.core.management.base import CommandError
 
 from ..bootstrap.mounts import MAIN_LISTENER
-from ..bootstrap.runtime import Runtime, install
+from ..bootstrap.runtime import Runtime, install, installed_runtime
 from ..bootstrap.sources import Source
 from ..compat.requirements import IncompatibleLibraryError
 from ..compat.serving import require_compatible
@@ -64,6 +64,12 @@ def project_application(*, serve_static: bool = True) -> WampApplication:
     if isinstance(application, WampApplication):
         return application if serve_static else application.without_static()
     return WampApplication(application, serve_static=serve_static)
+
+
+def cluster_status() -> str:
+    """Return a sentence that says which cluster this process has joined; an empty string if it has joined none."""
+    runtime = installed_runtime()
+    return "" if runtime is None else runtime.cluster_status
 
 
 def listeners(configuration: Configuration, main: TcpEndpoint | UnixEndpoint | None) -> dict[str, Listener]:

@@ -9,12 +9,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from ...bootstrap.runtime import current_runtime
 from ...bootstrap.sources import choose_source, config_of_command
 from ...config.report import ConfigError
 from ...transports.listener import Listener
 from ..logs import DATE_FORMAT
-from ..serving import add_config_argument, check_libraries, project_application, run
+from ..serving import add_config_argument, check_libraries, cluster_status, project_application, run
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +61,7 @@ class Command(BaseCommand):
 
     def _announce(self, open_listeners: Mapping[str, Listener]) -> None:
         """Print the cluster that this process has joined, and the address of each transport that was opened."""
-        if status := current_runtime().cluster_status:
+        if status := cluster_status():
             self.stdout.write(f"{datetime.now():{DATE_FORMAT}} {status}")
         for key, listener in open_listeners.items():
             self.stdout.write(f"{datetime.now():{DATE_FORMAT}} Transport {key}: {listener}")

@@ -13,14 +13,13 @@ from django.core.management.base import CommandError
 from django.core.management.commands.runserver import Command as DjangoRunserver
 from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
 
-from ...bootstrap.runtime import current_runtime
 from ...bootstrap.sources import choose_source, config_of_command
 from ...conf import app_settings
 from ...config.configuration import Configuration
 from ...config.endpoint import TcpEndpoint, UnixEndpoint
 from ...config.report import ConfigError
 from ..logs import add_times_to_requests
-from ..serving import add_config_argument, check_libraries, project_application, run
+from ..serving import add_config_argument, check_libraries, cluster_status, project_application, run
 
 
 class Command(DaphneRunserver):  # type: ignore[misc]
@@ -119,5 +118,5 @@ class Command(DaphneRunserver):  # type: ignore[misc]
             f"{f'unix:{self.main.path}' if isinstance(self.main, UnixEndpoint) else address}\n"
             f"Quit the server with {'CTRL-BREAK' if sys.platform == 'win32' else 'CONTROL-C'}.\n"
         )
-        if status := current_runtime().cluster_status:
+        if status := cluster_status():
             self.stdout.write(status)
