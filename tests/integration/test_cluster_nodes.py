@@ -177,3 +177,23 @@ def test_project_without_a_cluster_does_not_load_the_redis_library() -> None:
     command = [sys.executable, "-c", f"import json; {code}"]
     found = subprocess.run(command, cwd=ROOT, env=environment_of(), check=True, capture_output=True, text=True)
     assert json.loads(found.stdout) == []
+
+
+def test_calls_reach_callees_on_the_other_node(nodes: Nodes) -> None:
+    first, _ = nodes.start()
+    second, process = nodes.start()
+    with joined(first) as callee:
+        with joined(second) as caller:
+            assert request(callee, 64, 1, {}, "com.add")[0] == 65
+            for number in range(20):
+                caller.send_json([48, number + 1, {}, "com.add", [number]])
+                kind, invocation, _, _, args = callee.message()
+                assert (kind, args) == (68, [number])
+                callee.send_json([70, invocation, {}, args])
+                assert caller.message() == [50, number + 1, {}, [number]]
+            refusal = request(caller, 64, 21, {}, "com.add")
+            assert (refusal[0], refusal[4]) == (8, "wamp.error.procedure_already_exists")
+            assert request(caller, 64, 22, {}, "com.sub")[0] == 65
+        assert process.stop() == 0
+        # The name is free, because the node has left the cluster.
+        assert request(callee, 64, 2, {}, "com.sub")[0] == 65
