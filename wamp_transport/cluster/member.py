@@ -16,12 +16,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
-from math import inf
 from secrets import token_hex
 from typing import Any, Final, Protocol
 
 import msgspec
 
+from .connection_reports import ConnectionReports
 from .inbox_deletions import InboxDeletions
 from .keys import ClusterKeys
 from .ledger.client import Joined, LedgerClient, MembersRemoved, NodeRemoved, Outcome, TableChanged
@@ -53,9 +53,6 @@ MAX_RETRY_SECONDS: Final = 1.0
 
 STABLE_SECONDS: Final = 5.0
 """After a connection that was in use for this time, the next attempt comes after the shortest time again."""
-
-REPORT_SECONDS: Final = 5.0
-"""The time between two reports that Redis is unreachable."""
 
 SILENCE_SECONDS: Final = 2.0
 """A connection ends when Redis has owed a reply for this time."""
@@ -121,9 +118,7 @@ class ClusterMember:
         self._writer: RedisWriter | None = None
         self._exchange: LedgerExchange | None = None
         self._connections: set[RedisConnection] = set()
-        self._problems: dict[str, str] = {}
-        self._reported_at = -inf
-        self._is_problem_reported = False
+        self._reports = ConnectionReports(handler.on_unreachable, handler.on_reachable)
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Future[Any] | None = None
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
@@ -203,16 +198,17 @@ class ClusterMember:
             try:
                 await run(connection)
             except UnreachableError as error:
-                self._problems[name] = str(error)
+                problem = str(error)
             except Exception as error:
                 LOGGER.exception("error while using the %s connection of the cluster", name)
-                self._problems[name] = f"internal error: {error!r}"
+                problem = f"internal error: {error!r}"
             finally:
                 self._connections.discard(connection)
             if self._is_closed:
                 return
-            self._report_problems(self._loop.time())
-            if self._loop.time() - began >= STABLE_SECONDS:
+            now = self._loop.time()
+            self._reports.add(name, problem, now)
+            if now - began >= STABLE_SECONDS:
                 delay = MIN_RETRY_SECONDS
             await asyncio.sleep(delay)
             delay = min(2 * delay, MAX_RETRY_SECONDS)
@@ -241,7 +237,7 @@ class ClusterMember:
 
     def _on_reading(self) -> None:
         self._is_reading = True
-        self._clear_problem("reading")
+        self._reports.remove("reading")
         self._check_waiters()
 
     def _end(self) -> None:
@@ -299,7 +295,7 @@ class ClusterMember:
         if self._is_first_append:
             self._is_first_append = False
             self.link.connection_confirmed()
-            self._clear_problem("writing")
+            self._reports.remove("writing")
 
     # End of the hot path.
 
@@ -317,7 +313,7 @@ class ClusterMember:
         try:
             for connection in self._connections:
                 connection.check(now)
-            self._report_problems(now)
+            self._reports.report(now)
             self.link.advance(now)
             self._handle_outcomes(self.ledger.advance(now))
             self.flush_soon()
@@ -360,7 +356,7 @@ class ClusterMember:
             self._is_first_append = bool(self.link.peers)
             if not self._is_first_append:
                 self.link.connection_confirmed()
-                self._clear_problem("writing")
+                self._reports.remove("writing")
         self._handle_outcomes(outcomes)
         self.flush_soon()
         self._check_waiters()
@@ -417,20 +413,7 @@ class ClusterMember:
         peer = self.link.peers.get(node)
         return peer is not None and (peer.is_silent or peer.state == "greeting")
 
-    # --- reports and waiting ---------------------------------------------------------------------------------------
-
-    def _report_problems(self, now: float) -> None:
-        """Report the first problem, unless one was reported lately."""
-        if self._problems and now >= self._reported_at + REPORT_SECONDS:
-            self._reported_at = now
-            self._is_problem_reported = True
-            self._handler.on_unreachable(next(iter(self._problems.values())))
-
-    def _clear_problem(self, name: str) -> None:
-        self._problems.pop(name, None)
-        if self._is_problem_reported and not self._problems:
-            self._is_problem_reported = False
-            self._handler.on_reachable()
+    # --- waiting ---------------------------------------------------------------------------------------------------
 
     async def _wait(self, is_done: Callable[[], bool]) -> None:
         """Wait until a condition is true, or the member is closed."""

@@ -52,7 +52,7 @@ class RedisConnection:
         tasks: list[asyncio.Future[Any]] = []
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                await self._connection.connect()
+                await self._connection.connect()  # type: ignore[no-untyped-call]
             tasks = [asyncio.ensure_future(job()) for job in jobs]
             done, _ = await asyncio.wait([*tasks, self._failure], return_when=asyncio.FIRST_COMPLETED)
             for each in done:
@@ -95,7 +95,7 @@ class RedisConnection:
         chunk: list[bytes] = []
         size = 0
         for command in commands:
-            data = pack_command(command)
+            data = pack_command(command)  # type: ignore[arg-type]
             chunk.append(data)
             size += len(data)
             if size >= CHUNK_BYTES:
