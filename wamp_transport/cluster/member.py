@@ -263,11 +263,9 @@ class ClusterMember:
         if self._exchange is None or self._is_closed:
             return []
         outputs = self._exchange.take_outputs(now)
+        inbox, on_reply = self._keys.inbox, self._on_appended
+        outputs += [Output(("XADD", inbox(each.peer), "*", "b", each.data), on_reply) for each in self.link.flush(now)]
         if self._is_confirmed or self.ledger.is_removed:
-            inbox, on_reply = self._keys.inbox, self._on_appended
-            outputs += [
-                Output(("XADD", inbox(each.peer), "*", "b", each.data), on_reply) for each in self.link.flush(now)
-            ]
             keys = self._deletions.take(now)
             if keys:
                 outputs.append(Output(("DEL", *keys), partial(self._on_deleted, keys, now)))
@@ -278,6 +276,8 @@ class ClusterMember:
         """End a turn of the event loop without a writing connection that accepts commands."""
         self._is_turn_due = False
         self._report_events()
+        if not self._is_confirmed:
+            self.link.flush(self._loop.time())  # returns nothing, but moves the times of the next notes
 
     def _report_events(self) -> None:
         """Report the events of the link, and those that their handling causes."""
@@ -323,13 +323,12 @@ class ClusterMember:
                 self._schedule_timer(self._next_deadline(now))
 
     def _next_deadline(self, now: float) -> float:
-        deadlines = [now + MAX_TIMER_SECONDS, self.ledger.next_deadline()]
-        others = (self.link.next_deadline(), self._deletions.next_deadline())
-        deadlines += [each for each in others if each is not None]
-        exchange = self._exchange
-        if exchange is not None and (snapshot_at := exchange.next_deadline()) is not None:
-            deadlines.append(snapshot_at)
-        return max(min(deadlines), now + MIN_TIMER_SECONDS)
+        deadlines = [now + MAX_TIMER_SECONDS, self.ledger.next_deadline(), self.link.next_deadline()]
+        if self._is_confirmed:
+            deadlines.append(self._deletions.next_deadline())
+            if self._exchange is not None:
+                deadlines.append(self._exchange.next_deadline())
+        return max(min(each for each in deadlines if each is not None), now + MIN_TIMER_SECONDS)
 
     # --- ledger ----------------------------------------------------------------------------------------------------
 
@@ -364,8 +363,8 @@ class ClusterMember:
     def _on_snapshot(self, members: Mapping[bytes, bytes], rows: Mapping[bytes, bytes]) -> None:
         changes = self.table.replace(members, rows)
         self._handle_changes(changes)
-        if not self.table.needs_snapshot:
-            self._handle_outcomes(self.ledger.on_snapshot(changes, self._loop.time()))
+        self._handle_outcomes(self.ledger.on_snapshot(changes, self._loop.time()))
+        if self.table.ledger:
             self._has_table.set()
         self.flush_soon()
         self._check_waiters()

@@ -168,6 +168,23 @@ def test_events_are_reported_without_a_connection() -> None:
     asyncio.run(run())
 
 
+def test_nothing_is_due_all_the_time_while_redis_is_away() -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        node = Node("unix:///nowhere")
+        node.link.member_joined("other", loop.time())
+        node.member.start()
+        await until(lambda: node.problems, "the problem is reported")
+        node.publish()
+        await asyncio.sleep(0.05)
+        deadline = node.link.next_deadline()
+        assert deadline is not None
+        assert deadline > loop.time() + 0.5
+        await node.member.close()
+
+    asyncio.run(run())
+
+
 @pytest.mark.expects_errors("error while using the reading connection of the cluster")
 def test_error_of_the_handler_is_logged_and_the_connection_is_made_again() -> None:
     class Faulty(Node):
