@@ -63,22 +63,25 @@ MIN_TIMER_SECONDS: Final = 0.01
 
 
 class ClusterHandler(Protocol):
-    """Handles what happens in the cluster. All methods are synchronous, and may send messages and call the member."""
+    """Handles what happens in the cluster.
+
+    All methods are synchronous and must not raise exceptions. They may call the methods of the member and of its parts.
+    """
 
     def on_table_changes(self, changes: Sequence[TableChange]) -> None:
         """Handle changes of the table: members and visible callees."""
 
     def on_outcomes(self, outcomes: Sequence[Outcome]) -> None:
-        """Handle the outcomes of requests to the ledger. TableChanged is reported as table changes instead.
+        """Handle the outcomes of requests to the ledger, except TableChanged, which is reported as table changes.
 
-        After :class:`.NodeRemoved`, the member has ended. The node must create a new one with another id.
+        After the outcome NodeRemoved, the member has ended. The node must create a new one with another id.
         """
 
     def on_link_events(self, events: Sequence[LinkEvent]) -> None:
-        """Handle events of the link. Answer SnapshotWanted before returning."""
+        """Handle events of the link. Answer a :class:`.SnapshotWanted` event before returning."""
 
     def on_unreachable(self, reason: str) -> None:
-        """Handle that a connection to Redis cannot be made or was lost. Called again every five seconds."""
+        """Handle that a connection to Redis cannot be made or was lost. This is repeated every five seconds."""
 
     def on_reachable(self) -> None:
         """Handle that both connections work again after :meth:`on_unreachable`."""
@@ -135,7 +138,7 @@ class ClusterMember:
 
     @property
     def is_joined(self) -> bool:
-        """Whether the node is a member and has read the table."""
+        """Whether the node is a member, has read the table, and reads the log and its inbox."""
         return self.ledger.is_joined and self._has_table.is_set() and self._is_reading
 
     @property
@@ -144,7 +147,7 @@ class ClusterMember:
         return self._is_closed
 
     def start(self) -> None:
-        """Begin to connect and to join. Both are tried until they succeed."""
+        """Start to connect and to join. Both are retried until they succeed."""
         self._task = asyncio.ensure_future(self._run())
         self._schedule_timer(self._loop.time())
 
@@ -241,7 +244,7 @@ class ClusterMember:
         self._check_waiters()
 
     def _end(self) -> None:
-        """Close the connections as soon as the current callback has returned."""
+        """End the membership, and close the connections after the current callback has returned."""
         if not self._is_closed:
             self._is_closed = True
             if self._timer is not None:
