@@ -1,6 +1,7 @@
 """Members of a cluster in one event loop, for tests with a real Redis."""
 
 import asyncio
+import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -40,7 +41,7 @@ class Node:
         sizes: LinkSizes = DEFAULT_SIZES,
         protocols: tuple[int, int] = (1, 1),
     ) -> None:
-        self.name = f"n{next(_numbers)}"
+        self.name = f"n{os.getpid()}x{next(_numbers)}"
         self.received: dict[str, list[int]] = defaultdict(list)
         self.payloads: list[bytes] = []
         self.members: set[str] = set()

@@ -4,9 +4,14 @@ Each test lets nodes publish all the time. In the end, each event must have arri
 """
 
 import asyncio
+import json
+import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +19,7 @@ from wamp_transport.cluster.window import LinkSizes
 
 from ..cluster_members import KEYS, Node, nodes, until
 from ..redis_server import RedisServer, redis_process
+from .servers import Process
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
@@ -61,7 +67,7 @@ async def all_arrive(*found: Node) -> None:
                 await until(lambda: received[-1:] == [other.published], "the last event arrives")  # noqa: B023
                 assert received == list(range(1, other.published + 1))
         assert node.lost == 0
-        assert node.member.is_joined
+        await until(lambda: node.member.is_joined, "both connections work")  # noqa: B023
 
 
 async def tables_agree(*found: Node) -> None:
@@ -192,8 +198,9 @@ def test_redis_is_out_of_memory(server: RedisServer) -> None:
     asyncio.run(run())
 
 
-def test_all_keys_are_deleted(server: RedisServer) -> None:
-    """The nodes notice that messages were lost and that the ledger is empty, and state everything again."""
+@pytest.mark.parametrize("lost", ["all", "members", "rows"])
+def test_the_ledger_is_lost(server: RedisServer, lost: str) -> None:
+    """Redis has evicted a key, or somebody has deleted all. The nodes state everything again."""
 
     async def run() -> None:
         async with nodes(*[server.url] * 3) as found:
@@ -201,7 +208,7 @@ def test_all_keys_are_deleted(server: RedisServer) -> None:
                 node.register(f"com.{node.name}")
             await until(lambda: all(node.registered for node in found), "all have registered")
             with server.client() as redis:
-                redis.flushall()
+                redis.flushall() if lost == "all" else redis.delete(getattr(KEYS, lost))
             first = found[0]
             ledger = first.member.table.ledger
             await until(lambda: all(node.member.table.ledger != ledger for node in found), "a new ledger begins")
@@ -214,6 +221,32 @@ def test_all_keys_are_deleted(server: RedisServer) -> None:
                 await asyncio.sleep(0.2)
 
     asyncio.run(run())
+
+
+def test_redis_starts_with_an_older_copy() -> None:
+    async def run(server: RedisServer) -> None:
+        async with nodes(*[server.url] * 3) as found:
+            first, second, third = found
+            first.register("com.first")
+            await until(lambda: first.registered, "the first procedure is registered")
+            with server.client() as redis:
+                redis.save()
+            async with traffic(*found):
+                second.register("com.second")
+                await until(lambda: second.registered, "the second procedure is registered")
+                first.unregister("com.first")
+                await until(lambda: third.callees("com.first") == [], "the first one is gone")
+                await asyncio.sleep(0.2)
+                server.kill()
+                server.start()
+                await until(lambda: not first.link.is_away, "the node is back")
+                await until(lambda: len(first.member.table.rows) == 2, "the change is made again")
+            await tables_agree(*found)
+            assert third.callees("com.first") == []
+            assert third.callees("com.second") == [(second.name, 1)]
+
+    with redis_process() as server:
+        asyncio.run(run(server))
 
 
 def test_killed_member_is_removed_and_its_inbox_deleted(server: RedisServer) -> None:
@@ -293,5 +326,74 @@ def test_connections_are_cut_in_one_direction(server: RedisServer, direction: st
             assert "does not answer" in found[0].problems[0]
             await until(lambda: found[0].recoveries == 1, "the recovery is reported")
             await tables_agree(*found)
+
+    asyncio.run(run())
+
+
+# --- processes -------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def process(url: str, lease: float, tmp_path: Path) -> AsyncIterator[Process]:
+    """Run a node in another process."""
+    command = [sys.executable, "-m", "tests.integration.cluster_process", url, str(lease)]
+    found = Process(command, tmp_path / "node")
+    try:
+        yield found
+    finally:
+        found.process.kill()
+        found.process.wait()
+
+
+def last_line(node: Process) -> dict[str, Any]:
+    """Return the last complete line that the process has printed."""
+    lines = node.output.rpartition("\n")[0].splitlines()
+    found: dict[str, Any] = json.loads(lines[-1]) if lines else {}
+    return found
+
+
+@pytest.mark.full
+def test_process_is_stopped_for_less_than_its_lease(server: RedisServer, tmp_path: Path) -> None:
+    async def run() -> None:
+        async with nodes(server.url) as (first,), process(server.url, 10, tmp_path) as other:
+            await until(lambda: last_line(other).get("received") is not None, "the other node runs")
+            other.process.send_signal(signal.SIGSTOP)
+            for _ in range(40):
+                first.publish(10)
+                await asyncio.sleep(0.1)
+            other.process.send_signal(signal.SIGCONT)
+            await until(lambda: last_line(other)["received"] == first.published, "all events arrive")
+            assert last_line(other)["is_ordered"]
+            assert last_line(other)["lost"] == first.lost == 0
+            (received,) = first.received.values()
+            assert received == list(range(1, len(received) + 1))
+
+    asyncio.run(run())
+
+
+@pytest.mark.full
+def test_process_is_stopped_for_longer_than_its_lease(server: RedisServer, tmp_path: Path) -> None:
+    async def run() -> None:
+        async with nodes(server.url) as (first,), process(server.url, 3, tmp_path) as other:
+            await until(lambda: last_line(other).get("received") is not None, "the other node runs")
+            other.process.send_signal(signal.SIGSTOP)
+            await until(lambda: len(first.members) == 1, "the other node is removed")
+            other.process.send_signal(signal.SIGCONT)
+            await until(lambda: last_line(other).get("is_removed"), "it learns that it was removed")
+
+    asyncio.run(run())
+
+
+@pytest.mark.full
+def test_process_is_killed(server: RedisServer, tmp_path: Path) -> None:
+    async def run() -> None:
+        async with nodes(server.url) as (first,), process(server.url, 3, tmp_path) as other:
+            await until(lambda: last_line(other).get("received") is not None, "the other node runs")
+            (name,) = first.open
+            other.process.kill()
+            await until(lambda: len(first.members) == 1, "the other node is removed")
+            assert first.open == set()
+            with server.client() as redis:
+                await until(lambda: not redis.exists(KEYS.inbox(name)), "its inbox is deleted")
 
     asyncio.run(run())

@@ -22,6 +22,7 @@ from ..certificates import Authority
 from ..cluster_members import KEYS, Node, nodes, until
 from ..redis_server import RedisServer, redis_process
 from .servers import free_port
+from .servers import until as wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
@@ -232,6 +233,14 @@ def test_tls(tmp_path: Path) -> None:
         address = f"rediss://127.0.0.1:{port}"
         check_exchange(*[f"{address}?ssl_ca_certs={trusted}"] * 2)
         assert "certificate" in refusal(address).lower()
+
+
+def test_redis_cluster_with_one_shard() -> None:
+    with redis_process(has_port=True, cluster_enabled="yes") as server:
+        with server.client() as client:
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+            wait_until(lambda: b"cluster_state:ok" in client.execute_command("CLUSTER", "INFO"), "the cluster is ready")
+        check_exchange(*[f"redis://127.0.0.1:{server.port}"] * 2)
 
 
 def refusal(url: str) -> str:

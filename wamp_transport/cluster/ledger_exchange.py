@@ -50,8 +50,9 @@ class LedgerExchange:
             outputs.append(Output(scripts.command(request), partial(self._on_reply, request)))
         if self._client.is_joined and self._client.table.needs_snapshot and self._is_snapshot_due(now):
             self._snapshot_at = None
-            handlers = (_ignore, _ignore, _ignore, partial(self._on_snapshot_reply, now))
-            outputs += map(Output, scripts.snapshot_commands(), handlers)
+            *others, last = scripts.snapshot_commands()
+            outputs += [Output(each, _ignore) for each in others]
+            outputs.append(Output(last, partial(self._on_snapshot_reply, now)))
         return outputs
 
     def next_deadline(self) -> float | None:

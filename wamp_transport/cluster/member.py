@@ -16,12 +16,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
-from math import inf
 from secrets import token_hex
 from typing import Any, Final, Protocol
 
 import msgspec
 
+from .connection_reports import ConnectionReports
 from .inbox_deletions import InboxDeletions
 from .keys import ClusterKeys
 from .ledger.client import Joined, LedgerClient, MembersRemoved, NodeRemoved, Outcome, TableChanged
@@ -54,9 +54,6 @@ MAX_RETRY_SECONDS: Final = 1.0
 STABLE_SECONDS: Final = 5.0
 """After a connection that was in use for this time, the next attempt comes after the shortest time again."""
 
-REPORT_SECONDS: Final = 5.0
-"""The time between two reports that Redis is unreachable."""
-
 SILENCE_SECONDS: Final = 2.0
 """A connection ends when Redis has owed a reply for this time."""
 
@@ -66,22 +63,25 @@ MIN_TIMER_SECONDS: Final = 0.01
 
 
 class ClusterHandler(Protocol):
-    """Handles what happens in the cluster. All methods are synchronous, and may send messages and call the member."""
+    """Handles what happens in the cluster.
+
+    All methods are synchronous and must not raise exceptions. They may call the methods of the member and of its parts.
+    """
 
     def on_table_changes(self, changes: Sequence[TableChange]) -> None:
         """Handle changes of the table: members and visible callees."""
 
     def on_outcomes(self, outcomes: Sequence[Outcome]) -> None:
-        """Handle the outcomes of requests to the ledger. TableChanged is reported as table changes instead.
+        """Handle the outcomes of requests to the ledger, except TableChanged, which is reported as table changes.
 
-        After :class:`.NodeRemoved`, the member has ended. The node must create a new one with another id.
+        After the outcome NodeRemoved, the member has ended. The node must create a new one with another id.
         """
 
     def on_link_events(self, events: Sequence[LinkEvent]) -> None:
-        """Handle events of the link. Answer SnapshotWanted before returning."""
+        """Handle events of the link. Answer a :class:`.SnapshotWanted` event before returning."""
 
     def on_unreachable(self, reason: str) -> None:
-        """Handle that a connection to Redis cannot be made or was lost. Called again every five seconds."""
+        """Handle that a connection to Redis cannot be made or was lost. This is repeated every five seconds."""
 
     def on_reachable(self) -> None:
         """Handle that both connections work again after :meth:`on_unreachable`."""
@@ -121,9 +121,7 @@ class ClusterMember:
         self._writer: RedisWriter | None = None
         self._exchange: LedgerExchange | None = None
         self._connections: set[RedisConnection] = set()
-        self._problems: dict[str, str] = {}
-        self._reported_at = -inf
-        self._is_problem_reported = False
+        self._reports = ConnectionReports(handler.on_unreachable, handler.on_reachable)
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Future[Any] | None = None
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
@@ -140,7 +138,7 @@ class ClusterMember:
 
     @property
     def is_joined(self) -> bool:
-        """Whether the node is a member and has read the table."""
+        """Whether the node is a member, has read the table, and reads the log and its inbox."""
         return self.ledger.is_joined and self._has_table.is_set() and self._is_reading
 
     @property
@@ -149,7 +147,7 @@ class ClusterMember:
         return self._is_closed
 
     def start(self) -> None:
-        """Begin to connect and to join. Both are tried until they succeed."""
+        """Start to connect and to join. Both are retried until they succeed."""
         self._task = asyncio.ensure_future(self._run())
         self._schedule_timer(self._loop.time())
 
@@ -203,16 +201,17 @@ class ClusterMember:
             try:
                 await run(connection)
             except UnreachableError as error:
-                self._problems[name] = str(error)
+                problem = str(error)
             except Exception as error:
                 LOGGER.exception("error while using the %s connection of the cluster", name)
-                self._problems[name] = f"internal error: {error!r}"
+                problem = f"internal error: {error!r}"
             finally:
                 self._connections.discard(connection)
             if self._is_closed:
                 return
-            self._report_problems(self._loop.time())
-            if self._loop.time() - began >= STABLE_SECONDS:
+            now = self._loop.time()
+            self._reports.add(name, problem, now)
+            if now - began >= STABLE_SECONDS:
                 delay = MIN_RETRY_SECONDS
             await asyncio.sleep(delay)
             delay = min(2 * delay, MAX_RETRY_SECONDS)
@@ -241,11 +240,11 @@ class ClusterMember:
 
     def _on_reading(self) -> None:
         self._is_reading = True
-        self._clear_problem("reading")
+        self._reports.remove("reading")
         self._check_waiters()
 
     def _end(self) -> None:
-        """Close the connections as soon as the current callback has returned."""
+        """End the membership, and close the connections after the current callback has returned."""
         if not self._is_closed:
             self._is_closed = True
             if self._timer is not None:
@@ -267,11 +266,9 @@ class ClusterMember:
         if self._exchange is None or self._is_closed:
             return []
         outputs = self._exchange.take_outputs(now)
+        inbox, on_reply = self._keys.inbox, self._on_appended
+        outputs += [Output(("XADD", inbox(each.peer), "*", "b", each.data), on_reply) for each in self.link.flush(now)]
         if self._is_confirmed or self.ledger.is_removed:
-            inbox, on_reply = self._keys.inbox, self._on_appended
-            outputs += [
-                Output(("XADD", inbox(each.peer), "*", "b", each.data), on_reply) for each in self.link.flush(now)
-            ]
             keys = self._deletions.take(now)
             if keys:
                 outputs.append(Output(("DEL", *keys), partial(self._on_deleted, keys, now)))
@@ -282,6 +279,8 @@ class ClusterMember:
         """End a turn of the event loop without a writing connection that accepts commands."""
         self._is_turn_due = False
         self._report_events()
+        if not self._is_confirmed:
+            self.link.flush(self._loop.time())  # returns nothing, but moves the times of the next notes
 
     def _report_events(self) -> None:
         """Report the events of the link, and those that their handling causes."""
@@ -299,7 +298,7 @@ class ClusterMember:
         if self._is_first_append:
             self._is_first_append = False
             self.link.connection_confirmed()
-            self._clear_problem("writing")
+            self._reports.remove("writing")
 
     # End of the hot path.
 
@@ -317,7 +316,7 @@ class ClusterMember:
         try:
             for connection in self._connections:
                 connection.check(now)
-            self._report_problems(now)
+            self._reports.report(now)
             self.link.advance(now)
             self._handle_outcomes(self.ledger.advance(now))
             self.flush_soon()
@@ -327,13 +326,12 @@ class ClusterMember:
                 self._schedule_timer(self._next_deadline(now))
 
     def _next_deadline(self, now: float) -> float:
-        deadlines = [now + MAX_TIMER_SECONDS, self.ledger.next_deadline()]
-        others = (self.link.next_deadline(), self._deletions.next_deadline())
-        deadlines += [each for each in others if each is not None]
-        exchange = self._exchange
-        if exchange is not None and (snapshot_at := exchange.next_deadline()) is not None:
-            deadlines.append(snapshot_at)
-        return max(min(deadlines), now + MIN_TIMER_SECONDS)
+        deadlines = [now + MAX_TIMER_SECONDS, self.ledger.next_deadline(), self.link.next_deadline()]
+        if self._is_confirmed:
+            deadlines.append(self._deletions.next_deadline())
+            if self._exchange is not None:
+                deadlines.append(self._exchange.next_deadline())
+        return max(min(each for each in deadlines if each is not None), now + MIN_TIMER_SECONDS)
 
     # --- ledger ----------------------------------------------------------------------------------------------------
 
@@ -360,7 +358,7 @@ class ClusterMember:
             self._is_first_append = bool(self.link.peers)
             if not self._is_first_append:
                 self.link.connection_confirmed()
-                self._clear_problem("writing")
+                self._reports.remove("writing")
         self._handle_outcomes(outcomes)
         self.flush_soon()
         self._check_waiters()
@@ -368,8 +366,8 @@ class ClusterMember:
     def _on_snapshot(self, members: Mapping[bytes, bytes], rows: Mapping[bytes, bytes]) -> None:
         changes = self.table.replace(members, rows)
         self._handle_changes(changes)
-        if not self.table.needs_snapshot:
-            self._handle_outcomes(self.ledger.on_snapshot(changes, self._loop.time()))
+        self._handle_outcomes(self.ledger.on_snapshot(changes, self._loop.time()))
+        if self.table.ledger:
             self._has_table.set()
         self.flush_soon()
         self._check_waiters()
@@ -417,20 +415,7 @@ class ClusterMember:
         peer = self.link.peers.get(node)
         return peer is not None and (peer.is_silent or peer.state == "greeting")
 
-    # --- reports and waiting ---------------------------------------------------------------------------------------
-
-    def _report_problems(self, now: float) -> None:
-        """Report the first problem, unless one was reported lately."""
-        if self._problems and now >= self._reported_at + REPORT_SECONDS:
-            self._reported_at = now
-            self._is_problem_reported = True
-            self._handler.on_unreachable(next(iter(self._problems.values())))
-
-    def _clear_problem(self, name: str) -> None:
-        self._problems.pop(name, None)
-        if self._is_problem_reported and not self._problems:
-            self._is_problem_reported = False
-            self._handler.on_reachable()
+    # --- waiting ---------------------------------------------------------------------------------------------------
 
     async def _wait(self, is_done: Callable[[], bool]) -> None:
         """Wait until a condition is true, or the member is closed."""

@@ -41,7 +41,7 @@ class RedisAddress:
     def make_connection(self) -> AbstractConnection:
         """Return a new connection, which is not connected yet. Raises ValueError if it cannot have these options."""
         try:
-            connection: AbstractConnection = self._pool.make_connection()
+            connection: AbstractConnection = self._pool.make_connection()  # type: ignore[no-untyped-call]
         except TypeError as error:
             raise ValueError(f"invalid option in the Redis URL {self._text}: {error}") from error
         return connection

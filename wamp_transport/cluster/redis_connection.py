@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from .ledger.scripts import Command
@@ -52,7 +52,7 @@ class RedisConnection:
         tasks: list[asyncio.Future[Any]] = []
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                await self._connection.connect()
+                await self._connection.connect()  # type: ignore[no-untyped-call]
             tasks = [asyncio.ensure_future(job()) for job in jobs]
             done, _ = await asyncio.wait([*tasks, self._failure], return_when=asyncio.FIRST_COMPLETED)
             for each in done:
@@ -60,6 +60,10 @@ class RedisConnection:
             raise UnreachableError(f"the connection to Redis at {self._address} has ended")
         except (TimeoutError, RedisTimeoutError) as error:
             raise UnreachableError(f"Redis at {self._address} does not answer") from error
+        except ResponseError as error:
+            # The name of the class stands for the code at the beginning of the error, which redis-py removes.
+            name = type(error).__name__
+            raise UnreachableError(f"cannot use Redis at {self._address}: {name}: {error}") from error
         except (RedisError, OSError) as error:
             raise UnreachableError(f"cannot use Redis at {self._address}: {error}") from error
         finally:
@@ -95,7 +99,7 @@ class RedisConnection:
         chunk: list[bytes] = []
         size = 0
         for command in commands:
-            data = pack_command(command)
+            data = pack_command(command)  # type: ignore[arg-type]
             chunk.append(data)
             size += len(data)
             if size >= CHUNK_BYTES:

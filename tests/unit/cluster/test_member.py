@@ -9,7 +9,7 @@ import pytest
 
 from tests.cluster_members import KEYS, Node, until
 from wamp_transport.cluster import messages
-from wamp_transport.cluster.ledger.layout import MemberRecord
+from wamp_transport.cluster.ledger.layout import CalleeKey, MemberRecord, RegistrationKey
 from wamp_transport.cluster.messages import decode_batch
 
 from .fake_redis import Command, FakeRedis, array, bulk, fake_redis
@@ -23,12 +23,14 @@ class FakeCluster:
     - ``status``: the status of the answer to each operation
     - ``is_silent``: whether operations get no answer
     - ``has_other``: whether there is another member
+    - ``rows``: the rows of the ledger
     """
 
     def __init__(self) -> None:
         self.status = b"ok"
         self.is_silent = False
         self.has_other = True
+        self.rows = {b"id": b"ledger"}
 
     def reply(self, command: Command) -> bytes | None:
         name = command[0]
@@ -40,7 +42,8 @@ class FakeCluster:
             members = [b"id", b"ledger", b"last", b"1-0 aa"]
             if self.has_other:
                 members += [b"n:other", b"99 0 " + RECORD]
-            return array(array(*map(bulk, members)), array(bulk(b"id"), bulk(b"ledger")))
+            rows = [part for item in self.rows.items() for part in item]
+            return array(array(*map(bulk, members)), array(*map(bulk, rows)))
         return {b"MULTI": b"+OK\r\n", b"HGETALL": b"+QUEUED\r\n"}.get(name, b":1\r\n")
 
     def answer(self) -> bytes:
@@ -139,6 +142,29 @@ def test_member_that_leaves_deletes_its_inbox() -> None:
     asyncio.run(run())
 
 
+def test_name_of_a_node_that_was_never_heard_is_tried_again() -> None:
+    """The node may be dead. If it is alive, it is heard soon, and then the name is refused."""
+
+    async def run() -> None:
+        cluster = FakeCluster()
+        key = RegistrationKey("realm", "exact", "com.x")
+        cluster.rows[key.field] = b"single 1 2 then"
+        cluster.rows[CalleeKey(key, "other", 7).field] = b"1 1 d"
+        async with joined(cluster) as (fake, node):
+            cluster.status = b"exists"
+            assert node.callees("com.x") == [("other", 7)]
+            node.register("com.x")
+            await asyncio.sleep(0.05)
+            assert node.refused == {}
+            page = messages.encode_message(messages.Hello("", [], True, True))
+            envelope = messages.BatchEnvelope(1, "other", 1, 0, 0, [msgspec.Raw(page)])
+            node.member.on_batch(messages.encode_batch(envelope))
+            token = node.register("com.x", session=2)
+            await until(lambda: node.refused.get(token or 0) == "exists", "the name is refused")
+
+    asyncio.run(run())
+
+
 def test_unreachable_redis_is_reported_once_and_tried_again() -> None:
     async def run() -> None:
         node = Node("unix:///nowhere")
@@ -163,6 +189,23 @@ def test_events_are_reported_without_a_connection() -> None:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert node.link.take_events() == []
+        await node.member.close()
+
+    asyncio.run(run())
+
+
+def test_nothing_is_due_all_the_time_while_redis_is_away() -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        node = Node("unix:///nowhere")
+        node.link.member_joined("other", loop.time())
+        node.member.start()
+        await until(lambda: node.problems, "the problem is reported")
+        node.publish()
+        await asyncio.sleep(0.05)
+        deadline = node.link.next_deadline()
+        assert deadline is not None
+        assert deadline > loop.time() + 0.5
         await node.member.close()
 
     asyncio.run(run())

@@ -50,10 +50,11 @@ def test_large_commands_are_written_in_parts() -> None:
 @pytest.mark.parametrize(
     ("reply", "message"),
     [
-        (b"-OOM command not allowed\r\n", "cannot use Redis at .*: command not allowed"),
+        (b"-OOM command not allowed\r\n", "cannot use Redis at .*: OutOfMemoryError: command not allowed"),
         (b"-READONLY You can't write\r\n", "write"),
         (b"-LOADING Redis is loading\r\n", "loading"),
         (b"-NOPERM no permissions\r\n", "no permissions"),
+        (b"-MOVED 7 10.0.0.1:6379\r\n", "MovedError: 7 10.0.0.1:6379"),
     ],
 )
 def test_error_reply_ends_the_connection(reply: bytes, message: str) -> None:
