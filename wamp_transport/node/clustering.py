@@ -18,9 +18,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
+import msgspec
 from msgspec import Struct
 
-from ..cluster.ledger.client import CalleeRevoked, NodeRemoved, Outcome
+from ..cluster.ledger.client import CalleeRevoked, NodeRemoved, Outcome, RegisterCompleted, RegisterRefused
+from ..cluster.ledger.layout import MemberRecord
 from ..cluster.ledger.table import MemberJoined, TableChange
 from ..cluster.link import Link
 from ..cluster.link_events import (
@@ -305,14 +307,14 @@ class Clustering:
         """Handle events of the link."""
         if self._registrations.has_changes and any(type(event) is Received for event in events):
             # What a node sends after it has read the log must not be handled before the log.
-            self._registrations.apply_changes()
+            self._apply_changes()
         for event in events:
             handle = HANDLERS.get(type(event))
             if handle is not None:
                 try:
                     handle(self, event)
-                except Exception:  # a message that fails must not stop the others
-                    logger.exception("Handling %s from another node failed", type(event).__name__)
+                except Exception:  # an event that fails must not stop the others
+                    logger.exception("Handling %s of another node failed", type(event).__name__)
         self._changed.set()
         self._node.flush_effects()
 
@@ -320,16 +322,28 @@ class Clustering:
         """Handle changes of the members and of the registrations in the ledger."""
         link = None if self._membership is None else self._membership.link
         for change in changes:
-            if isinstance(change, MemberJoined) and link is not None and change.node in link.peers:
-                self._add_member(change.node)
-        if not self._registrations.has_changes:
-            self._loop.call_soon(self._apply_changes)
+            if isinstance(change, MemberJoined) and link is not None and change.node != link.node_id:
+                self._on_joined(change.node, change.record, is_peer=change.node in link.peers)
+        self._loop.call_soon(self._apply_changes)
         self._registrations.add_changes(changes)
         self._changed.set()
 
     def _apply_changes(self) -> None:
-        self._registrations.apply_changes()
+        """Pass the changes of the registrations to the core, together with the revoked callees."""
+        try:
+            self._registrations.apply_changes()
+        except Exception:
+            logger.exception("Handling changes of the registrations in the cluster failed")
         self._node.flush_effects()
+
+    def _on_joined(self, name: str, record: bytes, *, is_peer: bool) -> None:
+        """Handle a new member. If it is no peer, it has no version of the protocol in common with this node."""
+        if is_peer:
+            self._add_member(name)
+            return
+        with suppress(msgspec.DecodeError):  # a later release can have another kind of record
+            name = msgspec.msgpack.decode(record, type=MemberRecord).name
+        logger.error("Node %s has another version of wampnode: it cannot exchange messages with this node", name)
 
     def _add_member(self, name: str) -> None:
         self._cluster.add_member(name)
@@ -340,10 +354,15 @@ class Clustering:
         for outcome in outcomes:
             if isinstance(outcome, NodeRemoved):
                 self._on_removed()
-            else:
-                if isinstance(outcome, CalleeRevoked) and not self._registrations.has_changes:
-                    self._loop.call_soon(self._apply_changes)
+                continue
+            if isinstance(outcome, CalleeRevoked):
+                self._loop.call_soon(self._apply_changes)
+            elif isinstance(outcome, RegisterCompleted | RegisterRefused):
+                self._apply_changes()
+            try:
                 self._registrations.on_outcome(outcome)
+            except Exception:  # an outcome that fails must not stop the others
+                logger.exception("Handling %s of the cluster failed", type(outcome).__name__)
         self._changed.set()
         self._node.flush_effects()
 

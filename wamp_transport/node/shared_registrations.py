@@ -125,14 +125,15 @@ class SharedRegistrations:
                 self._add("add", change.key.node, change.key.registration, change.key.session, entry)
 
     def on_outcome(self, outcome: Outcome) -> None:
-        """Handle the outcome of a request to the ledger."""
+        """Handle the outcome of a request to the ledger.
+
+        Before the outcome of a REGISTER, call :meth:`apply_changes`. After CalleeRevoked, a change waits for it.
+        """
         if isinstance(outcome, CalleeRevoked):
             self._add("revoke", "", outcome.registration, outcome.session)
         elif isinstance(outcome, RegisterCompleted):
-            self.apply_changes()
             self._on_completed(outcome.token)
         elif isinstance(outcome, RegisterRefused):
-            self.apply_changes()
             undecided = self._take(outcome.token)
             if undecided is not None:
                 self._router.decide(undecided.ticket, RegistrationRefused(outcome.status))  # type: ignore[arg-type]

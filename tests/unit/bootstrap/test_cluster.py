@@ -10,12 +10,16 @@ from django.core.exceptions import ImproperlyConfigured
 from tests.redis_server import redis_process
 from wamp_transport.bootstrap.cluster import NodeCluster, SharedStoresPart, cluster_to_join
 from wamp_transport.bootstrap.redis_server import RedisFindings
+from wamp_transport.cluster.ledger.scripts import COMMANDS as SCRIPT_COMMANDS
+from wamp_transport.cluster.member import COMMANDS
 from wamp_transport.conf import ClusterSettings
 from wamp_transport.config.configuration import Configuration
 from wamp_transport.config.reader import read_mapping
 from wamp_transport.config.report import ConfigError
 from wamp_transport.node.node import Node
 from wamp_transport.router.options import RouterOptions
+
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "cluster.md"
 
 
 def configured(**cookies: dict[str, Any] | None) -> Configuration:
@@ -66,6 +70,12 @@ def test_status_has_no_password() -> None:
     with redis_process(requirepass="secret") as redis:
         status = asyncio.run(join(redis.url.replace("unix://", "unix://:secret@")))
         assert status == f'cluster "shop": joined 0 other nodes at {redis.url}'
+
+
+def test_documented_permissions_suffice_and_are_no_more_than_needed() -> None:
+    line = next(line for line in DOCUMENTATION.read_text().splitlines() if "ACL SETUSER" in line)
+    allowed = {word[1:].upper() for word in line.split() if word.startswith("+")}
+    assert allowed == {*COMMANDS, *SCRIPT_COMMANDS, "SELECT", "INFO"}
 
 
 def test_server_that_is_too_old_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

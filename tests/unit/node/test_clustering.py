@@ -3,10 +3,13 @@
 import asyncio
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from tests.unit.node.cluster_world import OPTIONS, Client, World, pair, world
-from wamp_transport.cluster.messages import decode_batch
+from wamp_transport.cluster.ledger.layout import MemberRecord
+from wamp_transport.cluster.ledger.table import MemberJoined
+from wamp_transport.cluster.messages import PROTOCOL, decode_batch
 from wamp_transport.cluster.window import LinkSizes
 from wamp_transport.node.clustering import Clustering
 from wamp_transport.node.node import Node
@@ -393,7 +396,7 @@ def test_removed_node_ends_its_sessions_and_joins_again(pair, caplog):
     assert here.kinds() == [36]
 
 
-@pytest.mark.expects_errors("Handling Received from another node failed")
+@pytest.mark.expects_errors("Handling Received of another node failed")
 def test_message_that_fails_does_not_stop_the_others(pair, caplog, monkeypatch):
     subscriber, publisher = Client(pair.nodes[0]), Client(pair.nodes[1])
     subscriber.send(32, 1, {}, "com.topic")
@@ -414,7 +417,30 @@ def test_message_that_fails_does_not_stop_the_others(pair, caplog, monkeypatch):
     publisher.send(16, 1, {}, "com.topic", [2])
     pair.turn()
     assert [message[4] for message in subscriber.received()] == [[2]]
-    assert "Handling Received from another node failed" in caplog.text
+    assert "Handling Received of another node failed" in caplog.text
+
+
+@pytest.mark.expects_errors("Node later:1 has another version of wampnode")
+def test_member_with_another_protocol_is_reported(world, caplog):
+    world.add()
+    record = msgspec.msgpack.encode(MemberRecord("later:1", (PROTOCOL + 1, PROTOCOL + 1), 10_000))
+    world.clusterings[0].on_table_changes([MemberJoined("node9", record)])
+    assert world.nodes[0].router.cluster.members.everyone == 0
+    assert "Node later:1 has another version" in caplog.text
+
+
+@pytest.mark.expects_errors("Handling changes of the registrations in the cluster failed")
+def test_changes_of_registrations_that_fail_do_not_stop_the_node(pair, monkeypatch):
+    def fail(changes):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(pair.nodes[0].router.cluster.calls, "change_registrations", fail)
+    callee, subscriber = Client(pair.nodes[1]), Client(pair.nodes[0])
+    callee.send(64, 1, {}, "com.add")
+    subscriber.send(32, 1, {}, "com.topic")
+    pair.turn()
+    assert callee.kinds() == [65]
+    assert subscriber.kinds() == [33]
 
 
 def test_lost_messages_are_counted_and_logged_once_a_minute(pair, caplog):
