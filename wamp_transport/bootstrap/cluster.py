@@ -19,7 +19,8 @@ from ..conf import SETTING_NAME, ClusterSettings, app_settings
 from ..config.configuration import Configuration
 from ..config.report import ConfigError, Problem, Report
 from ..config.websocket import WebSocketSection
-from ..node.clustering import ClusterHandler, Clustering, Membership
+from ..node.clustering import Clustering
+from ..node.membership import ClusterHandler, Membership
 from ..node.node import Node
 from ..stores.connections import has_database
 from .plan import ConfigurationPart

@@ -16,7 +16,7 @@ import logging
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -24,7 +24,6 @@ from msgspec import Struct
 from ..cluster.ledger.client import CalleeRevoked, NodeRemoved, Outcome, RegisterCompleted, RegisterRefused
 from ..cluster.ledger.layout import MemberRecord
 from ..cluster.ledger.table import MemberJoined, TableChange
-from ..cluster.link import Link
 from ..cluster.link_events import (
     BatchesLost,
     CallFailed,
@@ -42,20 +41,16 @@ from ..cluster.link_events import (
 from ..router import effects
 from ..router.effects import Relay, ReleaseRegistration, RequestRegistration, Withdraw
 from ..router.relay import Cluster
-from ..router.relayed import InterestUpdate, RelayedCall, RelayedEvent, RelayedRetained, WantRetained
+from ..router.relayed import InterestUpdate, RelayedCall, RelayedEvent, RelayedRetained
 from ..wamp import errors
 from .held_output import HeldOutput
+from .joining import Joining
 from .known_interest import KnownInterest
+from .membership import ClusterHandler, Membership
 from .node import Node
-from .shared_registrations import LedgerAccess, SharedRegistrations
+from .shared_registrations import SharedRegistrations
 
 logger = logging.getLogger(__name__)
-
-SNAPSHOT_SECONDS: Final = 3.0
-"""The maximum time for which a node that joins waits for the snapshots of the other nodes."""
-
-RETAINED_SECONDS: Final = 3.0
-"""The maximum time for which a node that joins waits for the retained events."""
 
 LEAVE_SECONDS: Final = 2.0
 """The maximum time for leaving the cluster when the node stops."""
@@ -65,50 +60,6 @@ LOSS_REPORT_SECONDS: Final = 60.0
 
 REMOVED: Final = "the router was cut off from the other nodes of its cluster; connect again"
 """The message of GOODBYE when the node was removed from the cluster."""
-
-
-class ClusterHandler(Protocol):
-    """The methods that a membership calls when something happens in the cluster. They may send messages."""
-
-    def on_table_changes(self, changes: Sequence[TableChange]) -> None:
-        """Handle changes of the members and of the registrations in the ledger."""
-
-    def on_outcomes(self, outcomes: Sequence[Outcome]) -> None:
-        """Handle the outcomes of requests to the ledger. After NodeRemoved, the membership has ended."""
-
-    def on_link_events(self, events: Sequence[LinkEvent]) -> None:
-        """Handle events of the link. Answer SnapshotWanted before returning."""
-
-    def on_unreachable(self, reason: str) -> None:
-        """Handle that Redis cannot be reached. Called again every five seconds."""
-
-    def on_reachable(self) -> None:
-        """Handle that Redis can be reached again."""
-
-
-class Membership(LedgerAccess, Protocol):
-    """The membership of this node in the cluster."""
-
-    link: Link
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the membership has ended."""
-
-    def start(self) -> None:
-        """Begin to join."""
-
-    async def wait_joined(self) -> None:
-        """Wait until the node has joined and knows the other members, or until the membership has ended."""
-
-    def flush_soon(self) -> None:
-        """Send what was passed to the link and the ledger at the end of this turn of the event loop."""
-
-    async def leave(self) -> None:
-        """Leave the cluster and close."""
-
-    async def close(self) -> None:
-        """Close all connections without leaving."""
 
 
 class ClusteringCounters(Struct, gc=False):
@@ -146,11 +97,8 @@ class Clustering:
         self._registrations = SharedRegistrations(node.router, loop)
         self.held_output = HeldOutput(loop, self._on_hold_missed)
         self.counters = ClusteringCounters()
-        self._changed = asyncio.Event()
+        self._joining = Joining()
         self._must_rejoin = asyncio.Event()
-        self._wanted_from = ""
-        """The peer that was asked for its retained events and has not sent the last page."""
-        self._retained_events = 0
         self._losses_reported_at: float | None = None
         self._is_unreachable = False
         node.cluster_runners.update(
@@ -181,11 +129,8 @@ class Clustering:
 
     async def fetch_retained(self) -> None:
         """Get the retained events from another node, within a few seconds. The realms must exist on this node."""
-        membership = self._membership
-        if membership is not None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(RETAINED_SECONDS):
-                    await self._fetch_retained(membership)
+        if self._membership is not None:
+            await self._joining.fetch_retained(self._membership)
 
     async def run(self) -> None:
         """Join again whenever the node was removed from the cluster, until canceled."""
@@ -215,44 +160,10 @@ class Clustering:
         self._registrations.use(membership)
         membership.start()
         await membership.wait_joined()
-        await self._wait(lambda: self._has_snapshots(membership), SNAPSHOT_SECONDS)
+        await self._joining.wait_for_snapshots(membership)
         if membership.is_closed:
             await membership.close()
         return not membership.is_closed
-
-    def _has_snapshots(self, membership: Membership) -> bool:
-        """Return whether the snapshots of all other members have arrived, except those of silent ones."""
-        peers = membership.link.peers.values()
-        return membership.is_closed or all(one.state == "open" or one.is_silent or not one.is_member for one in peers)
-
-    async def _fetch_retained(self, membership: Membership) -> None:
-        """Ask another node for its retained events and wait for them.
-
-        If it leaves, is silent or has none, ask the next one: it may have joined just now.
-        """
-        asked: set[str] = set()
-        while not membership.is_closed:
-            peers = membership.link.peers.values()
-            name = next((one.id for one in peers if one.state == "open" and one.id not in asked), "")
-            if not name:
-                return
-            asked.add(name)
-            self._retained_events = 0
-            if membership.link.peers[name].is_silent or not membership.link.send(name, WantRetained()):
-                continue
-            self._wanted_from = name
-            membership.flush_soon()
-            await self._wait(lambda: not self._wanted_from or membership.is_closed)
-            if self._retained_events:
-                return
-
-    async def _wait(self, is_done: Callable[[], bool], seconds: float | None = None) -> None:
-        """Wait until a condition is true that events of the cluster change, or until some time has passed."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while not is_done():
-                    self._changed.clear()
-                    await self._changed.wait()
 
     # --- effects -------------------------------------------------------------------------------------------------
 
@@ -315,7 +226,7 @@ class Clustering:
                     handle(self, event)
                 except Exception:  # an event that fails must not stop the others
                     logger.exception("Handling %s of another node failed", type(event).__name__)
-        self._changed.set()
+        self._joining.wake()
         self._node.flush_effects()
 
     def on_table_changes(self, changes: Sequence[TableChange]) -> None:
@@ -326,7 +237,7 @@ class Clustering:
                 self._on_joined(change.node, change.record, is_peer=change.node in link.peers)
         self._loop.call_soon(self._apply_changes)
         self._registrations.add_changes(changes)
-        self._changed.set()
+        self._joining.wake()
 
     def _apply_changes(self) -> None:
         """Pass the changes of the registrations to the core, together with the revoked callees."""
@@ -363,7 +274,7 @@ class Clustering:
                 self._registrations.on_outcome(outcome)
             except Exception:  # an outcome that fails must not stop the others
                 logger.exception("Handling %s of the cluster failed", type(outcome).__name__)
-        self._changed.set()
+        self._joining.wake()
         self._node.flush_effects()
 
     def on_unreachable(self, reason: str) -> None:
@@ -400,10 +311,8 @@ class Clustering:
 
     def _on_received(self, event: Received) -> None:
         message = event.message
-        if type(message) is RelayedRetained and event.peer == self._wanted_from:
-            self._retained_events += len(message.events)
-            if message.is_last:
-                self._wanted_from = ""
+        if type(message) is RelayedRetained:
+            self._joining.on_retained(event.peer, message)
             if not message.events:
                 return
         self._cluster.receive(event.peer, message)  # type: ignore[arg-type] # the link handles its own messages
@@ -434,7 +343,7 @@ class Clustering:
 
     def _set_silent(self, peer: str, *, is_silent: bool) -> None:
         if is_silent:
-            self._stop_waiting_for_retained(peer)
+            self._joining.on_peer_lost(peer)
         self._interest.set_silent(peer, is_silent)
         self._cluster.members.set_silent(peer, is_silent)
         self._release()
@@ -446,7 +355,7 @@ class Clustering:
         self._cluster.calls.call_interrupted(event.peer, event.realm, event.call_id)
 
     def _on_gone(self, event: PeerGone) -> None:
-        self._stop_waiting_for_retained(event.peer)
+        self._joining.on_peer_lost(event.peer)
         self._interest.remove(event.peer)
         self._cluster.remove_member(event.peer)
         self._release()
@@ -455,16 +364,12 @@ class Clustering:
         if event.is_sender:
             return
         self.counters.lost_batches += event.count
-        self._stop_waiting_for_retained(event.peer)
+        self._joining.on_peer_lost(event.peer)
         self._report_loss("Messages of node %s were lost on their way to this node", event.peer)
 
     def _on_given_up(self, event: PeerGivenUp) -> None:
         self.counters.given_up_events += event.events
         self._report_loss("Node %s acknowledges too little: the messages for it were dropped", event.peer)
-
-    def _stop_waiting_for_retained(self, peer: str) -> None:
-        if peer == self._wanted_from:
-            self._wanted_from, self._retained_events = "", 0
 
     def _report_loss(self, text: str, peer: str) -> None:
         """Log a loss, unless another was logged lately."""

@@ -6,28 +6,17 @@ REGISTER is *undecided* until the ledger has answered. See :mod:`wamp_transport.
 
 from asyncio import AbstractEventLoop
 from collections.abc import Iterable
-from typing import Protocol
 
 import msgspec
 
-from ..cluster.ledger.client import CalleeRevoked, LedgerClient, Outcome, RegisterCompleted, RegisterRefused
+from ..cluster.ledger.client import CalleeRevoked, Outcome, RegisterCompleted, RegisterRefused
 from ..cluster.ledger.layout import CalleeKey, RegistrationKey
-from ..cluster.ledger.table import CalleeAdded, CalleeRemoved, LedgerTable, TableChange
+from ..cluster.ledger.table import CalleeAdded, CalleeRemoved, TableChange
 from ..router.decisions import RegistrationAdded, RegistrationRefused
 from ..router.effects import ReleaseRegistration, RequestRegistration, Withdraw
 from ..router.relayed import CalleeDetails, CalleeEntry, RegistrationChange
 from ..router.router import Router
-
-
-class LedgerAccess(Protocol):
-    """A membership's access to the ledger. Call ``flush_soon`` after each request."""
-
-    node_id: str
-    ledger: LedgerClient
-    table: LedgerTable
-
-    def flush_soon(self) -> None:
-        """Send the requests at the end of this turn of the event loop."""
+from .membership import Membership
 
 
 class UndecidedRegister(msgspec.Struct, gc=False):
@@ -49,14 +38,14 @@ class SharedRegistrations:
     def __init__(self, router: Router, loop: AbstractEventLoop) -> None:
         self._router = router
         self._loop = loop
-        self._access: LedgerAccess | None = None
+        self._membership: Membership | None = None
         self._by_token: dict[int, UndecidedRegister] = {}
         self._by_ticket: dict[int, UndecidedRegister] = {}
         self._changes: list[RegistrationChange] = []
 
-    def use(self, access: LedgerAccess | None) -> None:
+    def use(self, membership: Membership | None) -> None:
         """Use a new membership, or none. The REGISTERs that are undecided fail."""
-        self._access = access
+        self._membership = membership
         undecided = list(self._by_ticket.values())
         self._by_token.clear()
         self._by_ticket.clear()
@@ -68,11 +57,11 @@ class SharedRegistrations:
 
     def request(self, effect: RequestRegistration) -> None:
         """Ask the ledger for a registration."""
-        access = self._access
+        membership = self._membership
         key = RegistrationKey(effect.realm, effect.match, effect.procedure)
         token = None
-        if access is not None:
-            token = access.ledger.register(
+        if membership is not None:
+            token = membership.ledger.register(
                 key,
                 effect.session_id,
                 effect.invoke,
@@ -81,7 +70,7 @@ class SharedRegistrations:
                 self._loop.time(),
                 is_forced=effect.is_forced,
             )
-            access.flush_soon()
+            membership.flush_soon()
         if token is None:
             self._router.decide(effect.ticket, RegistrationRefused("unavailable"))
             return
@@ -100,9 +89,9 @@ class SharedRegistrations:
             self._unregister(undecided.key, undecided.session_id)
 
     def _unregister(self, key: RegistrationKey, session_id: int) -> None:
-        if self._access is not None:
-            self._access.ledger.unregister(key, session_id)
-            self._access.flush_soon()
+        if self._membership is not None:
+            self._membership.ledger.unregister(key, session_id)
+            self._membership.flush_soon()
 
     # --- the ledger ----------------------------------------------------------------------------------------------
 
@@ -113,7 +102,7 @@ class SharedRegistrations:
 
     def add_changes(self, changes: Iterable[TableChange]) -> None:
         """Add changes of the table to those that wait."""
-        node = "" if self._access is None else self._access.node_id
+        node = "" if self._membership is None else self._membership.node_id
         for change in changes:
             if isinstance(change, CalleeRemoved):
                 place = "" if change.key.node == node else change.key.node
@@ -151,12 +140,12 @@ class SharedRegistrations:
         self._changes.append(RegistrationChange(kind, node, *key, session_id, entry))  # type: ignore[arg-type]
 
     def _on_completed(self, token: int) -> None:
-        undecided, access = self._take(token), self._access
-        if undecided is None or access is None:
+        undecided, membership = self._take(token), self._membership
+        if undecided is None or membership is None:
             return
         key = undecided.key
-        row = access.table.callees[key][CalleeKey(key, access.node_id, undecided.session_id)]
-        registration = access.table.registration(key)
+        row = membership.table.callees[key][CalleeKey(key, membership.node_id, undecided.session_id)]
+        registration = membership.table.registration(key)
         created = "" if registration is None else registration.created
         self._router.decide(undecided.ticket, RegistrationAdded(row.number, created))
 

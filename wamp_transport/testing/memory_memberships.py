@@ -22,7 +22,7 @@ from ..cluster.ledger.table import LedgerTable, MemberJoined, MemberLeft, TableC
 from ..cluster.link import DEFAULT_SIZES, Link
 from ..cluster.messages import PROTOCOL
 from ..cluster.window import LinkSizes
-from ..node.clustering import ClusterHandler
+from ..node.membership import ClusterHandler
 
 WALL_CLOCK: Final = 1_000_000.0
 """The wall clock of the stand-in is this many seconds ahead of the loop's clock."""
@@ -71,7 +71,7 @@ class MemoryNetwork:
 
 
 class MemoryMembership:
-    """The membership of a node. It has the interface of :class:`~wamp_transport.node.clustering.Membership`.
+    """The membership of a node. It has the interface of :class:`~wamp_transport.node.membership.Membership`.
 
     While ``is_stopped`` is true, the node neither reads nor writes. Call :meth:`flush_soon` after setting it to False.
     """
