@@ -1,10 +1,12 @@
 """Real nodes that join a cluster over a real Redis server, with real clients."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from .servers import (
     manage,
     migrate,
     running,
+    until,
     web,
     write_config,
 )
@@ -197,3 +200,48 @@ def test_calls_reach_callees_on_the_other_node(nodes: Nodes) -> None:
         assert process.stop() == 0
         # The name is free, because the node has left the cluster.
         assert request(callee, 64, 2, {}, "com.sub")[0] == 65
+
+
+def test_nodes_continue_after_redis_has_lost_everything(nodes: Nodes, redis: RedisServer) -> None:
+    first, one = nodes.start()
+    second, other = nodes.start()
+    with joined(first) as here, joined(second) as there:
+        assert request(here, 32, 1, {}, "com.topic")[0] == 33
+        assert request(there, 64, 1, {}, "com.add")[0] == 65
+        redis.kill()
+        there.send_json([16, 1, {}, "com.topic", [1]])
+        redis.start()
+        assert here.message()[4] == [1]
+        there.send_json([16, 2, {}, "com.topic", [2]])
+        assert here.message()[4] == [2]
+        here.send_json([48, 2, {}, "com.add", [3]])
+        _, invocation, _, _, args = there.message()
+        there.send_json([70, invocation, {}, args])
+        assert here.message() == [50, 2, {}, [3]]
+        refusal = request(here, 64, 3, {}, "com.add")
+        assert (refusal[0], refusal[4]) == (8, "wamp.error.procedure_already_exists")
+    assert [process.stop() for process in nodes.processes] == [0, 0]
+    for process in (one, other):
+        assert_quiet(process.output)
+
+
+@pytest.mark.full
+def test_node_that_was_stopped_too_long_ends_its_sessions_and_joins_again(nodes: Nodes) -> None:
+    first, one = nodes.start()
+    second, other = nodes.start()
+    with joined(first) as here, joined(second) as there:
+        assert request(here, 32, 1, {}, "com.topic")[0] == 33
+        assert request(there, 64, 1, {}, "com.add")[0] == 65
+        other.process.send_signal(signal.SIGSTOP)
+        # Its callee keeps the name until the lease ends.
+        numbers = count(2)
+        until(lambda: request(here, 64, next(numbers), {}, "com.add")[0] == 65, "the name is free")
+        other.process.send_signal(signal.SIGCONT)
+        goodbye = there.message()
+        assert (goodbye[0], goodbye[2]) == (6, "wamp.close.system_shutdown")
+        other.wait_to_print("was removed from the cluster")
+        other.wait_to_print("is a member of the cluster again")
+        with joined(second) as again:
+            again.send_json([16, 1, {}, "com.topic", ["again"]])
+            assert here.message()[4] == ["again"]
+    assert one.stop() == other.stop() == 0

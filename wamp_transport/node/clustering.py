@@ -38,8 +38,7 @@ from ..cluster.link_events import (
     SnapshotReceived,
     SnapshotWanted,
 )
-from ..router import effects
-from ..router.effects import Relay, ReleaseRegistration, RequestRegistration, Withdraw
+from ..router.effects import Hold, Relay, ReleaseRegistration, RequestRegistration, Withdraw
 from ..router.relay import Cluster
 from ..router.relayed import InterestUpdate, RelayedCall, RelayedEvent, RelayedRetained
 from ..wamp import errors
@@ -104,7 +103,7 @@ class Clustering:
         node.cluster_runners.update(
             {
                 Relay: self._relay,
-                effects.Hold: self._hold,
+                Hold: self._hold,
                 RequestRegistration: self._registrations.request,
                 ReleaseRegistration: self._registrations.release,
                 Withdraw: self._registrations.withdraw,
@@ -141,7 +140,7 @@ class Clustering:
                 await self._membership.close()
             await self.join()
             await self.fetch_retained()
-            logger.info("This node is a member of the cluster again, with %d other nodes", self.peers)
+            logger.warning("This node is a member of the cluster again, with %d other nodes", self.peers)
 
     async def leave(self) -> None:
         """Leave the cluster when the node stops. Its sessions must have ended."""
@@ -190,7 +189,7 @@ class Clustering:
 
     # End of the hot path.
 
-    def _hold(self, effect: effects.Hold) -> None:
+    def _hold(self, effect: Hold) -> None:
         """Hold back the output of a session until an announcement is known."""
         connection = self._node.connections.get(effect.session_id)
         announcements = self._cluster.announcements
