@@ -19,7 +19,7 @@ from wamp_transport.cluster.window import LinkSizes
 
 from ..cluster_members import KEYS, Node, nodes, until
 from ..redis_server import RedisServer, redis_process
-from .servers import Process
+from .servers import Process, free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
@@ -193,6 +193,22 @@ def test_redis_is_out_of_memory(server: RedisServer) -> None:
                     assert "maxmemory" in found[0].problems[0]
                     await asyncio.sleep(1)
                     redis.config_set("maxmemory", 0)
+            await tables_agree(*found)
+
+    asyncio.run(run())
+
+
+def test_redis_becomes_a_replica_for_some_time(server: RedisServer) -> None:
+    """A replica replies to all writes with an error."""
+
+    async def run() -> None:
+        async with nodes(*[server.url] * 2) as found:
+            with server.client() as redis:
+                async with traffic(*found):
+                    redis.replicaof("127.0.0.1", free_port())
+                    await until(lambda: all(node.problems for node in found), "the problem is reported")
+                    assert "replica" in found[0].problems[0]
+                    redis.replicaof("NO", "ONE")
             await tables_agree(*found)
 
     asyncio.run(run())
