@@ -346,6 +346,30 @@ def test_connections_are_cut_in_one_direction(server: RedisServer, direction: st
     asyncio.run(run())
 
 
+def test_lost_inbox_is_noticed_and_counted(server: RedisServer) -> None:
+    """Redis has evicted the inbox after the sender's commands had succeeded."""
+
+    async def run() -> None:
+        async with proxy(server) as (cut, url), nodes(server.url, url) as (first, second):
+            inbox = KEYS.inbox(second.name)
+            first.publish(3)
+            await until(lambda: second.received[first.name] == [1, 2, 3], "the first events arrive")
+            cut.is_dropping["to client"] = True
+            first.publish(5)
+            with server.client() as redis:
+                last = redis.xinfo_stream(inbox)["last-generated-id"]
+                await until(lambda: redis.xinfo_stream(inbox)["last-generated-id"] != last, "Redis has the batch")
+                redis.delete(inbox)
+            cut.is_dropping["to client"] = False
+            await until(lambda: second.lost, "the loss is noticed")
+            first.publish(2)
+            await until(lambda: second.received[first.name] == [1, 2, 3, 9, 10], "the next events arrive")
+            assert second.lost == 1
+            await until(lambda: first.lost == 1, "the sender gets to know it")
+
+    asyncio.run(run())
+
+
 # --- processes -------------------------------------------------------------------------------------------------------
 
 
