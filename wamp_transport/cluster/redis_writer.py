@@ -15,7 +15,7 @@ from .redis_connection import RedisConnection
 class Output(Struct, gc=False):
     """A command, and the function that handles its reply.
 
-    The reply can be a NoScriptError. If the reply is another error, the connection ends, and the function is not called.
+    The reply can be a NoScriptError. If it is another error, the connection ends, and the function is not called.
     """
 
     command: Command
