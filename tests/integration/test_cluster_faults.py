@@ -19,7 +19,7 @@ from wamp_transport.cluster.window import LinkSizes
 
 from ..cluster_members import KEYS, Node, nodes, until
 from ..redis_server import RedisServer, redis_process
-from .servers import Process
+from .servers import Process, free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
@@ -198,6 +198,22 @@ def test_redis_is_out_of_memory(server: RedisServer) -> None:
     asyncio.run(run())
 
 
+def test_redis_becomes_a_replica_for_some_time(server: RedisServer) -> None:
+    """A replica replies to all writes with an error."""
+
+    async def run() -> None:
+        async with nodes(*[server.url] * 2) as found:
+            with server.client() as redis:
+                async with traffic(*found):
+                    redis.replicaof("127.0.0.1", free_port())
+                    await until(lambda: all(node.problems for node in found), "the problem is reported")
+                    assert "replica" in found[0].problems[0]
+                    redis.replicaof("NO", "ONE")
+            await tables_agree(*found)
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("lost", ["all", "members", "rows"])
 def test_the_ledger_is_lost(server: RedisServer, lost: str) -> None:
     """Redis has evicted a key, or somebody has deleted all. The nodes state everything again."""
@@ -326,6 +342,30 @@ def test_connections_are_cut_in_one_direction(server: RedisServer, direction: st
             assert "does not answer" in found[0].problems[0]
             await until(lambda: found[0].recoveries == 1, "the recovery is reported")
             await tables_agree(*found)
+
+    asyncio.run(run())
+
+
+def test_lost_inbox_is_noticed_and_counted(server: RedisServer) -> None:
+    """Redis has evicted the inbox after the sender's commands had succeeded."""
+
+    async def run() -> None:
+        async with proxy(server) as (cut, url), nodes(server.url, url) as (first, second):
+            inbox = KEYS.inbox(second.name)
+            first.publish(3)
+            await until(lambda: second.received[first.name] == [1, 2, 3], "the first events arrive")
+            cut.is_dropping["to client"] = True
+            first.publish(5)
+            with server.client() as redis:
+                last = redis.xinfo_stream(inbox)["last-generated-id"]
+                await until(lambda: redis.xinfo_stream(inbox)["last-generated-id"] != last, "Redis has the batch")
+                redis.delete(inbox)
+            cut.is_dropping["to client"] = False
+            await until(lambda: second.lost, "the loss is noticed")
+            first.publish(2)
+            await until(lambda: second.received[first.name] == [1, 2, 3, 9, 10], "the next events arrive")
+            assert second.lost == 1
+            await until(lambda: first.lost == 1, "the sender gets to know it")
 
     asyncio.run(run())
 

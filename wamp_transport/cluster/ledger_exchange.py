@@ -65,8 +65,8 @@ class LedgerExchange:
     def _on_reply(self, request: Request, reply: Any) -> None:
         """Handle the reply to an operation. If Redis does not have its script, send the operation with its script.
 
-        Answers must come in the order of the requests. If another operation has overtaken this one, raise an error,
-        which ends the connection: the node restates its rows on the next one.
+        The client needs the answers in the order of its requests. If this operation has overtaken an earlier one that
+        is sent again, raise an error, which ends the connection. On the next connection, the node restates its rows.
         """
         if isinstance(reply, NoScriptError):
             self._missing_scripts.append(request)

@@ -90,11 +90,12 @@ class ClusterHandler(Protocol):
 class ClusterMember:
     """One membership of a node, from :meth:`start` until :meth:`close` or :class:`.NodeRemoved`.
 
-    - ``link``: call its methods ``send...``, and then :meth:`flush_soon`
-    - ``ledger``: call ``register`` and ``unregister``, and then :meth:`flush_soon`
+    - ``link``: sends messages to other nodes with its methods ``send...``
+    - ``ledger``: changes registrations with its methods ``register`` and ``unregister``
     - ``table``: the node's copy of the ledger
 
-    ``node_id`` is a new random id. ``lease`` is in seconds.
+    After each call of one of these methods, call :meth:`flush_soon`. ``node_id`` must be a new random id. ``lease`` is
+    the duration of the lease in seconds.
     """
 
     def __init__(
@@ -163,9 +164,9 @@ class ClusterMember:
                 self._loop.call_soon(self._end_turn_unconnected)
 
     async def leave(self) -> None:
-        """Leave the cluster, once the ledger has confirmed all changes of this node, and close.
+        """Leave the cluster after the ledger has confirmed all changes of this node. Then close the connections.
 
-        While Redis is unreachable, this does not end. Use a timeout, and call :meth:`close` afterwards.
+        This waits while Redis is unreachable. Use a timeout, and call :meth:`close` if it expires.
         """
         await self._wait(lambda: self.ledger.is_idle)
         self.ledger.leave()
@@ -303,7 +304,7 @@ class ClusterMember:
     # End of the hot path.
 
     def _schedule_timer(self, when: float) -> None:
-        """Check all deadlines at a time, or earlier."""
+        """Check all deadlines at the time ``when`` or earlier."""
         if self._timer is not None:
             if self._timer.when() <= when or self._is_closed:
                 return

@@ -30,9 +30,10 @@ class UnreachableError(Exception):
 
 
 class RedisConnection:
-    """One connection, which is used until it fails. ``max_silence`` is in seconds.
+    """One connection, which is used until it fails.
 
-    Call :meth:`check` regularly. The connection fails if Redis owes a reply and has not sent one for ``max_silence``.
+    The connection fails if Redis owes replies and has not sent any for ``max_silence`` seconds. Call :meth:`check`
+    regularly, so that this is noticed.
     """
 
     def __init__(self, address: RedisAddress, max_silence: float) -> None:
@@ -48,7 +49,10 @@ class RedisConnection:
         self._silence = 0.0
 
     async def run(self, *jobs: Callable[[], Awaitable[None]]) -> None:
-        """Connect, and run the jobs, which use the connection. Always raises, mostly UnreachableError."""
+        """Connect, and run the jobs, which use the connection, until one of them ends or the connection fails.
+
+        Always raises an exception: that of a job, or UnreachableError.
+        """
         tasks: list[asyncio.Future[Any]] = []
         try:
             async with asyncio.timeout(CONNECT_SECONDS):

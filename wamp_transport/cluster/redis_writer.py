@@ -15,7 +15,7 @@ from .redis_connection import RedisConnection
 class Output(Struct, gc=False):
     """A command, and the function that handles its reply.
 
-    The reply can be a NoScriptError. With any other error as the reply, the connection ends.
+    The reply can be a NoScriptError. If it is another error, the connection ends, and the function is not called.
     """
 
     command: Command
@@ -23,7 +23,7 @@ class Output(Struct, gc=False):
 
 
 class RedisWriter:
-    """Writes the commands that ``take_outputs`` returns, and handles their replies in order."""
+    """Writes the commands that ``take_outputs`` returns, and passes each reply to the function in its output."""
 
     def __init__(self, connection: RedisConnection, take_outputs: Callable[[], Sequence[Output]]) -> None:
         self._connection = connection
@@ -41,8 +41,8 @@ class RedisWriter:
     def wake(self) -> bool:
         """Take and write the outputs at the end of the current turn of the event loop.
 
-        Return False if the socket does not accept bytes. Then the outputs are taken as soon as it does. Until then,
-        they remain where their size is limited.
+        Return False if this is not possible, because the connection is not ready or its socket accepts no more bytes.
+        The outputs are then taken later. Until then, the messages stay in the windows of the link, which are limited.
         """
         self._is_due = True
         waiter = self._waiter

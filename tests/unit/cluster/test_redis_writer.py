@@ -82,7 +82,8 @@ def test_outputs_are_not_taken_while_the_socket_accepts_nothing() -> None:
                     await asyncio.sleep(0.001)
             source.waiting = [b"x"]
             assert not writer.wake()
-            await asyncio.sleep(0.01)
+            for _ in range(50):
+                await asyncio.sleep(0)
             assert source.waiting == [b"x"]
             connection.fail("enough")
             with pytest.raises(UnreachableError, match="enough"):
