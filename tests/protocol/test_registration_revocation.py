@@ -41,7 +41,7 @@ def test_forced_registration_throws_out_all(node, serializer, invoke):
         callees[0].send([CALL, request_id, {}, PROCEDURE])
     assert len(new.inbox) == 5
     assert not any(callee.inbox for callee in callees)
-    assert [node.router.sessions[callee.session_id].registrations for callee in callees] == [{}] * 5
+    assert [callee.node.router.sessions[callee.session_id].registrations for callee in callees] == [{}] * 5
 
 
 def test_forced_registration_of_a_free_procedure_is_an_ordinary_one(alice):

@@ -142,7 +142,7 @@ def test_answer_after_the_caller_has_left_is_dropped(alice, bob, node, registrat
     alice.send(answer)
     assert not alice.inbox
     assert not alice.is_closed
-    session = node.router.sessions[alice.session_id]
+    session = alice.node.router.sessions[alice.session_id]
     assert not session.invocations
 
 

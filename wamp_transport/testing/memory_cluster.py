@@ -16,8 +16,12 @@ from ..router.effects import Relay, SilentRefusal
 from ..router.options import RouterOptions, ServiceOptions
 from ..router.relay import Cluster
 from ..router.relayed import InterestPage, RelayedMessage, WantRetained
+from ..router.router import Router
 from .memory import FIRST_PUBLICATION_ID, FIRST_SESSION_ID, OPEN_SERVICE, MemoryNode, MemoryPeer
 from .memory_ledger import LedgerEffect, NodeLedger
+
+NODE_ATTRIBUTES = frozenset({"random", "runs_cleanup", "stores_records"})
+"""The attributes of :class:`.MemoryNode` that a test can also set for a whole cluster."""
 
 
 class MemoryCluster:
@@ -193,6 +197,25 @@ class MemoryCluster:
         self.options = options
         for node in self.nodes:
             node.configure(options)
+
+    def run_cleanup(self) -> None:
+        """Make all routers remove the subscriptions and registrations of closed sessions."""
+        for node in self.nodes:
+            node.run_cleanup()
+            node.run_effects()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute of the cluster. Those of NODE_ATTRIBUTES are attributes of all nodes instead."""
+        if name in NODE_ATTRIBUTES:
+            for node in self.nodes:
+                setattr(node, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    @property
+    def routers(self) -> list[Router]:
+        """The routers of all nodes."""
+        return [node.router for node in self.nodes]
 
     @property
     def silent_refusals(self) -> list[SilentRefusal]:
