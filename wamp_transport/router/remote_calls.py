@@ -183,7 +183,7 @@ class RealmCalls:
     # End of the hot path.
 
     def _on_error(self, node: RemoteNode, message: RelayedError) -> None:
-        was_started = message.call_id in node.sent.with_parts
+        was_started = message.call_id in node.sent.with_parts or message.uri == errors.UNAVAILABLE
         record = node.sent.take(message.call_id)
         local = self._local
         if record is None or local is None:
