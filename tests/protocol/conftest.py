@@ -49,6 +49,8 @@ LOOKS_INSIDE = {
     "test_history_that_is_not_durable_leaves_no_records",
     "test_shard_of_a_session_in_cleanup_gets_no_events",
     "test_session_in_cleanup_is_not_active",
+    "test_callee_that_is_leaving_hides_no_other",
+    "test_registration_of_leaving_callees_only_is_free",
 }
 """Tests in these modules that control a single node."""
 
@@ -62,8 +64,11 @@ ASKS_OTHER_NODES = {
     "test_details_of_a_subscription_are_returned",
     "test_subscribers_are_listed_and_counted",
     "test_testaments_are_published_once_however_the_session_ends",
+    "test_callee_is_removed",
+    "test_removal_of_a_callee_is_published",
+    "test_removed_callee_is_notified_if_it_announced_revocation",
 }
-"""Tests in these modules that call meta procedures about sessions and subscriptions on other nodes.
+"""Tests in these modules that call meta procedures about sessions and subscriptions on other nodes, or that act there.
 
 These procedures only answer for the caller's node so far.
 """

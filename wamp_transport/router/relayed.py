@@ -262,7 +262,7 @@ class RegistrationChange(Struct, gc=False):
 
     ``session_id`` is the callee. ``node`` is the name of its node, empty for this node. ``kind`` is one of these:
 
-    - ``add``: a callee of another node was added; ``entry`` describes it
+    - ``add``: a callee was added; ``entry`` describes it. A callee of this node also needs :class:`.RegistrationAdded`.
     - ``remove``: a callee was removed from the table. A session of this node that still has the registration keeps it.
     - ``revoke``: a session of this node has lost the registration to another session
     """

@@ -50,7 +50,10 @@ class LocalDealer(NamedTuple):
 
 
 class RealmCalls:
-    """The calls of one realm between this node and others. The realm is open while this node has it."""
+    """The calls of one realm between this node and others. The realm is open while this node has it.
+
+    ``nodes`` contains the other nodes by name, and ``registrations`` connects the realm's registrations with theirs.
+    """
 
     def __init__(
         self, realm: str, members: Members, call_ids: CallIds, outbox: list[Effect], environment: Environment
@@ -60,7 +63,7 @@ class RealmCalls:
         self._call_ids = call_ids
         self._outbox = outbox
         self._environment = environment
-        self._nodes: dict[str, RemoteNode] = {}
+        self.nodes: dict[str, RemoteNode] = {}
         self._local: LocalDealer | None = None
         self.registrations = RealmRegistrations(realm, self.node, outbox, environment)
 
@@ -76,23 +79,23 @@ class RealmCalls:
 
     def node(self, name: str) -> RemoteNode | None:
         """Return another node; None if it is not a member."""
-        node = self._nodes.get(name)
+        node = self.nodes.get(name)
         if node is None and name in self._members:
             serialize = self._environment.serialize
             node = RemoteNode(name, self._realm, self._members, self._call_ids, self._outbox, serialize)
-            self._nodes[name] = node
+            self.nodes[name] = node
         return node
 
     def remove_member(self, name: str) -> None:
         """End the calls with a node that has left the cluster, and remove its callees."""
         self.registrations.remove_member(name)
-        node = self._nodes.get(name)
+        node = self.nodes.get(name)
         if node is not None:
             for call_id in list(node.sent):
                 self.on_call_failed(name, call_id)
             for key in list(node.received):
                 self.on_call_interrupted(name, key ^ REQUEST_KEY)
-            del self._nodes[name]
+            del self.nodes[name]
 
     # Hot path of a cluster.
 
@@ -180,7 +183,7 @@ class RealmCalls:
     # End of the hot path.
 
     def _on_error(self, node: RemoteNode, message: RelayedError) -> None:
-        was_started = message.call_id in node.sent.with_parts
+        was_started = message.call_id in node.sent.with_parts or message.uri == errors.UNAVAILABLE
         record = node.sent.take(message.call_id)
         local = self._local
         if record is None or local is None:
@@ -231,7 +234,7 @@ class RealmCalls:
 
     def on_call_interrupted(self, name: str, call_id: int) -> None:
         """End a call from another node without an answer, and interrupt its callee."""
-        node = self._nodes.get(name)
+        node = self.nodes.get(name)
         record = None if node is None else node.received.get(call_id ^ REQUEST_KEY)
         if record is not None and self._local is not None:
             if not record.is_killed:
@@ -240,7 +243,7 @@ class RealmCalls:
 
     def on_call_not_sent(self, name: str, call_id: int) -> None:
         """Try another callee, because the link has refused to send a call to the callee's node."""
-        node = self._nodes.get(name)
+        node = self.nodes.get(name)
         was_started = node is not None and call_id in node.sent.with_parts
         record = self._take(name, call_id)
         if record is not None and self._local is not None:
@@ -248,7 +251,7 @@ class RealmCalls:
             self._local.reroute(record, errors.UNAVAILABLE, was_started=was_started)
 
     def _take(self, name: str, call_id: int) -> CallRecord | None:
-        node = self._nodes.get(name)
+        node = self.nodes.get(name)
         return None if node is None else node.sent.take(call_id)
 
 

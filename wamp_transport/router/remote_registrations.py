@@ -86,8 +86,9 @@ class RealmRegistrations:
         self._local: LocalRegistrations | None = None
         self._kept: dict[CalleeKey, CalleeEntry] = {}
         """The callees of other nodes while the realm is not open."""
-        self._released: dict[CalleeKey, int] = {}
-        """The callees of this node whose removal is not confirmed, with the ids of their registrations."""
+        self._released: dict[tuple[Match, str], dict[int, int]] = {}
+        """The callees of this node whose removal is not confirmed: by match policy and URI, for each session id the id
+        of the registration."""
 
     def open(self, local: LocalRegistrations) -> None:
         """Open the realm: add the callees of other nodes to its registrations."""
@@ -173,7 +174,8 @@ class RealmRegistrations:
 
     def on_removed(self, session_id: int, registration: Registration) -> None:
         """Handle the removal of a callee of this node: release its place in the table."""
-        self._released["", registration.match, registration.procedure, session_id] = registration.id
+        released = self._released.setdefault((registration.match, registration.procedure), {})
+        released[session_id] = registration.id
         self._release(session_id, registration)
 
     # --- changes of the table ----------------------------------------------------------------------------------------
@@ -186,17 +188,18 @@ class RealmRegistrations:
         by_kind: dict[str, list[RegistrationChange]] = {"remove": [], "revoke": [], "add": []}
         for change in changes:
             by_kind[change.kind].append(change)
-        added = by_kind["add"]
+        last_removed: dict[tuple[Match, str], RegistrationChange] = {}
         for each in by_kind["remove"]:
-            key = (each.node, each.match, each.procedure, each.session_id)
+            last_removed[each.match, each.procedure] = each
             if each.node:
-                self._remove(key)
+                self._remove((each.node, each.match, each.procedure, each.session_id))
             else:
-                self._confirm(key, added)
+                self._confirm(each, by_kind["add"])
         for each in by_kind["revoke"]:
-            self._revoke(each.match, each.procedure, each.session_id)
-        for each in added:
-            if each.entry is not None:
+            last = last_removed.get((each.match, each.procedure), each)
+            self._revoke(each, is_last=(last.node, last.session_id) == ("", each.session_id))
+        for each in by_kind["add"]:
+            if each.entry is not None and each.node:
                 self._add((each.node, each.match, each.procedure, each.session_id), each.entry)
 
     def remove_member(self, name: str) -> None:
@@ -246,23 +249,29 @@ class RealmRegistrations:
         if not peer.registrations:
             del node.peers[session_id]
 
-    def _confirm(self, key: CalleeKey, added: list[RegistrationChange]) -> None:
+    def _confirm(self, removed: RegistrationChange, added: list[RegistrationChange]) -> None:
         """Handle the removal of a callee of this node from the table.
 
-        Announce that the registration was deleted, unless it has other callees. If it has got new ones in ``added``,
-        it was deleted before only if one of them has created it again.
+        Announce that the registration was deleted, unless the table has other callees of it. If ``added`` contains
+        new callees, the registration was deleted before only if one of them has created it again.
         """
-        registration_id = self._released.pop(key, None)
-        if registration_id is None or self._local is None:
+        match, procedure, local = removed.match, removed.procedure, self._local
+        released = self._released.get((match, procedure), {})
+        registration_id = released.pop(removed.session_id, None)
+        if local is None or registration_id is None or released:
             return
-        _, match, procedure, session_id = key
+        del self._released[match, procedure]
         found = [each.entry for each in added if (each.match, each.procedure) == (match, procedure)]
         numbers = [entry.number for entry in found if entry is not None]
-        if self._local.registry.index.get(match, procedure) is None and min(numbers, default=1) == 1:
-            self._local.announce("wamp.registration.on_delete", procedure, session_id, registration_id)
+        if local.registry.index.get(match, procedure) is None and min(numbers, default=1) == 1:
+            local.announce("wamp.registration.on_delete", procedure, removed.session_id, registration_id)
 
-    def _revoke(self, match: Match, procedure: str, session_id: int) -> None:
-        """Remove a callee of this node that was replaced in the table."""
+    def _revoke(self, change: RegistrationChange, *, is_last: bool) -> None:
+        """Remove a callee of this node that was replaced in the table.
+
+        If several callees were replaced together, ``is_last`` is true for the last one.
+        """
+        match, procedure, session_id = change.match, change.procedure, change.session_id
         local = self._local
         registration = None if local is None else local.registry.index.get(match, procedure)
         callee = None if registration is None else registration.callees.get(session_id)
@@ -274,7 +283,8 @@ class RealmRegistrations:
         local.announce("wamp.registration.on_unregister", procedure, session_id, registration.id)
         if not registration.callees:
             local.registry.remove(registration.id, match, procedure)
-            local.announce("wamp.registration.on_delete", procedure, session_id, registration.id)
+            if is_last:
+                local.announce("wamp.registration.on_delete", procedure, session_id, registration.id)
 
     # --- helpers -----------------------------------------------------------------------------------------------------
 

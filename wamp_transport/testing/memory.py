@@ -213,6 +213,11 @@ class MemoryNode:
         self._held = [peer for peer in self._held if peer.hold]
 
     @property
+    def routers(self) -> list[Router]:
+        """The routers: one for a node, several for a :class:`.MemoryCluster`."""
+        return [self.router]
+
+    @property
     def remote_calls(self) -> RemoteCalls:
         """The calls and registrations that the node shares with others. It must have a link."""
         assert self.router.cluster is not None  # noqa: S101 - fails the test

@@ -14,10 +14,15 @@ from itertools import count, cycle
 from ..cluster.ledger.memory import MemoryLedger
 from ..router.effects import Relay, SilentRefusal
 from ..router.options import RouterOptions, ServiceOptions
+from ..router.records import REQUEST_KEY
 from ..router.relay import Cluster
-from ..router.relayed import InterestPage, RelayedMessage, WantRetained
+from ..router.relayed import InterestPage, RelayedCall, RelayedMessage, WantRetained
+from ..router.router import Router
 from .memory import FIRST_PUBLICATION_ID, FIRST_SESSION_ID, OPEN_SERVICE, MemoryNode, MemoryPeer
 from .memory_ledger import LedgerEffect, NodeLedger
+
+NODE_ATTRIBUTES = frozenset({"random", "runs_cleanup", "stores_records"})
+"""The attributes of :class:`.MemoryNode` that a test can also set for a whole cluster."""
 
 
 class MemoryCluster:
@@ -37,6 +42,8 @@ class MemoryCluster:
         with the number of the announcement."""
         self._acknowledged: dict[tuple[int, int], int] = {}
         """For the places of a sender and a receiver: the latest announcement that the receiver has received."""
+        self.full: set[tuple[int, int]] = set()
+        """The places of senders and receivers between which no new calls can be sent."""
         self._is_delivering = False
         self.ledger = MemoryLedger()
         self.ledgers: dict[int, NodeLedger] = {}
@@ -67,6 +74,7 @@ class MemoryCluster:
         """Remove a node from the cluster. It loses its peers, and messages that were not delivered are lost."""
         self._queues = {pair: queue for pair, queue in self._queues.items() if place not in pair}
         self._acknowledged = {pair: number for pair, number in self._acknowledged.items() if place not in pair}
+        self.full = {pair for pair in self.full if place not in pair}
         self.ledgers.pop(place).remove()
         for other, node in enumerate(self.nodes):
             if other not in self.ledgers:
@@ -82,6 +90,20 @@ class MemoryCluster:
         pages = [InterestPage(realm, changes, False, False) for realm, changes in cluster.interest().items()]
         self._queues[sender, receiver].append((pages, cluster.announcements.last))
 
+    def lose_messages(self, place: int, other: int) -> None:
+        """Lose all messages that wait between two nodes, and end all calls between them, as the link does then."""
+        for sender, receiver in ((place, other), (other, place)):
+            self._queues[sender, receiver].clear()
+            for realm, calls in self._cluster(sender).calls.realms.items():
+                for call_id in list(calls.nodes[str(receiver)].sent if str(receiver) in calls.nodes else ()):
+                    self._cluster(sender).calls.call_failed(str(receiver), realm, call_id)
+            for realm, calls in self._cluster(receiver).calls.realms.items():
+                for key in list(calls.nodes[str(sender)].received if str(sender) in calls.nodes else ()):
+                    self._cluster(receiver).calls.call_interrupted(str(sender), realm, key ^ REQUEST_KEY)
+            self.send_interest(sender, receiver)
+        for each in (place, other):
+            self.nodes[each].run_effects()
+
     def send_retained(self, sender: int, receiver: int) -> None:
         """Make a node send its retained events to another node."""
         self._cluster(sender).receive(str(receiver), WantRetained())
@@ -90,9 +112,13 @@ class MemoryCluster:
     def send(self, sender: MemoryNode, effect: Relay) -> None:
         """Queue a message of a node for other nodes."""
         place = self.nodes.index(sender)
+        message = effect.message
         for name in effect.members:
-            if (place, int(name)) in self._queues:
-                self._queues[place, int(name)].append((effect.message, effect.interest))
+            pair = place, int(name)
+            if pair in self.full and isinstance(message, RelayedCall):
+                self._cluster(place).calls.call_not_sent(name, message.realm, message.call_id)
+            elif pair in self._queues:
+                self._queues[pair].append((message, effect.interest))
 
     def change_ledger(self, sender: MemoryNode, effect: LedgerEffect) -> None:
         """Carry out an effect about the registrations that the nodes share."""
@@ -193,6 +219,25 @@ class MemoryCluster:
         self.options = options
         for node in self.nodes:
             node.configure(options)
+
+    def run_cleanup(self) -> None:
+        """Make all routers remove the subscriptions and registrations of closed sessions."""
+        for node in self.nodes:
+            node.run_cleanup()
+            node.run_effects()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute of the cluster. Those of NODE_ATTRIBUTES are attributes of all nodes instead."""
+        if name in NODE_ATTRIBUTES:
+            for node in self.nodes:
+                setattr(node, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    @property
+    def routers(self) -> list[Router]:
+        """The routers of all nodes."""
+        return [node.router for node in self.nodes]
 
     @property
     def silent_refusals(self) -> list[SilentRefusal]:

@@ -35,7 +35,7 @@ class NodeLedger:
         self.ledger = ledger
         self.table = LedgerTable(name)
         ids = count(1)
-        self.client = LedgerClient(name, b"", LEASE, self.table, lambda _: False, lambda: f"{name}-{next(ids)}")
+        self.client = LedgerClient(name, b"record", LEASE, self.table, lambda _: False, lambda: f"{name}-{next(ids)}")
         self._tickets: dict[int, int] = {}
         """The tickets of the undecided requests, by token."""
         self._requests: dict[int, tuple[RegistrationKey, int]] = {}
@@ -102,15 +102,16 @@ class NodeLedger:
         self._handle([outcome for outcome in outcomes if not isinstance(outcome, CalleeRevoked)])
 
     def _registration_change(self, change: TableChange) -> RegistrationChange | None:
-        if isinstance(change, CalleeRemoved):
-            node = "" if change.key.node == self.name else change.key.node
-            return RegistrationChange("remove", node, *change.key.registration, change.key.session)
-        if isinstance(change, CalleeAdded) and change.key.node != self.name:
+        if not isinstance(change, CalleeAdded | CalleeRemoved):
+            return None
+        node = "" if change.key.node == self.name else change.key.node
+        key = (node, *change.key.registration, change.key.session)
+        if isinstance(change, CalleeAdded):
             details = msgspec.msgpack.decode(change.row.details, type=CalleeDetails)
             created = change.registration
             entry = CalleeEntry(change.row.number, created.policy, created.created, details)
-            return RegistrationChange("add", change.key.node, *change.key.registration, change.key.session, entry)
-        return None
+            return RegistrationChange("add", *key, entry)
+        return RegistrationChange("remove", *key)
 
     def _handle(self, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
