@@ -35,7 +35,7 @@ USE_DATABASE = 'use a store of type "database", or remove the setting CLUSTER'
 
 
 def cluster_to_join() -> ClusterSettings | None:
-    """Return the settings of the cluster, or None if there is none or the project's tests run.
+    """Return the settings of the cluster to join. Return None if there is no cluster, or if the project's tests run.
 
     Raises ImproperlyConfigured if the settings are invalid.
     """
@@ -68,7 +68,7 @@ def _is_test_run() -> bool:
 class NodeCluster:
     """The membership of this process in the cluster.
 
-    ``node`` must have been created with ``is_clustered``. ``name`` is the name of the node for people. Raises
+    ``node`` must have been created with ``is_clustered``. ``name`` is a human-readable name of the node. Raises
     ImproperlyConfigured if the URL of the Redis server is invalid.
     """
 
@@ -104,7 +104,7 @@ class NodeCluster:
         logger.info("%s", self.status)
 
     async def leave(self) -> None:
-        """Leave the cluster. The sessions of this node must have ended."""
+        """Leave the cluster. Call this after the sessions of this node have ended."""
         await self.clustering.leave()
 
     def _begin(self, handler: ClusterHandler) -> Membership:

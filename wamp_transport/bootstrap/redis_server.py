@@ -12,10 +12,11 @@ LOCAL_HOSTS: Final = ("", "localhost", "127.0.0.1", "::1")
 
 
 class RedisFindings(Struct):
-    """What is wrong with a Redis server.
+    """The result of checking a Redis server.
 
-    ``fault`` is the reason why it cannot be used, and ``warning`` is a problem with its configuration. Both are empty
-    if there is none. ``is_unreachable`` is true if the server could not be checked.
+    - ``fault``: why the server cannot be used; empty if it can
+    - ``warning``: a problem with the options of the server; empty if there is none
+    - ``is_unreachable``: whether the server could not be checked, because it cannot be reached; ``fault`` is the reason
     """
 
     fault: str = ""
@@ -57,9 +58,9 @@ def judge_redis(info: Mapping[str, Any]) -> RedisFindings:
 
 
 def find_unprotected(url: str) -> str:
-    """Return how the connection to a Redis server is unprotected; an empty string if it is not.
+    """Return which protection the connection to a Redis server lacks, as a sentence; an empty string if it lacks none.
 
-    Connections to the same host need no protection against others.
+    Connections to a server on the same host need no protection.
     """
     parts = urlsplit(url)
     if parts.scheme == "unix" or (parts.hostname or "") in LOCAL_HOSTS:

@@ -62,12 +62,12 @@ REMOVED: Final = "the router was cut off from the other nodes of its cluster; co
 
 
 class ClusteringCounters(Struct, gc=False):
-    """Numbers for the log and the admin.
+    """Numbers since the start of the node.
 
-    - ``removals``: how often this node was removed from the cluster while it was running
+    - ``removals``: how often this node was removed from the cluster
     - ``lost_batches``: batches of other nodes that did not arrive here
     - ``given_up_events``: events that were dropped because another node did not acknowledge them
-    - ``unsent``: messages, other than events, that could not be sent to another node
+    - ``unsent``: calls, results and other messages, except events, that could not be sent to another node
     """
 
     removals: int = 0
@@ -79,8 +79,8 @@ class ClusteringCounters(Struct, gc=False):
 class Clustering:
     """The connection of a node with the other nodes of its cluster.
 
-    ``begin`` creates a new membership that reports to the given handler. The node must have been created with
-    ``is_clustered``. Everything is called in the thread of the event loop.
+    ``begin(handler)`` creates a new membership, which reports to ``handler``. The node must have been created with
+    ``is_clustered``. Call all methods in the thread of the event loop.
     """
 
     def __init__(self, node: Node, loop: AbstractEventLoop, begin: Callable[[ClusterHandler], Membership]) -> None:
@@ -98,6 +98,8 @@ class Clustering:
         self.counters = ClusteringCounters()
         self._joining = Joining()
         self._must_rejoin = asyncio.Event()
+        self._released = 0
+        """The number of the last announcement for which nothing is held back any more."""
         self._losses_reported_at: float | None = None
         self._is_unreachable = False
         node.cluster_runners.update(
@@ -118,21 +120,23 @@ class Clustering:
         return 0 if self._membership is None else sum(one.is_member for one in self._membership.link.peers.values())
 
     async def join(self) -> None:
-        """Join the cluster, and return when this node knows what the other nodes want.
+        """Join the cluster, and return when the snapshots of the other nodes have arrived.
 
-        Retry while Redis cannot be reached, without a time limit. A node from which nothing comes delays this only for
-        a few seconds.
+        While Redis cannot be reached, retry without a time limit. Wait only a few seconds for the snapshots.
         """
         while not await self._try_to_join():
             self._must_rejoin.clear()
 
     async def fetch_retained(self) -> None:
-        """Get the retained events from another node, within a few seconds. The realms must exist on this node."""
+        """Ask another node for the retained events, and wait a few seconds for them at most.
+
+        Call this when the realms exist on this node, because events of other realms are ignored.
+        """
         if self._membership is not None:
             await self._joining.fetch_retained(self._membership)
 
     async def run(self) -> None:
-        """Join again whenever the node was removed from the cluster, until canceled."""
+        """Join again each time this node was removed from the cluster, until canceled."""
         while True:
             await self._must_rejoin.wait()
             self._must_rejoin.clear()
@@ -143,7 +147,7 @@ class Clustering:
             logger.warning("This node is a member of the cluster again, with %d other nodes", self.peers)
 
     async def leave(self) -> None:
-        """Leave the cluster when the node stops. Its sessions must have ended."""
+        """Leave the cluster. Call this when the node stops, after its sessions have ended."""
         membership = self._membership
         if membership is None:
             return
@@ -154,7 +158,7 @@ class Clustering:
         self.held_output.close()
 
     async def _try_to_join(self) -> bool:
-        """Join with a new id. Return False if this node was removed from the cluster in the meantime."""
+        """Join with a new id. Return False if this node was removed from the cluster before it had finished."""
         membership = self._membership = self._begin(self)
         self._registrations.use(membership)
         membership.start()
@@ -191,12 +195,9 @@ class Clustering:
 
     def _hold(self, effect: Hold) -> None:
         """Hold back the output of a session until an announcement is known."""
+        self._release()
         connection = self._node.connections.get(effect.session_id)
-        announcements = self._cluster.announcements
-        known = self._interest.known(announcements.last)
-        if connection is None or effect.interest <= known:
-            announcements.on_known(known)
-        else:
+        if connection is not None and effect.interest > self._released:
             self.held_output.hold(connection, effect.interest)
 
     def _on_hold_missed(self, number: int) -> None:
@@ -209,7 +210,9 @@ class Clustering:
         """Report to the core which announcements are known, and write what was held back for them."""
         announcements = self._cluster.announcements
         announcements.on_known(self._interest.known(announcements.last))
-        self.held_output.release(announcements.known)
+        if announcements.known > self._released:
+            self._released = announcements.known
+            self.held_output.release(self._released)
 
     # --- reports of the membership -------------------------------------------------------------------------------
 
@@ -239,7 +242,7 @@ class Clustering:
         self._joining.wake()
 
     def _apply_changes(self) -> None:
-        """Pass the changes of the registrations to the core, together with the revoked callees."""
+        """Pass the collected changes of the registrations to the core."""
         try:
             self._registrations.apply_changes()
         except Exception:
@@ -247,7 +250,7 @@ class Clustering:
         self._node.flush_effects()
 
     def _on_joined(self, name: str, record: bytes, *, is_peer: bool) -> None:
-        """Handle a new member. If it is no peer, it has no version of the protocol in common with this node."""
+        """Handle a new member. ``is_peer`` is false if it supports none of this node's versions of the protocol."""
         if is_peer:
             self._add_member(name)
             return
@@ -371,7 +374,7 @@ class Clustering:
         self._report_loss("Node %s acknowledges too little: the messages for it were dropped", event.peer)
 
     def _report_loss(self, text: str, peer: str) -> None:
-        """Log a loss, unless another was logged lately."""
+        """Log that messages were lost, unless another loss was logged less than a minute ago."""
         now = self._loop.time()
         if self._losses_reported_at is None or now >= self._losses_reported_at + LOSS_REPORT_SECONDS:
             self._losses_reported_at = now

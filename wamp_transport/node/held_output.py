@@ -23,37 +23,38 @@ HOLD_SECONDS: Final = 1.0
 
 
 class Hold(NamedTuple):
-    """A hold in the queue of a client: the number of the announcement, and the time at which the hold ends."""
+    """A hold for the announcement ``number``. It ends early at the time ``deadline``."""
 
     number: int
     deadline: float
 
 
 class HeldTransport:
-    """The transport that takes the place of a connection's own transport while output is held back.
+    """The transport that replaces a connection's own transport while output is held back.
 
-    ``on_end`` is called with the connection when nothing is held back any more; its second argument tells whether too
-    many bytes were held back.
+    The queue contains holds, and the bytes that they delay. ``on_end`` is called with the connection when the queue is
+    empty; its second argument is true if the holds have ended early, because too many bytes were held back.
     """
 
-    __slots__ = ("_connection", "_held_bytes", "_on_end", "_queue", "_transport")
+    __slots__ = ("_connection", "_held_bytes", "_is_ended", "_on_end", "_queue", "_transport")
 
     def __init__(self, connection: Connection, on_end: Callable[[Connection, bool], None]) -> None:
         self._connection = connection
         self._on_end = on_end
         self._queue: deque[bytes | Hold] = deque()
         self._held_bytes = 0
+        self._is_ended = False
         outer = connection.transport
         # Large answers can be in production at the same time. The messages that are produced are held back, too.
         self._transport: ConnectionTransport = outer.transport if isinstance(outer, PacedTransport) else outer
         self._replace(self)
 
     def write(self, data: bytes) -> None:
-        """Hold bytes back until the earlier holds have ended."""
+        """Queue bytes until the holds that were added before them have ended."""
         self._queue.append(data)
         # Messages to a session inside the process are not encoded, and not limited by their size.
         self._held_bytes += len(data) if isinstance(data, bytes) else 0
-        if self._held_bytes > self._transport.outgoing_limit:
+        if self._held_bytes > self._transport.outgoing_limit and not self._is_ended:
             self._end(is_full=True)
 
     def close(self, reason: str, message: str) -> None:
@@ -84,7 +85,10 @@ class HeldTransport:
         self._queue.append(hold)
 
     def release(self, known: int) -> None:
-        """End the holds for announcements up to the number ``known``, in order. Write what was held back by them."""
+        """End the first holds in the queue, up to the first one whose announcement has a number above ``known``.
+
+        Write the bytes that they have delayed.
+        """
         queue = self._queue
         while queue:
             item = queue[0]
@@ -97,7 +101,7 @@ class HeldTransport:
         self._end(is_full=False)
 
     def expired(self, now: float) -> list[int]:
-        """Return the numbers of the announcements whose holds have lasted too long."""
+        """Return the numbers of the announcements of all holds whose deadline has passed."""
         return [item.number for item in self._queue if isinstance(item, Hold) and item.deadline <= now]
 
     @property
@@ -106,14 +110,18 @@ class HeldTransport:
         return next(item.deadline for item in self._queue if isinstance(item, Hold))
 
     def _end(self, *, is_full: bool) -> None:
-        """Write everything that is held back, and restore the connection's own transport."""
-        queue, self._queue = self._queue, deque()
-        self._held_bytes = 0
-        self._replace(self._transport)
-        self._on_end(self._connection, is_full)
-        for item in queue:
+        """End all holds: write everything in the queue, and restore the connection's own transport."""
+        queue = self._queue
+        # Writing can end the session, which writes to this transport again. Bytes that are added here keep their order.
+        while queue:
+            item = queue.popleft()
             if not isinstance(item, Hold):
                 self._transport.write(item)
+        self._held_bytes = 0
+        if not self._is_ended:
+            self._is_ended = True
+            self._replace(self._transport)
+            self._on_end(self._connection, is_full)
 
     def _replace(self, transport: ConnectionTransport) -> None:
         outer = self._connection.transport
@@ -124,10 +132,13 @@ class HeldTransport:
 
 
 class HeldOutput:
-    """All output of a node that is held back.
+    """The output of all clients of a node that is held back.
 
-    ``on_missed`` is called with the number of an announcement that did not become known in time. It can call
-    :meth:`release`. ``holds`` is the number of holds, ``missed`` is the number of those that have ended early.
+    After holds have ended because their deadline has passed, ``on_missed`` is called with the highest number of their
+    announcements. It may call :meth:`release`.
+
+    - ``holds``: the number of holds since the start
+    - ``missed``: the number of holds that have ended early, since the start
     """
 
     def __init__(self, loop: AbstractEventLoop, on_missed: Callable[[int], None]) -> None:
@@ -166,7 +177,7 @@ class HeldOutput:
         self.missed += is_full
 
     def _on_time(self) -> None:
-        """End the holds that have lasted too long."""
+        """End the holds whose deadline has passed."""
         self._timer = None
         now = self._loop.time()
         expired = [(held, numbers) for held in self._transports.values() if (numbers := held.expired(now))]

@@ -21,9 +21,9 @@ RETAINED_SECONDS: Final = 3.0
 
 
 class Joining:
-    """Waits for what a node needs before it accepts clients.
+    """The steps of joining that wait for other nodes.
 
-    Call :meth:`wake` whenever something has happened in the cluster.
+    Call :meth:`wake` after each event of the link and each change of the membership.
     """
 
     def __init__(self) -> None:
@@ -33,11 +33,11 @@ class Joining:
         self._event_count = 0
 
     def wake(self) -> None:
-        """Check whether what a node waits for has happened."""
+        """Make the current step check whether it is done."""
         self._changed.set()
 
     async def wait_for_snapshots(self, membership: Membership) -> None:
-        """Wait until the snapshots of all peers have arrived, except those of silent ones."""
+        """Wait until all peers that are not silent have sent their snapshots."""
 
         def is_done() -> bool:
             peers = membership.link.peers.values()
@@ -51,7 +51,8 @@ class Joining:
     async def fetch_retained(self, membership: Membership) -> None:
         """Ask a peer for its retained events and wait for them.
 
-        If it leaves, becomes silent or has none, ask the next one: it may have joined just now.
+        If the peer leaves, becomes silent or has no retained events, ask the next one. A peer that has just joined can
+        have none although the others have some.
         """
         asked: set[str] = set()
         with suppress(TimeoutError):
@@ -60,19 +61,19 @@ class Joining:
                     asked.add(source)
 
     def on_retained(self, peer: str, page: RelayedRetained) -> None:
-        """Handle a page of retained events. The router must handle its events."""
+        """Note that a page of retained events has arrived."""
         if peer == self._source:
             self._event_count += len(page.events)
             if page.is_last:
                 self._source = ""
 
     def on_peer_lost(self, peer: str) -> None:
-        """Handle that messages of a peer were lost, or that it has left or is silent."""
+        """Stop waiting for a peer: it has left, it is silent, or some of its messages were lost."""
         if peer == self._source:
             self._source, self._event_count = "", 0
 
     async def _fetch_from(self, membership: Membership, source: str) -> bool:
-        """Return whether a peer has sent all its retained events, at least one."""
+        """Ask one peer. Return False if it has no retained events, or has not sent all of them."""
         self._event_count = 0
         if not membership.link.send(source, WantRetained()):
             return False

@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 class PeerProgress:
     """What one peer knows.
 
-    ``sent`` contains pairs of the number of a batch and the number of the last announcement in it, in order.
-    ``acknowledged`` is the number of the last announcement that the peer knows.
+    - ``sent``: the batches that the peer has not acknowledged. Each is a pair: the number of the batch, and the number
+      of the last announcement in it.
+    - ``acknowledged``: the number of the last announcement that the peer has acknowledged
     """
 
     sent: deque[tuple[int, int]] = field(default_factory=deque)
@@ -29,13 +30,13 @@ class PeerProgress:
 
 
 class KnownInterest:
-    """The progress of all peers."""
+    """The announcements that the peers have acknowledged."""
 
     def __init__(self) -> None:
         self._peers: dict[str, PeerProgress] = {}
 
     def add(self, peer: str) -> None:
-        """Wait for a peer from now on, unless it is already known."""
+        """Add a peer, whose acknowledgments are waited for from now on. Do nothing if it was added before."""
         self._peers.setdefault(peer, PeerProgress())
 
     def remove(self, peer: str) -> None:
@@ -43,7 +44,7 @@ class KnownInterest:
         self._peers.pop(peer, None)
 
     def on_sent(self, peer: str, batch: int, number: int) -> None:
-        """Note that the announcement ``number``, or all up to it, was sent in a batch."""
+        """Note that a batch contains the announcement ``number``, or all announcements up to it."""
         progress = self._peers.get(peer)
         if progress is None:
             return
@@ -73,7 +74,7 @@ class KnownInterest:
             progress.is_silent = is_silent
 
     def on_missed(self, number: int) -> list[str]:
-        """Handle that the announcement ``number`` did not become known in time. Return the peers that are late now."""
+        """Mark the peers that have not acknowledged the announcement ``number`` in time as late, and return them."""
         late = [
             name
             for name, progress in self._peers.items()

@@ -26,14 +26,17 @@ class ClusterHandler(Protocol):
         """Handle events of the link. Answer SnapshotWanted before returning."""
 
     def on_unreachable(self, reason: str) -> None:
-        """Handle that Redis cannot be reached. Called again every five seconds."""
+        """Handle that Redis cannot be reached. This is called again every five seconds."""
 
     def on_reachable(self) -> None:
         """Handle that Redis can be reached again."""
 
 
 class Membership(Protocol):
-    """The membership of this node in the cluster. ``node_id`` is its id there, ``table`` is its copy of the ledger."""
+    """The membership of this node in the cluster.
+
+    ``node_id`` is the id of the node in the cluster. ``table`` is the node's copy of the ledger.
+    """
 
     node_id: str
     link: Link

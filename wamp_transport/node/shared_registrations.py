@@ -31,8 +31,8 @@ class UndecidedRegister(msgspec.Struct, gc=False):
 class SharedRegistrations:
     """The connection of the router with the ledger.
 
-    Changes of the table wait until :meth:`apply_changes`, so that the router gets those that belong together in one
-    list: for example, that a callee has replaced one of another node.
+    Changes of the ledger are collected until :meth:`apply_changes` is called. The router needs changes that belong
+    together in one list, such as the removal of a callee and the addition of the callee that replaces it.
     """
 
     def __init__(self, router: Router, loop: AbstractEventLoop) -> None:
@@ -44,7 +44,7 @@ class SharedRegistrations:
         self._changes: list[RegistrationChange] = []
 
     def use(self, membership: Membership | None) -> None:
-        """Use a new membership, or none. The REGISTERs that are undecided fail."""
+        """Use a new membership, or none. Refuse the undecided REGISTERs."""
         self._membership = membership
         undecided = list(self._by_ticket.values())
         self._by_token.clear()
@@ -56,7 +56,7 @@ class SharedRegistrations:
     # --- effects -------------------------------------------------------------------------------------------------
 
     def request(self, effect: RequestRegistration) -> None:
-        """Ask the ledger for a registration."""
+        """Send a request for a registration to the ledger."""
         membership = self._membership
         key = RegistrationKey(effect.realm, effect.match, effect.procedure)
         token = None
@@ -97,11 +97,11 @@ class SharedRegistrations:
 
     @property
     def has_changes(self) -> bool:
-        """Whether changes wait for :meth:`apply_changes`."""
+        """Whether changes were collected that the router does not know."""
         return bool(self._changes)
 
     def add_changes(self, changes: Iterable[TableChange]) -> None:
-        """Add changes of the table to those that wait."""
+        """Collect changes of the node's copy of the ledger."""
         node = "" if self._membership is None else self._membership.node_id
         for change in changes:
             if isinstance(change, CalleeRemoved):
@@ -116,7 +116,7 @@ class SharedRegistrations:
     def on_outcome(self, outcome: Outcome) -> None:
         """Handle the outcome of a request to the ledger.
 
-        Before the outcome of a REGISTER, call :meth:`apply_changes`. After CalleeRevoked, a change waits for it.
+        Call :meth:`apply_changes` before this if the outcome is that of a REGISTER, and later if a callee was revoked.
         """
         if isinstance(outcome, CalleeRevoked):
             self._add("revoke", "", outcome.registration, outcome.session)
@@ -128,7 +128,7 @@ class SharedRegistrations:
                 self._router.decide(undecided.ticket, RegistrationRefused(outcome.status))  # type: ignore[arg-type]
 
     def apply_changes(self) -> None:
-        """Pass the waiting changes to the router."""
+        """Pass the collected changes to the router."""
         cluster = self._router.cluster
         if self._changes and cluster is not None:
             changes, self._changes = self._changes, []

@@ -149,3 +149,24 @@ def test_session_in_the_process_has_no_limit_in_bytes(output, node, encoder):
     assert connection.transport.queued_bytes == 0
     output.release(1)
     assert connection.transport.queued_bytes == 0
+
+
+def test_end_of_a_session_while_output_is_written_keeps_the_order(output, connect):
+    """The connection's own transport finds that the peer is slow, and the session ends with GOODBYE."""
+    connection = connect()
+    transport = connection.transport
+    write = transport.write
+
+    def write_and_end(data):
+        write(data)
+        if data == b"1":
+            connection.transport.write(b"goodbye")
+
+    transport.write = write_and_end
+    transport.outgoing_limit = 2
+    output.hold(connection, 1)
+    for data in (b"1", b"2", b"3"):
+        connection.transport.write(data)
+    assert transport.written == [b"1", b"2", b"3", b"goodbye"]
+    assert connection.transport is transport
+    assert output.missed == 1
