@@ -4,6 +4,7 @@ The *ledger* is the table of members and registrations that all nodes of a clust
 REGISTER is *undecided* until the ledger has answered. See :mod:`wamp_transport.cluster.ledger.client`.
 """
 
+import logging
 from asyncio import AbstractEventLoop
 from collections.abc import Iterable
 
@@ -17,6 +18,8 @@ from ..router.effects import ReleaseRegistration, RequestRegistration, Withdraw
 from ..router.relayed import CalleeDetails, CalleeEntry, RegistrationChange
 from ..router.router import Router
 from .membership import Membership
+
+logger = logging.getLogger(__name__)
 
 
 class UndecidedRegister(msgspec.Struct, gc=False):
@@ -109,7 +112,13 @@ class SharedRegistrations:
                 self._add("remove", place, change.key.registration, change.key.session)
             elif isinstance(change, CalleeAdded) and change.key.node != node:
                 row, registration = change.row, change.registration
-                details = msgspec.msgpack.decode(row.details, type=CalleeDetails)
+                try:
+                    details = msgspec.msgpack.decode(row.details, type=CalleeDetails)
+                except msgspec.DecodeError as error:
+                    logger.error(
+                        "A callee of node %s is ignored, because its details are invalid: %s", change.key.node, error
+                    )
+                    continue
                 entry = CalleeEntry(row.number, registration.policy, registration.created, details)
                 self._add("add", change.key.node, change.key.registration, change.key.session, entry)
 
@@ -144,7 +153,12 @@ class SharedRegistrations:
         if undecided is None or membership is None:
             return
         key = undecided.key
-        row = membership.table.callees[key][CalleeKey(key, membership.node_id, undecided.session_id)]
+        callee = CalleeKey(key, membership.node_id, undecided.session_id)
+        row = membership.table.callees.get(key, {}).get(callee)
+        if row is None:  # it was removed again while the log was read
+            self._unregister(key, undecided.session_id)
+            self._router.decide(undecided.ticket, RegistrationRefused("unavailable"))
+            return
         registration = membership.table.registration(key)
         created = "" if registration is None else registration.created
         self._router.decide(undecided.ticket, RegistrationAdded(row.number, created))

@@ -11,6 +11,7 @@ from wamp_transport.cluster.ledger.table import MemberJoined
 from wamp_transport.cluster.messages import PROTOCOL, decode_batch
 from wamp_transport.cluster.window import LinkSizes
 from wamp_transport.node.clustering import Clustering
+from wamp_transport.node.local import join as join_locally
 from wamp_transport.node.node import Node
 from wamp_transport.router.relayed import RelayedRetained
 from wamp_transport.testing.memory_memberships import MemoryNetwork
@@ -97,6 +98,27 @@ def test_subscribed_comes_before_the_events(pair):
     messages = subscriber.received()
     assert [message[0] for message in messages] == [33, 36, 36]
     assert [message[4] for message in messages[1:]] == [[1], [2]]
+
+
+def test_session_in_the_process_waits_too(pair):
+    """The handlers of the apps have such sessions."""
+    received = []
+
+    async def handle(event):
+        received.append(event.args)
+
+    async def run():
+        session = await join_locally(pair.nodes[0], "realm1", authid="shop", authrole="anonymous")
+        await session.subscribe("com.topic", handle)
+        other = await join_locally(pair.nodes[1], "realm1", authid="shop", authrole="anonymous")
+        await other.publish("com.topic", [1])
+
+    running = asyncio.ensure_future(run(), loop=pair.loop)
+    pair.until(running.done, 0.5)
+    running.result()
+    pair.turn()
+    assert [list(args) for args in received] == [[1]]
+    assert pair.clusterings[0].held_output.holds == 1
 
 
 def test_many_subscriptions_take_one_round_trip(pair):

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.unit.node.cluster_world import Client, World, pair, world
+from wamp_transport.cluster.ledger.layout import RegistrationKey
 
 __all__ = ["pair", "world"]
 
@@ -204,6 +205,18 @@ def test_removed_node_registers_again_under_its_new_id(pair: World) -> None:
     (refusal,) = again.received()
     assert error_of(refusal) == EXISTS
     assert first.kinds() == [68]
+
+
+@pytest.mark.expects_errors("A callee of node node2 is ignored")
+def test_callee_with_unknown_details_is_ignored(pair: World) -> None:
+    key = RegistrationKey("realm1", "exact", "com.add")
+    pair.membership(1).ledger.register(key, 7, "single", "2026-01-01", b"not MessagePack", pair.loop.now)
+    pair.membership(1).flush_soon()
+    pair.turn()
+    caller = Client(pair.nodes[0])
+    caller.send(48, 1, {}, "com.add")
+    (answer,) = caller.received()
+    assert error_of(answer) == "wamp.error.no_such_procedure"
 
 
 def test_callee_has_its_registration_before_the_first_call(pair: World) -> None:
