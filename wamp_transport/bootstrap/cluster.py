@@ -8,12 +8,14 @@ import logging
 import secrets
 from collections.abc import Iterator
 
+import msgspec
 from django.conf import settings
 from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
 
 from ..cluster.keys import ClusterKeys
 from ..cluster.ledger.layout import MemberRecord
+from ..cluster.ledger.table import LedgerTable
 from ..cluster.messages import PROTOCOLS
 from ..conf import SETTING_NAME, ClusterSettings, app_settings
 from ..config.configuration import Configuration
@@ -82,6 +84,8 @@ class NodeCluster:
         self._keys = ClusterKeys(cluster.name, cluster.key)
         self._name = name
         self._realms: tuple[str, ...] = ()
+        self._lease = round(cluster.lease * 1000)
+        self._table: LedgerTable | None = None
         self.clustering = Clustering(node, asyncio.get_running_loop(), self._begin)
 
     @property
@@ -101,6 +105,8 @@ class NodeCluster:
         await self.clustering.join()
         if not is_inspected:
             await self._inspect()
+        for other in other_leases(self._table, self._lease):
+            logger.warning("%s", other)
         logger.info("%s", self.status)
 
     async def leave(self) -> None:
@@ -110,10 +116,11 @@ class NodeCluster:
     def _begin(self, handler: ClusterHandler) -> Membership:
         from ..cluster.member import ClusterMember  # noqa: PLC0415 - see find_url_fault()
 
-        protocols = (PROTOCOLS[0], PROTOCOLS[-1])
-        lease = self._settings.lease
-        record = MemberRecord(self._name, protocols, round(lease * 1000), self._realms)
-        return ClusterMember(self._address, self._keys, secrets.token_hex(8), record, lease, handler)
+        record = MemberRecord(self._name, (PROTOCOLS[0], PROTOCOLS[-1]), self._lease, self._realms)
+        node_id = secrets.token_hex(8)
+        member = ClusterMember(self._address, self._keys, node_id, record, self._settings.lease, handler)
+        self._table = member.table
+        return member
 
     async def _inspect(self) -> bool:
         """Check the Redis server. Return False if it cannot be reached. Raises ImproperlyConfigured."""
@@ -125,6 +132,20 @@ class NodeCluster:
         if findings.warning:
             logger.warning("%s", findings.warning)
         return True
+
+
+def other_leases(table: LedgerTable | None, lease: int) -> Iterator[str]:
+    """Yield a sentence for each member whose lease differs from ``lease``, which is in milliseconds."""
+    for data in () if table is None else table.members.values():
+        try:
+            record = msgspec.msgpack.decode(data, type=MemberRecord)
+        except msgspec.DecodeError:
+            continue  # a later release can have another kind of record
+        if record.lease != lease:
+            yield (
+                f"Node {record.name} of the cluster has the LEASE {record.lease / 1000:g} s, but this node has "
+                f"{lease / 1000:g} s: set the same value on all nodes"
+            )
 
 
 class SharedStoresPart(ConfigurationPart):

@@ -4,13 +4,16 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from tests.redis_server import redis_process
-from wamp_transport.bootstrap.cluster import NodeCluster, SharedStoresPart, cluster_to_join
+from wamp_transport.bootstrap.cluster import NodeCluster, SharedStoresPart, cluster_to_join, other_leases
 from wamp_transport.bootstrap.redis_server import RedisFindings
+from wamp_transport.cluster.ledger.layout import MemberRecord
 from wamp_transport.cluster.ledger.scripts import COMMANDS as SCRIPT_COMMANDS
+from wamp_transport.cluster.ledger.table import LedgerTable
 from wamp_transport.cluster.member import COMMANDS
 from wamp_transport.conf import ClusterSettings
 from wamp_transport.config.configuration import Configuration
@@ -70,6 +73,16 @@ def test_status_has_no_password() -> None:
     with redis_process(requirepass="secret") as redis:
         status = asyncio.run(join(redis.url.replace("unix://", "unix://:secret@")))
         assert status == f'cluster "shop": joined 0 other nodes at {redis.url}'
+
+
+def test_different_leases_are_reported() -> None:
+    table = LedgerTable("a")
+    for name, lease in (("a:1", 10_000), ("b:2", 12_500)):
+        table.members[name] = msgspec.msgpack.encode(MemberRecord(name, (1, 1), lease))
+    table.members["later"] = b"another kind of record"
+    (text,) = other_leases(table, 10_000)
+    assert text.startswith("Node b:2 of the cluster has the LEASE 12.5 s, but this node has 10 s")
+    assert list(other_leases(None, 10_000)) == []
 
 
 def test_documented_permissions_suffice_and_are_no_more_than_needed() -> None:
