@@ -151,11 +151,14 @@ class MemoryCluster:
             self._acknowledged[sender, receiver] = number
             self._report_known(sender)
 
-    def read_log(self, place: int) -> None:
-        """Make a node read the log of the ledger."""
-        if place in self.ledgers:
-            self.ledgers[place].read()
-            self.nodes[place].run_effects()
+    def read_log(self, place: int) -> bool:
+        """Make a node read the log of the ledger. Return whether there was something new."""
+        ledger = self.ledgers.get(place)
+        if ledger is None:
+            return False
+        is_new = ledger.read()
+        self.nodes[place].run_effects()
+        return is_new
 
     def work(self, place: int) -> bool:
         """Make the ledger carry out the requests of a node. Return False if there were none."""
@@ -174,8 +177,7 @@ class MemoryCluster:
 
     def _deliver_some(self) -> bool:
         is_working = any([self.work(place) for place in self.ledgers])
-        for place in self.ledgers:
-            self.read_log(place)
+        is_working |= any([self.read_log(place) for place in self.ledgers])
         waiting = self.waiting()
         if waiting:
             self.deliver(*waiting[0])

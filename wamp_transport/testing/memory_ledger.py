@@ -77,8 +77,8 @@ class NodeLedger:
         """Handle the deadlines of the node's requests."""
         self._handle(self.client.advance(self.node.now))
 
-    def read(self) -> None:
-        """Read the log, or a snapshot of the ledger if the node needs one."""
+    def read(self) -> bool:
+        """Read the log, or a snapshot of the ledger if the node needs one. Return whether the table has changed."""
         now = self.node.now
         if self.table.needs_snapshot:
             changes = self.table.replace(self.ledger.members, self.ledger.rows)
@@ -86,6 +86,7 @@ class NodeLedger:
         else:
             changes = self.table.apply(self.ledger.entries(self.table.read_position))
             self._change(changes, self.client.on_changes(changes, now))
+        return bool(changes)
 
     def remove(self) -> None:
         """Remove the node from the ledger, as if its lease had ended."""
