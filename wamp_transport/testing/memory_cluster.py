@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from itertools import count, cycle
 
 from ..cluster.ledger.memory import MemoryLedger
-from ..router.effects import Relay, SilentRefusal
+from ..router.decisions import Answer
+from ..router.effects import AuthenticationRequest, AuthorizationRequest, Relay, SilentRefusal
 from ..router.options import RouterOptions, ServiceOptions
 from ..router.records import REQUEST_KEY
 from ..router.relay import Cluster
@@ -235,6 +236,20 @@ class MemoryCluster:
                 setattr(node, name, value)
         else:
             super().__setattr__(name, value)
+
+    @property
+    def questions(self) -> list[AuthenticationRequest | AuthorizationRequest]:
+        """The open requests to authenticators and authorizers."""
+        return [question for node in self.nodes for question in node.questions]
+
+    def decide(self, answer: Answer, question: AuthenticationRequest | AuthorizationRequest | int = 0) -> None:
+        """Answer an open request; see :meth:`.MemoryNode.decide`."""
+        if isinstance(question, int):
+            question = self.questions[question]
+        for node in self.nodes:
+            if question in node.questions or question.session_id in node.router.sessions:
+                node.decide(answer, question)
+                return
 
     @property
     def routers(self) -> list[Router]:
