@@ -38,8 +38,18 @@ PLACED = {
     "test_remote_procedure_calls",
     "test_sharded_registration",
     "test_shared_registration",
+    "test_authorization_rules",
+    "test_dynamic_authorization",
+    "test_identifiers",
+    "test_limits",
+    "test_permissions",
+    "test_predefined_uris",
+    "test_protocol_violations",
+    "test_serializations",
+    "test_sessions",
+    "test_uris",
 }
-"""The modules about publish and subscribe, and about calls and registrations."""
+"""The modules whose tests also run on several nodes."""
 
 LOOKS_INSIDE = {
     "test_durable_history_is_recorded_and_restored",
@@ -51,6 +61,12 @@ LOOKS_INSIDE = {
     "test_session_in_cleanup_is_not_active",
     "test_callee_that_is_leaving_hides_no_other",
     "test_registration_of_leaving_callees_only_is_free",
+    "test_lost_transport_leaves_nothing_behind",
+    "test_close_reasons",
+    "test_changed_limits_reach_running_sessions",
+    "test_session_that_unsubscribes_during_the_review_is_not_notified",
+    "test_session_that_leaves_during_the_review_is_cleaned_up_once",
+    "test_revocation_goes_in_slices",
 }
 """Tests in these modules that control a single node."""
 
@@ -73,7 +89,13 @@ ASKS_OTHER_NODES = {
 These procedures only answer for the caller's node so far.
 """
 
-ONE_NODE = LOOKS_INSIDE | ASKS_OTHER_NODES
+PER_NODE = {
+    "test_sessions_of_a_role_and_a_service_are_counted",
+    "test_decision_is_remembered_for_the_role",
+}
+"""Tests of limits on the number of sessions, and of the cache of authorizers' decisions. Each node has its own."""
+
+ONE_NODE = LOOKS_INSIDE | ASKS_OTHER_NODES | PER_NODE
 
 PLACEMENTS = [1, *(pytest.param(size, marks=[pytest.mark.long, pytest.mark.full]) for size in (2, 3))]
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from itertools import count, cycle
 
 from ..cluster.ledger.memory import MemoryLedger
-from ..router.effects import Relay, SilentRefusal
+from ..router.decisions import Answer
+from ..router.effects import AuthenticationRequest, AuthorizationRequest, Relay, SilentRefusal
 from ..router.options import RouterOptions, ServiceOptions
 from ..router.records import REQUEST_KEY
 from ..router.relay import Cluster
@@ -151,11 +152,14 @@ class MemoryCluster:
             self._acknowledged[sender, receiver] = number
             self._report_known(sender)
 
-    def read_log(self, place: int) -> None:
-        """Make a node read the log of the ledger."""
-        if place in self.ledgers:
-            self.ledgers[place].read()
-            self.nodes[place].run_effects()
+    def read_log(self, place: int) -> bool:
+        """Make a node read the log of the ledger. Return whether there was something new."""
+        ledger = self.ledgers.get(place)
+        if ledger is None:
+            return False
+        is_new = ledger.read()
+        self.nodes[place].run_effects()
+        return is_new
 
     def work(self, place: int) -> bool:
         """Make the ledger carry out the requests of a node. Return False if there were none."""
@@ -174,8 +178,7 @@ class MemoryCluster:
 
     def _deliver_some(self) -> bool:
         is_working = any([self.work(place) for place in self.ledgers])
-        for place in self.ledgers:
-            self.read_log(place)
+        is_working |= any([self.read_log(place) for place in self.ledgers])
         waiting = self.waiting()
         if waiting:
             self.deliver(*waiting[0])
@@ -233,6 +236,20 @@ class MemoryCluster:
                 setattr(node, name, value)
         else:
             super().__setattr__(name, value)
+
+    @property
+    def questions(self) -> list[AuthenticationRequest | AuthorizationRequest]:
+        """The open requests to authenticators and authorizers."""
+        return [question for node in self.nodes for question in node.questions]
+
+    def decide(self, answer: Answer, question: AuthenticationRequest | AuthorizationRequest | int = 0) -> None:
+        """Answer an open request; see :meth:`.MemoryNode.decide`."""
+        if isinstance(question, int):
+            question = self.questions[question]
+        for node in self.nodes:
+            if question in node.questions or question.session_id in node.router.sessions:
+                node.decide(answer, question)
+                return
 
     @property
     def routers(self) -> list[Router]:

