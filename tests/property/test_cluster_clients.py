@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from itertools import count
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.node.cluster_world import Client, World
@@ -90,6 +90,7 @@ class Model:
         self.read()
 
 
+@settings(deadline=None)
 @given(SIZES, STEPS)
 def test_events_reach_all_subscribers_once_and_in_order(size: int, steps: list[tuple[str, int, str, int]]) -> None:
     loop = Loop()
