@@ -20,7 +20,7 @@ from wamp_transport.config.transport import WebOptions, WebTransport
 from wamp_transport.config.webservices import JsonOptions, StaticOptions
 from wamp_transport.config.websocket import WebSocketOptions, WebSocketService
 from wamp_transport.handlers import execution
-from wamp_transport.node import connection, paced_output, requests, session
+from wamp_transport.node import connection, held_output, paced_output, requests, session
 from wamp_transport.router import matching, message_checks, pending, session_establishment, testaments
 from wamp_transport.router.meta import subscriptions
 from wamp_transport.router.options import RouterOptions
@@ -264,6 +264,12 @@ LIMITS: dict[str, list[Row]] = {
             "other messages that wait for such an answer",
             fixed((paced_output.MAX_HELD_BYTES, "bytes")),
             "disconnected with `wamp.error.slow_consumer`",
+        ),
+        (
+            "time for which SUBSCRIBED, and what follows it, waits for the other nodes of a cluster; at most "
+            "`outgoing_limit` bytes wait",
+            fixed((held_output.HOLD_SECONDS, "s")),
+            "sent; events of the node that is late can be missed",
         ),
         (
             "size of the events in one answer of `wamp.subscription.get_events`",

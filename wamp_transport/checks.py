@@ -9,7 +9,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import DatabaseError
 
+from .bootstrap.cluster import find_url_fault, unshared_stores
 from .bootstrap.other_nodes import ADVICE, NOT_SHARED, described
+from .bootstrap.redis_server import find_unprotected
 from .bootstrap.sources import DatabaseSource, choose_source, has_command_configuration
 from .bootstrap.threads import Functions
 from .compat.requirements import release
@@ -242,6 +244,8 @@ def check_shared_cache(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 def _several_processes() -> str:
     """Return the evidence that several processes serve this project; an empty string if there is none."""
+    if app_settings().cluster is not None:
+        return "WAMP_TRANSPORT['CLUSTER'] connects processes"
     layer = getattr(settings, "CHANNEL_LAYERS", {}).get("default", {}).get("BACKEND")
     if layer is not None and layer != IN_MEMORY_LAYER:
         return "CHANNEL_LAYERS connects processes"
@@ -259,7 +263,12 @@ def _nodes_alive() -> list[RunningNode]:
 
 @register(deploy=True)
 def check_single_process(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Check that a single process serves WAMP. This check runs only with ``check --deploy``."""
+    """Check that a single process serves WAMP, or that there is a cluster.
+
+    This check runs only with ``check --deploy``.
+    """
+    if app_settings().cluster is not None:
+        return []
     alive = _nodes_alive()
     workers = os.environ.get("WEB_CONCURRENCY", "")
     if len(alive) > 1:
@@ -269,6 +278,46 @@ def check_single_process(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]
     else:
         return []
     return [Warning(f"{reason} {NOT_SHARED}", hint=ADVICE, id="wamp_transport.W022")]
+
+
+@register()
+def check_cluster(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """Check the URL in the settings of the cluster, and that the nodes share their cookie stores."""
+    cluster = app_settings().cluster
+    if cluster is None:
+        return []
+    if fault := find_url_fault(cluster.url):
+        return [Error(fault, id="wamp_transport.E023")]
+    configuration = _configuration()
+    problems = [] if configuration is None else list(unshared_stores(configuration))
+    return [
+        Warning(
+            f"{problem.path}: {problem.message}.",
+            hint=f"Nodes that join the cluster refuse this configuration: {problem.hint}.",
+            id="wamp_transport.W024",
+        )
+        for problem in problems
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_redis_of_cluster(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """Check that others cannot read and change what the nodes of the cluster send to each other.
+
+    This check runs only with ``check --deploy``.
+    """
+    cluster = app_settings().cluster
+    problem = "" if cluster is None else find_unprotected(cluster.url)
+    if not problem:
+        return []
+    return [
+        Warning(
+            f"{problem}.",
+            hint="Whoever can write to this Redis server controls the router. Set a password and use rediss:// in "
+            "WAMP_TRANSPORT['CLUSTER']['URL'], or protect the network in another way and silence this check.",
+            id="wamp_transport.W025",
+        )
+    ]
 
 
 @register()

@@ -33,18 +33,31 @@
     - ``URL``: the router (``ws:`` or ``wss:``) that a process without a node connects to.
     - ``TICKET`` or ``SECRET``: the ticket, or the secret for WAMP-CRA, with which such a process logs in as ``AUTHID``.
       Without either, it logs in anonymously.
+``CLUSTER``
+    A mapping with the settings of the cluster. All processes with the same cluster form one router, which they connect
+    through Redis. Without this setting, each process is a router of its own.
+
+    - ``NAME``: the name of the cluster, such as ``shop-production``; required. Use different names for production,
+      staging and each developer.
+    - ``URL``: the Redis server (``redis:``, ``rediss:`` or ``unix:``). It can be omitted if ``CHANNEL_LAYERS`` uses
+      channels_redis with one server: the default is the same server.
+    - ``KEY``: the secret that separates the clusters of different projects. The default is Django's ``SECRET_KEY``. Set
+      it before you change ``SECRET_KEY``; otherwise, processes with the old and the new key form two routers.
+    - ``LEASE``: the time in seconds after which a process that has died is removed, from 5 to 300: 10 by default.
 """
 
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote
 
 from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
+from .cluster.keys import key_prefix
 from .project_code import call_guarded
 
 SETTING_NAME = "WAMP_TRANSPORT"
@@ -58,9 +71,19 @@ SETTING_KEYS = (
     "BUSY_POLL_MICROSECONDS",
     "CHANGE_HINTS",
     "API",
+    "CLUSTER",
 )
 API_TEXTS = ("REALM", "ROLE", "AUTHID", "URL", "TICKET", "SECRET")
 API_KEYS = (*API_TEXTS, "TIMEOUT")
+CLUSTER_KEYS = ("NAME", "URL", "KEY", "LEASE")
+CLUSTER_SCHEMES: Final = ("redis://", "rediss://", "unix://")
+DEFAULT_LEASE_SECONDS: Final = 10.0
+MIN_LEASE_SECONDS: Final = 5
+MAX_LEASE_SECONDS: Final = 300
+CHANNELS_REDIS: Final = "channels_redis."
+"""The beginning of the dotted paths of the channel layers in channels_redis."""
+DEFAULT_REDIS_URL: Final = "redis://localhost:6379"
+"""The server that channels_redis uses if its setting ``hosts`` is absent."""
 RENAMED_KEYS = {
     "OPERATORS": "'LOCAL_OPERATORS'",
     "BUSY_POLL": "'BUSY_POLL_MICROSECONDS'",
@@ -85,8 +108,22 @@ class ApiSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """The settings of the cluster that this process joins. ``lease`` is in seconds."""
+
+    name: str
+    url: str = field(repr=False)  # it can contain a password
+    key: str = field(repr=False)
+    lease: float = DEFAULT_LEASE_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
 class AppSettings:
-    """The project's settings for this app. ``faults`` describes the invalid settings, which a system check reports."""
+    """The project's settings for this app. ``faults`` describes the invalid settings, which a system check reports.
+
+    ``cluster`` is None if there is no cluster, or if its settings are invalid. In the second case,
+    ``is_cluster_invalid`` is true, and the process must not serve as a router of its own.
+    """
 
     config: str | os.PathLike[str] | Mapping[str, Any] | None = None
     faults: tuple[str, ...] = ()
@@ -97,6 +134,8 @@ class AppSettings:
     busy_poll_microseconds: int = 100
     api: ApiSettings = ApiSettings()
     change_hints: bool = True
+    cluster: ClusterSettings | None = None
+    is_cluster_invalid: bool = False
 
     def hook(self, name: str) -> Hook | None:
         """Return a hook of the project, or None if it is not set.
@@ -130,8 +169,21 @@ def app_settings() -> AppSettings:
     microseconds = _number(values, "BUSY_POLL_MICROSECONDS", 100, range(1001), "microseconds from 0 to 1000", faults)
     change_hints = _switch(values, "CHANGE_HINTS", faults)
     api = _api_settings(values.get("API"), faults)
-    numbers = (audit_days, handler_threads, microseconds)
-    return AppSettings(config, tuple(faults), hooks, local_operators, *numbers, api, change_hints)
+    fault_count = len(faults)
+    cluster = _cluster_settings(values.get("CLUSTER"), faults)
+    return AppSettings(
+        config,
+        tuple(faults),
+        hooks,
+        local_operators,
+        audit_days,
+        handler_threads,
+        microseconds,
+        api,
+        change_hints,
+        cluster,
+        is_cluster_invalid=len(faults) > fault_count,
+    )
 
 
 def _unknown_key(key: object) -> str:
@@ -186,8 +238,77 @@ def _api_settings(values: object, faults: list[str]) -> ApiSettings:
     return ApiSettings(**{key.lower(): value for key, value in texts.items()}, timeout=timeout)
 
 
+def _cluster_settings(values: object, faults: list[str]) -> ClusterSettings | None:
+    """Return the settings of the cluster, or None if there is no cluster or the settings are invalid."""
+    setting = f"settings.{SETTING_NAME}['CLUSTER']"
+    if values is None:
+        return None
+    if not isinstance(values, Mapping):
+        faults.append(f"{setting} must be a dictionary, not {type(values).__name__}")
+        return None
+    fault_count = len(faults)
+    faults += [
+        f"{setting} has no key {key!r}; the keys are {', '.join(CLUSTER_KEYS)}"
+        for key in values
+        if key not in CLUSTER_KEYS
+    ]
+    key = values.get("KEY")
+    if key is None:
+        key = settings.SECRET_KEY
+    elif not isinstance(key, str) or not key:
+        faults.append(f"{setting}['KEY'] must be a non-empty string")
+    name = values.get("NAME")
+    if not isinstance(name, str) or not name:
+        faults.append(f"{setting} must have a NAME, such as 'shop-production'")
+    else:
+        try:
+            key_prefix(name, "")
+        except ValueError as error:
+            faults.append(f"{setting}['NAME']: {error}")
+    lease = values.get("LEASE", DEFAULT_LEASE_SECONDS)
+    is_number = isinstance(lease, int | float) and not isinstance(lease, bool)
+    if not is_number or not MIN_LEASE_SECONDS <= lease <= MAX_LEASE_SECONDS:
+        allowed = f"a number of seconds from {MIN_LEASE_SECONDS} to {MAX_LEASE_SECONDS}"
+        faults.append(f"{setting}['LEASE'] must be {allowed}")
+    url = values.get("URL")
+    if url is None:
+        url = _url_of_channel_layer(setting, faults)
+    elif not isinstance(url, str) or not url.startswith(CLUSTER_SCHEMES):
+        faults.append(f"{setting}['URL'] must begin with {', '.join(CLUSTER_SCHEMES[:-1])} or {CLUSTER_SCHEMES[-1]}")
+    return ClusterSettings(name, url, key, float(lease)) if len(faults) == fault_count else None  # type: ignore[arg-type]
+
+
+def _url_of_channel_layer(setting: str, faults: list[str]) -> str:
+    """Return the URL of the Redis server in CHANNEL_LAYERS. If there is none, return "" and add a fault."""
+    layer = getattr(settings, "CHANNEL_LAYERS", {}).get("default", {})
+    if not str(layer.get("BACKEND", "")).startswith(CHANNELS_REDIS):
+        faults.append(
+            f"{setting} must have a URL, such as 'redis://127.0.0.1:6379/0': CHANNEL_LAYERS has no Redis server"
+        )
+        return ""
+    hosts = layer.get("CONFIG", {}).get("hosts") or [DEFAULT_REDIS_URL]
+    url = _url_of_host(hosts[0]) if isinstance(hosts, list | tuple) and len(hosts) == 1 else ""
+    if not url:
+        faults.append(f"{setting} must have a URL: the 'hosts' in CHANNEL_LAYERS are not a single URL, host and port")
+    return url
+
+
+def _url_of_host(host: object) -> str:
+    """Return the URL for an entry of ``hosts`` in CHANNEL_LAYERS; an empty string if it has other options."""
+    if isinstance(host, Mapping):
+        if host.keys() == {"address"}:
+            host = host["address"]
+        elif {"host"} <= host.keys() <= {"host", "port", "db", "username", "password"}:
+            user, password = (quote(str(host.get(key) or ""), safe="") for key in ("username", "password"))
+            login = f"{user}:{password}@" if user or password else ""
+            return f"redis://{login}{host['host']}:{host.get('port', 6379)}/{host.get('db', 0)}"
+    if isinstance(host, list | tuple) and len(host) == 2:
+        return f"redis://{host[0]}:{host[1]}"
+    return host if isinstance(host, str) and host.startswith(CLUSTER_SCHEMES) else ""
+
+
 def _forget(*, setting: str, **kwargs: Any) -> None:
-    if setting == SETTING_NAME:
+    if setting in (SETTING_NAME, "CHANNEL_LAYERS", "SECRET_KEY"):
         app_settings.cache_clear()
 
 

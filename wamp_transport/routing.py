@@ -9,6 +9,7 @@ import logging
 from typing import Any
 
 from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIHandler
 
 from .bootstrap.runtime import Runtime, current_runtime
@@ -78,7 +79,8 @@ class WampApplication:
 
         Log a warning that names the configured options that have no effect under this server. ``waits`` is True if the
         server makes the application wait while a client reads slowly; the limits for slow clients have no effect
-        otherwise. Raises IncompatibleLibraryError and ConfigError.
+        otherwise. Raises IncompatibleLibraryError, ConfigError, and ImproperlyConfigured if the cluster in the settings
+        cannot be joined.
         """
         require_compatible(with_server=False)
         await runtime.start()
@@ -112,7 +114,7 @@ class WampApplication:
                 try:
                     # Daphne is the only server that does not wait for slow clients, and it does not support lifespan.
                     await self._start(runtime, waits=True)
-                except (ConfigError, IncompatibleLibraryError) as error:
+                except (ConfigError, IncompatibleLibraryError, ImproperlyConfigured) as error:
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     return
                 await send({"type": "lifespan.startup.complete"})

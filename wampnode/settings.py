@@ -59,7 +59,12 @@ DATABASES = {
         "OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL"},
     }
 }
-if CACHE := os.environ.get("WAMPNODE_CACHE"):
+# Such as redis://localhost:6379/0. All processes that use the same server form one router.
+REDIS = os.environ.get("WAMPNODE_REDIS")
+if REDIS:
+    CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS]}}}
+    WAMP_TRANSPORT = {"CLUSTER": {"NAME": "wampnode"}}
+if CACHE := os.environ.get("WAMPNODE_CACHE", REDIS):
     # Such as redis://localhost:6379/1. Processes that share a cache count failed logins together.
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

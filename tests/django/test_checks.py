@@ -323,6 +323,78 @@ def test_processes_that_are_connected_want_a_cache_in_common(settings: Any) -> N
     assert checks.check_shared_cache(None) == []
 
 
+def cluster(url: str = "redis://127.0.0.1/0", **config: Any) -> dict[str, Any]:
+    return {"CLUSTER": {"NAME": "shop", "URL": url}, **config}
+
+
+def cookies(kind: str) -> dict[str, Any]:
+    """A configuration with a cookie store of this type."""
+    store = {"type": kind, **({"filename": "cookies"} if kind == "file" else {})}
+    paths = {"ws": {"type": "websocket", "cookie": {"store": store}}}
+    return {"version": 2, "workers": [{"type": "router", "transports": [{"type": "web", "paths": paths}]}]}
+
+
+def test_faults_of_the_cluster_are_errors(settings: Any) -> None:
+    settings.WAMP_TRANSPORT = {"CLUSTER": {"NAME": "shop of mine", "URL": "redis://127.0.0.1"}}
+    (message,) = checks.check_settings(None)
+    assert message.id == "wamp_transport.E005"
+    assert "invalid cluster name" in message.msg
+    assert checks.check_cluster(None) == checks.check_redis_of_cluster(None) == []
+
+
+def test_url_of_the_cluster_is_checked(settings: Any) -> None:
+    settings.WAMP_TRANSPORT = cluster("redis://127.0.0.1/0?ssl_ca_certs=x")
+    (message,) = checks.check_cluster(None)
+    assert message.id == "wamp_transport.E023"
+    assert "['CLUSTER']['URL']" in message.msg
+
+
+@pytest.mark.parametrize("kind", ["memory", "file", "database"])
+def test_stores_that_nodes_do_not_share_are_reported(settings: Any, kind: str) -> None:
+    settings.WAMP_TRANSPORT = cluster(CONFIG=cookies(kind))
+    messages = checks.check_cluster(None)
+    if kind == "database":
+        assert messages == []
+    else:
+        assert ids(messages) == ["wamp_transport.W024"]
+        assert "paths.ws.cookie.store.type: the nodes of a cluster do not share" in told(messages[0])
+        assert "database" in told(messages[0])
+    settings.WAMP_TRANSPORT = {"CONFIG": cookies(kind)}
+    assert checks.check_cluster(None) == []
+
+
+@pytest.mark.parametrize(("url", "words"), [
+    ("redis://127.0.0.1", ""),
+    ("redis://:secret@redis.example", "redis.example without TLS."),
+    ("rediss://redis.example", "redis.example without a password."),
+    ("redis://redis.example:6379/1", "redis.example without a password and without TLS."),
+    ("rediss://:secret@redis.example", ""),
+])  # fmt: skip
+def test_redis_of_another_host_needs_a_password_and_tls(settings: Any, url: str, words: str) -> None:
+    settings.WAMP_TRANSPORT = cluster(url)
+    messages = checks.check_redis_of_cluster(None)
+    assert ids(messages) == (["wamp_transport.W025"] if words else [])
+    if words:
+        assert words in told(messages[0])
+        assert "secret" not in told(messages[0])
+
+
+def test_nodes_of_a_cluster_want_a_cache_in_common(settings: Any) -> None:
+    settings.WAMP_TRANSPORT = cluster()
+    (message,) = checks.check_shared_cache(None)
+    assert "WAMP_TRANSPORT['CLUSTER']" in told(message)
+
+
+def test_several_processes_of_a_cluster_are_expected(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "4")
+    monkeypatch.setattr(checks, "_nodes_alive", list)
+    (message,) = checks.check_single_process(None)
+    assert message.id == "wamp_transport.W022"
+    assert "WAMP_TRANSPORT['CLUSTER']" in told(message)
+    settings.WAMP_TRANSPORT = cluster()
+    assert checks.check_single_process(None) == []
+
+
 def test_checks_are_registered() -> None:
     registered = {check.__name__ for check in registry.registry.get_checks(include_deployment_checks=True)}
     own = {name for name in vars(checks) if name.startswith("check_")}

@@ -181,6 +181,24 @@ def test_check_without_a_path_checks_the_configuration_in_the_settings(tmp_path)
         assert f"{tmp_path / 'config.json'}: no faults" in run("check")[0]
 
 
+@pytest.mark.django_db
+def test_check_looks_at_the_cluster(tmp_path):
+    cookie = {"store": {"type": "memory"}}
+    file = written(tmp_path, node(ws={"type": "websocket", "cookie": cookie}))
+    cluster = {"NAME": "shop", "URL": "redis://:password@127.0.0.1:1/0"}
+    with override_settings(WAMP_TRANSPORT={"CONFIG": file, "CLUSTER": cluster}):
+        message, out = refused("check")
+    assert ": 1 fault" in message
+    assert "the nodes of a cluster do not share a cookie store of type 'memory'" in out
+    assert "The Redis server of the cluster was not checked: " in out
+    assert ":password" not in out
+    with override_settings(WAMP_TRANSPORT={"CONFIG": file}):
+        assert "no faults" in run("check")[0]
+    with override_settings(WAMP_TRANSPORT={"CLUSTER": {"NAME": "shop", "URL": "redis://127.0.0.1:x"}}):
+        message, out = refused("check")
+    assert "['CLUSTER']['URL']" in out
+
+
 # --- import ----------------------------------------------------------------------------------------------------------
 
 

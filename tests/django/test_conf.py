@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
-from wamp_transport.conf import app_settings
+from wamp_transport.conf import ClusterSettings, app_settings
 
 
 @pytest.mark.parametrize("config", [None, "node", Path("node"), {"version": 2}])
@@ -41,7 +41,7 @@ def test_setting_is_read_again_when_a_test_changes_it() -> None:
         (
             {"CONFGI": "x"},
             "settings.WAMP_TRANSPORT has no key 'CONFGI'; the keys are CONFIG, USER_AUTHID, USER_ROLE, TOKEN_VERIFIER, "
-            "LOCAL_OPERATORS, AUDIT_DAYS, HANDLER_THREADS, BUSY_POLL_MICROSECONDS, CHANGE_HINTS, API",
+            "LOCAL_OPERATORS, AUDIT_DAYS, HANDLER_THREADS, BUSY_POLL_MICROSECONDS, CHANGE_HINTS, API, CLUSTER",
         ),
         ({"USER_ROLE": "role"}, "settings.WAMP_TRANSPORT['USER_ROLE'] must be a callable or its dotted path"),
         ({"LOCAL_OPERATORS": "no"}, "settings.WAMP_TRANSPORT['LOCAL_OPERATORS'] must be True or False"),
@@ -116,3 +116,82 @@ def test_faulty_api_settings_are_told(settings, given, fault):
     (told,) = app_settings().faults
     assert told.startswith("settings.WAMP_TRANSPORT['API']")
     assert fault in told
+
+
+LAYER = "channels_redis.core.RedisChannelLayer"
+
+
+def test_without_the_setting_there_is_no_cluster(settings):
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": LAYER, "CONFIG": {"hosts": ["redis://redis.example"]}}}
+    settings.WAMP_TRANSPORT = {}
+    assert (app_settings().cluster, app_settings().is_cluster_invalid) == (None, False)
+
+
+def test_cluster_settings_have_defaults(settings):
+    settings.SECRET_KEY = "key of the project"
+    settings.WAMP_TRANSPORT = {"CLUSTER": {"NAME": "shop-production", "URL": "rediss://:pass@redis.example/1"}}
+    cluster = app_settings().cluster
+    assert cluster == ClusterSettings("shop-production", "rediss://:pass@redis.example/1", "key of the project", 10.0)
+    assert "pass@" not in repr(app_settings())
+    assert "key of" not in repr(app_settings())
+    settings.SECRET_KEY = "new key"
+    assert app_settings().cluster.key == "new key"
+
+
+def test_cluster_settings_are_read(settings):
+    settings.WAMP_TRANSPORT = {"CLUSTER": {"NAME": "a", "URL": "unix:///run/redis", "KEY": "secret", "LEASE": 20}}
+    assert app_settings().cluster == ClusterSettings("a", "unix:///run/redis", "secret", 20.0)
+
+
+@pytest.mark.parametrize(("hosts", "url"), [
+    (None, "redis://localhost:6379"),
+    (["redis://:pw@redis.example:6380/2"], "redis://:pw@redis.example:6380/2"),
+    ([("redis.example", 6380)], "redis://redis.example:6380"),
+    ([{"address": "rediss://redis.example"}], "rediss://redis.example"),
+    ([{"host": "redis.example", "password": "a/b"}], "redis://:a%2Fb@redis.example:6379/0"),
+    ([{"host": "redis.example", "port": 1, "db": 3, "username": "u"}], "redis://u:@redis.example:1/3"),
+])  # fmt: skip
+def test_cluster_uses_the_server_of_the_channel_layer(settings, hosts, url):
+    settings.WAMP_TRANSPORT = {"CLUSTER": {"NAME": "a"}}
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": LAYER, "CONFIG": {} if hosts is None else {"hosts": hosts}}}
+    assert app_settings().faults == ()
+    assert app_settings().cluster.url == url
+
+
+@pytest.mark.parametrize("hosts", [
+    ["redis://a", "redis://b"],
+    "redis://a",
+    [{"address": "redis://a", "ssl_ca_certs": "x"}],
+    [{"sentinels": []}],
+    ["http://a"],
+])  # fmt: skip
+def test_channel_layer_with_other_options_needs_a_url(settings, hosts):
+    settings.WAMP_TRANSPORT = {"CLUSTER": {"NAME": "a"}}
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": LAYER, "CONFIG": {"hosts": hosts}}}
+    (fault,) = app_settings().faults
+    assert "must have a URL" in fault
+    assert app_settings().cluster is None
+
+
+@pytest.mark.parametrize(("given", "fault"), [
+    ("shop", "['CLUSTER'] must be a dictionary, not str"),
+    ({"URL": "redis://a"}, "['CLUSTER'] must have a NAME, such as 'shop-production'"),
+    ({"NAME": 7, "URL": "redis://a"}, "['CLUSTER'] must have a NAME, such as 'shop-production'"),
+    ({"NAME": "a b", "URL": "redis://a"}, "['CLUSTER']['NAME']: invalid cluster name 'a b'"),
+    ({"NAME": "a", "URL": "http://a"}, "['CLUSTER']['URL'] must begin with redis://, rediss:// or unix://"),
+    ({"NAME": "a", "URL": 7}, "['CLUSTER']['URL'] must begin with"),
+    ({"NAME": "a"}, "['CLUSTER'] must have a URL, such as 'redis://127.0.0.1:6379/0'"),
+    ({"NAME": "a", "URL": "redis://a", "KEY": ""}, "['CLUSTER']['KEY'] must be a non-empty string"),
+    ({"NAME": "a", "URL": "redis://a", "LEASE": 4}, "['CLUSTER']['LEASE'] must be a number of seconds from 5 to 300"),
+    ({"NAME": "a", "URL": "redis://a", "LEASE": "10"}, "['CLUSTER']['LEASE'] must be a number"),
+    ({"NAME": "a", "URL": "redis://a", "LEASE": True}, "['CLUSTER']['LEASE'] must be a number"),
+    ({"NAME": "a", "URL": "redis://a", "HOST": "b"}, "has no key 'HOST'; the keys are NAME, URL, KEY, LEASE"),
+])  # fmt: skip
+def test_faulty_cluster_settings_are_reported(settings, given, fault):
+    settings.CHANNEL_LAYERS = {}
+    settings.WAMP_TRANSPORT = {"CLUSTER": given}
+    (found,) = app_settings().faults
+    assert found.startswith("settings.WAMP_TRANSPORT['CLUSTER']")
+    assert fault in found
+    assert app_settings().cluster is None
+    assert app_settings().is_cluster_invalid

@@ -8,6 +8,7 @@ import pytest
 from django.core.handlers.asgi import ASGIHandler
 from django.test import override_settings
 
+from wamp_transport.bootstrap import cluster
 from wamp_transport.bootstrap import runtime as bootstrap
 from wamp_transport.bootstrap.runtime import Runtime, install
 from wamp_transport.bootstrap.sources import MappingSource
@@ -148,6 +149,26 @@ def test_lifespan_starts_and_stops_the_node(runtime: Runtime) -> None:
     sent = ask(WampApplication(Django()), runtime, *events, type="lifespan")
     assert [event["type"] for event in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     assert runtime.snapshot is not None
+
+
+def test_invalid_cluster_settings_are_not_ignored(runtime: Runtime, settings: Any, monkeypatch: Any) -> None:
+    """A process that cannot join must not serve as a router of its own."""
+    monkeypatch.setattr(cluster, "_is_test_run", lambda: False)
+    settings.WAMP_TRANSPORT = {"CLUSTER": {"NAME": "a b", "URL": "redis://127.0.0.1"}, "AUDIT_DAYS": -1}
+    runtime = install(Runtime(runtime.source, joins_cluster=True))
+    sent = ask(WampApplication(Django()), runtime, {"type": "lifespan.startup"}, type="lifespan")
+    assert sent[0]["type"] == "lifespan.startup.failed"
+    assert "invalid cluster name" in sent[0]["message"]
+    assert "AUDIT_DAYS" not in sent[0]["message"]
+
+
+def test_tests_never_join(runtime: Runtime, settings: Any) -> None:
+    settings.WAMP_TRANSPORT = {"CLUSTER": {"NAME": "shop", "URL": "redis://127.0.0.1:1"}}
+    runtime = install(Runtime(runtime.source, joins_cluster=True))
+    sent = ask(WampApplication(Django()), runtime, {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"},
+               type="lifespan")  # fmt: skip
+    assert sent[0]["type"] == "lifespan.startup.complete"
+    assert runtime.cluster_status == ""
 
 
 def test_lifespan_tells_of_a_start_that_failed(runtime: Runtime) -> None:

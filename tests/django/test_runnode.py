@@ -50,7 +50,7 @@ def test_all_transports_are_run_and_shown(tmp_path: Path, started: SimpleNamespa
         call_command("runnode", "--config", write(tmp_path, document()), stdout=printed, stderr=printed)
     assert isinstance(started.source, FileSource)
     assert started.main is None
-    assert started.options == {"root_path": "/below"}
+    assert started.options == {"joins_cluster": True, "root_path": "/below"}
     for port in (9000, 9001):
         line = rf"(?m)^\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d Transport tcp:{port}: tcp:\*:{port}$"
         assert re.search(line, printed.getvalue())

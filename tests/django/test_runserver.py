@@ -133,8 +133,22 @@ def test_arguments_reach_the_server(tmp_path: Path, started: Started) -> None:
         "websocket_handshake_timeout": 4,
         "websocket_max_message_size": 5,
         "websocket_max_frame_size": 6,
+        "joins_cluster": False,
         "root_path": "/below",
     }
+
+
+def test_cluster_is_joined_only_with_the_option(tmp_path: Path, started: Started, settings: Any) -> None:
+    settings.WAMP_TRANSPORT = {"CLUSTER": {"NAME": "shop", "URL": "redis://127.0.0.1"}}
+    runserver("--config", node(tmp_path, port=9000))
+    assert started.options["joins_cluster"] is False
+    runserver("--config", node(tmp_path, port=9000), "--cluster")
+    assert started.options["joins_cluster"] is True
+
+
+def test_option_for_a_cluster_that_is_not_set_is_refused(tmp_path: Path, started: Started) -> None:
+    with pytest.raises(CommandError, match=r"--cluster needs the setting WAMP_TRANSPORT\['CLUSTER'\]"):
+        runserver("--config", node(tmp_path, port=9000), "--cluster")
 
 
 def test_limits_not_given_are_left_to_the_settings(tmp_path: Path, started: Started) -> None:

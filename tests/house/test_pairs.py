@@ -29,6 +29,7 @@ SMALL = 60
 PLAIN = {
     "cluster/ledger/operations.py",
     "cluster/link_events.py",
+    "node/membership.py",
     "router/effects.py",
     "router/options.py",
     "serializers/serializer.py",

@@ -26,11 +26,32 @@ PLACED = {
     "test_session_meta_api",
     "test_subscription_revocation",
     "test_testament_meta_api",
-    "test_permissions",
+    "test_call_canceling",
+    "test_call_reroute",
+    "test_call_timeout",
+    "test_call_trustlevels",
+    "test_caller_identification",
+    "test_pattern_based_registration",
+    "test_payload_transparency",
+    "test_progressive_call_invocations",
+    "test_progressive_call_results",
+    "test_registration_meta_api",
+    "test_registration_revocation",
+    "test_remote_procedure_calls",
+    "test_sharded_registration",
+    "test_shared_registration",
     "test_authorization_rules",
+    "test_dynamic_authorization",
+    "test_identifiers",
+    "test_limits",
+    "test_permissions",
+    "test_predefined_uris",
+    "test_protocol_violations",
+    "test_serializations",
+    "test_sessions",
     "test_uris",
 }
-"""The modules about publish and subscribe, and about sessions."""
+"""The modules whose tests also run on several nodes."""
 
 LOOKS_INSIDE = {
     "test_durable_history_is_recorded_and_restored",
@@ -43,16 +64,24 @@ LOOKS_INSIDE = {
     "test_other_sessions_are_served_during_a_large_cleanup",
     "test_session_beyond_the_limit_of_the_realm_is_refused",
     "test_meta_procedures_of_a_single_node_need_no_room_for_calls_in_flight",
+    "test_callee_that_is_leaving_hides_no_other",
+    "test_registration_of_leaving_callees_only_is_free",
+    "test_lost_transport_leaves_nothing_behind",
+    "test_close_reasons",
+    "test_changed_limits_reach_running_sessions",
+    "test_session_that_unsubscribes_during_the_review_is_not_notified",
+    "test_session_that_leaves_during_the_review_is_cleaned_up_once",
+    "test_revocation_goes_in_slices",
 }
 """Tests in these modules that control a single node."""
 
-CALLS_OTHER_NODES = {
-    "test_killed_session_with_an_open_call_leaves_its_caller_an_answer",
-    "test_pattern_brings_no_call_that_a_narrower_rule_denies",
+PER_NODE = {
+    "test_sessions_of_a_role_and_a_service_are_counted",
+    "test_decision_is_remembered_for_the_role",
 }
-"""Tests in these modules that call procedures of sessions on other nodes, which is not possible so far."""
+"""Tests of limits on the number of sessions, and of the cache of authorizers' decisions. Each node has its own."""
 
-ONE_NODE = LOOKS_INSIDE | CALLS_OTHER_NODES
+ONE_NODE = LOOKS_INSIDE | PER_NODE
 
 PLACEMENTS = [1, *(pytest.param(size, marks=[pytest.mark.long, pytest.mark.full]) for size in (2, 3))]
 

@@ -26,7 +26,7 @@ def test_caller_is_disclosed_where_either_side_asks(alice, bob, node, register, 
     alice.send([CALL, 1, call, "com.x"])
     assert bob.receive()[3] == {
         "caller": alice.session_id,
-        "caller_authid": node.router.sessions[alice.session_id].authid,
+        "caller_authid": alice.node.router.sessions[alice.session_id].authid,
         "caller_authrole": "anonymous",
     }
 

@@ -305,9 +305,11 @@ def test_bytes_of_calls_in_flight_are_limited(serializer):
     assert caller.receive()[0] == RESULT
     caller.send([CALL, 3, {}, PROCEDURE, ["x" * 6000]])
     assert callee.receive()[0] == INVOCATION
-    assert {session.calls_size > 6000 for session in node.router.sessions.values() if session.calls} == {True}
+    assert {
+        session.calls_size > 6000 for router in node.routers for session in router.sessions.values() if session.calls
+    } == {True}
     callee.lose()
-    assert {session.calls_size for session in node.router.sessions.values()} == {0}
+    assert {session.calls_size for router in node.routers for session in router.sessions.values()} == {0}
 
 
 def test_rerouted_calls_in_flight_count(serializer):
@@ -321,7 +323,7 @@ def test_rerouted_calls_in_flight_count(serializer):
     error = caller.request([CALL, 2, {}, PROCEDURE, ["x" * 6000]])
     assert error[:5] == [ERROR, CALL, 2, {}, QUOTA_EXCEEDED]
     second.lose()
-    assert {session.calls_size for session in node.router.sessions.values()} == {0}
+    assert {session.calls_size for router in node.routers for session in router.sessions.values()} == {0}
 
 
 def test_many_small_calls_in_flight_are_limited_as_well(serializer):

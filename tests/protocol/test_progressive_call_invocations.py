@@ -61,7 +61,7 @@ def test_parts_go_to_one_invocation(node, caller, callee):
     callee.send([YIELD, first[1], {}, ["sum"]])
     assert caller.receive_all() == [[RESULT, 7, {}, ["sum"]]]
     assert not open_calls(node)
-    assert not node.router.sessions[caller.session_id].ended_streams
+    assert not caller.node.router.sessions[caller.session_id].ended_streams
 
 
 def test_part_after_the_last_one_is_a_violation(caller, callee):
@@ -318,7 +318,7 @@ def test_part_that_names_another_procedure_is_a_violation(node, caller, callee):
 def test_last_part_of_an_ended_call_is_forgotten(node, caller, callee):
     caller.send(part(1))
     callee.send([YIELD, 1, {}])
-    session = node.router.sessions[caller.session_id]
+    session = caller.node.router.sessions[caller.session_id]
     assert session.ended_streams == {7}
     caller.send(part(2))
     caller.send(last(3))

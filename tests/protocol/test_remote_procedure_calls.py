@@ -25,6 +25,7 @@ from .codes import (
     WELCOME,
     YIELD,
 )
+from .roles import open_calls
 
 PROCEDURE = "com.example.procedure"
 QUOTA_EXCEEDED = "wamp.error.quota_exceeded"
@@ -142,7 +143,7 @@ def test_answer_after_the_caller_has_left_is_dropped(alice, bob, node, registrat
     alice.send(answer)
     assert not alice.inbox
     assert not alice.is_closed
-    session = node.router.sessions[alice.session_id]
+    session = alice.node.router.sessions[alice.session_id]
     assert not session.invocations
 
 
@@ -244,8 +245,9 @@ def test_nothing_is_left_when_all_have_left(node, serializer):
             peer.send([CALL, number + 2, {"timeout": 60_000}, f"{PROCEDURE}{number}"])
     for peer in peers:
         peer.lose()
-    assert not node.router.sessions
-    assert not node.router.realms["realm1"].dealer.registrations
+    assert not any(router.sessions for router in node.routers)
+    assert not any(router.realms["realm1"].dealer.registrations for router in node.routers)
+    assert not open_calls(node)
     node.pass_time(100)
 
 

@@ -243,12 +243,13 @@ def test_limit_that_is_no_positive_number_is_a_violation(alice, concurrency):
 def test_nothing_is_left_after_all_have_left(callees_of, call, node):
     callees = callees_of("roundrobin", concurrency=2)
     call(callees, 6)
-    realm = node.router.realms["realm1"]
-    assert open_calls(node) == 12
+    realms = [router.realms["realm1"] for router in node.routers]
+    assert open_calls(node) >= 12
     for callee in callees:
         callee.lose()
     assert open_calls(node) == 0
     call.caller.lose()
-    assert not realm.dealer.registrations
-    assert not realm.sessions
-    assert realm.dealer.best_registration(PROCEDURE) is None
+    for realm in realms:
+        assert not realm.dealer.registrations
+        assert not realm.sessions
+        assert realm.dealer.best_registration(PROCEDURE) is None

@@ -1,4 +1,4 @@
-"""Detect and log other nodes that use the same database. Several processes cannot act as one router yet."""
+"""Detect and log other nodes that use the same database, although there is no cluster that makes them one router."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -15,8 +15,8 @@ NOT_SHARED: Final = (
     "published in one process do not reach the subscribers of another, and calls do not find its procedures."
 )
 ADVICE: Final = (
-    "Serve WAMP with a single process: 'manage.py runnode', or one worker ('uvicorn --workers 1', "
-    "'gunicorn --workers 1')."
+    "Set WAMP_TRANSPORT['CLUSTER'], so that all processes form one router, or serve WAMP with a single process: "
+    "'manage.py runnode', or one worker ('uvicorn --workers 1', 'gunicorn --workers 1')."
 )
 
 

@@ -23,6 +23,7 @@ from ..stores.operators import operator_key
 from ..stores.session_groups import SessionCounts, to_json
 from ..transports.listener import Listener
 from ..webservices.paths import raw_path, site_prefix
+from .cluster import cluster_to_join
 from .hint_listener import HintListener
 from .local_endpoints import local_endpoints
 from .mounts import MAIN_LISTENER, Mount
@@ -44,11 +45,13 @@ FORGET_SECONDS: Final = 1.0
 class Runtime:
     """The runtime of the node in this process. Call its methods on the event loop.
 
-    ``on_applied`` is called with each configuration after the first, so that the server can apply it.
+    ``on_applied`` is called with each configuration after the first, so that the server can apply it. If
+    ``joins_cluster`` is true, the node joins the cluster in the settings, if there is one.
     """
 
-    def __init__(self, source: Source, on_applied: OnApplied | None = None) -> None:
+    def __init__(self, source: Source, on_applied: OnApplied | None = None, *, joins_cluster: bool = False) -> None:
         self.source = source
+        self._joins_cluster = joins_cluster
         self.on_applied = on_applied
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.started: StartedNode | None = None
@@ -73,12 +76,21 @@ class Runtime:
         return "" if self._watcher is None else self._watcher.problem
 
     @property
+    def cluster_status(self) -> str:
+        """A sentence that says which cluster this process has joined; empty if it is a router of its own."""
+        cluster = None if self.started is None else self.started.cluster
+        return "" if cluster is None else cluster.status
+
+    @property
     def session_counts(self) -> SessionCounts:
         """The numbers of clients' sessions, by group. Other threads may read this property."""
         return {} if self.started is None else self.started.sessions.counts()
 
     async def start(self) -> StartedNode:
-        """Read the configuration and start the node. Later calls return the started node. Raises ConfigError."""
+        """Read the configuration, join the cluster and start the node. Later calls return the started node.
+
+        Raises ConfigError, and ImproperlyConfigured if the cluster cannot be joined.
+        """
         if self._starting is None or (self._starting.done() and self.started is None):
             self._starting = asyncio.ensure_future(self._start())
         return await asyncio.shield(self._starting)
@@ -116,7 +128,8 @@ class Runtime:
 
     async def _start(self) -> StartedNode:
         key = operator_key(self._operator_salt) if app_settings().local_operators else None
-        started = StartedNode(self.name, self._follow, key)
+        cluster = cluster_to_join() if self._joins_cluster else None
+        started = StartedNode(self.name, self._follow, key, cluster)
         watcher = ConfigurationWatcher(self.source, started, self._report)
         try:
             await watcher.begin()
@@ -171,7 +184,8 @@ class Runtime:
     def _report_and_look(self, *args: Any, **kwargs: Any) -> None:
         """Store the report of this node, and look for other nodes."""
         nodes.report(*args, **kwargs)
-        self._others.look(nodes.running())
+        if self.cluster_status == "":
+            self._others.look(nodes.running())
 
     async def _store_report(self, function: Callable[..., object], *args: object, **kwargs: object) -> None:
         """Call ``function``, which accesses the nodes' reports in the database, in a thread.
@@ -215,4 +229,4 @@ def installed_runtime() -> Runtime | None:
 
 def current_runtime() -> Runtime:
     """Return the runtime of this process. Create it from the settings if there is none."""
-    return _runtime or install(Runtime(choose_source()))
+    return _runtime or install(Runtime(choose_source(), joins_cluster=True))

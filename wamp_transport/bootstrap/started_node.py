@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..api import backends
-from ..conf import app_settings
+from ..conf import ClusterSettings, app_settings
 from ..config.configuration import Configuration
 from ..node.dynamic_authorizer import DynamicAuthorizer
 from ..node.local import ServiceSessions
@@ -16,6 +16,7 @@ from ..node.node import Node
 from ..router.options import RouterOptions
 from ..signals import AppliedConfiguration
 from .authentication import Authentication
+from .cluster import NodeCluster, SharedStoresPart
 from .cookie_logins import CookieLogins
 from .cookies import CookieStores
 from .handlers import AppHandlers
@@ -58,10 +59,17 @@ class StartedNode:
     finally :meth:`stop`.
 
     ``name`` is the name of the node. ``follow`` applies a configuration to the server. Operators must prove that
-    they know ``operator_key``, and can join with any role. If the key is None, operators cannot log in.
+    they know ``operator_key``, and can join with any role. If the key is None, operators cannot log in. ``cluster``
+    contains the settings of the cluster to join; None if there is none.
     """
 
-    def __init__(self, name: str, follow: OnApplied, operator_key: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        follow: OnApplied,
+        operator_key: str | None = None,
+        cluster: ClusterSettings | None = None,
+    ) -> None:
         loop = asyncio.get_running_loop()
         services = ServiceSessions()
         functions = Functions()
@@ -73,7 +81,9 @@ class StartedNode:
         if operator_key is not None:
             authentication.admit_operators(operator_key)
         guard = self._identities.guard(authentication)
-        self.node = services.node = Node(RouterOptions(), loop, guard, DynamicAuthorizer(services, functions.run))
+        authorizer = DynamicAuthorizer(services, functions.run)
+        self.node = services.node = Node(RouterOptions(), loop, guard, authorizer, is_clustered=cluster is not None)
+        self.cluster = None if cluster is None else NodeCluster(cluster, self.node, name)
         self._identities.attach(self.node)
         self._signals.watch(self.node, self._identities.session_watch.user_of)
         cookie_logins.watch(self.node)
@@ -89,6 +99,7 @@ class StartedNode:
         # stores after the mounts that use them, histories and handlers after the router's realms.
         self.plan = PlanRunner(
             [
+                *([] if cluster is None else [SharedStoresPart()]),
                 LoginsPart(self.node, authentication, cookie_logins, self._identities),
                 RouterPart(self.node),
                 self.mounts,
@@ -103,15 +114,22 @@ class StartedNode:
         self._is_announced = False
 
     async def begin(self, configuration: Configuration, revision: Hashable) -> None:
-        """Apply the first configuration, and make the node available to the API in this process.
+        """Join the cluster, apply the first configuration, and make the node available to the API in this process.
 
-        Raises ConfigError and PartsBehind, as :meth:`apply` does.
+        Raises ConfigError and PartsBehind, as :meth:`apply` does, and ImproperlyConfigured if the cluster cannot be
+        joined.
         """
         await self._handlers.start()
+        # Before the handlers are registered: the names of procedures are unique in the cluster.
+        if self.cluster is not None:
+            await self.cluster.join(configuration)
         try:
             await self.apply(configuration, revision)
         finally:
             if self.snapshot.apply_count:
+                # Retained events can be stored only after the realms were opened.
+                if self.cluster is not None:
+                    await self.cluster.clustering.fetch_retained()
                 backends.serve(self.node, asyncio.get_running_loop())
 
     async def apply(self, configuration: Configuration, revision: Hashable) -> None:
@@ -140,12 +158,18 @@ class StartedNode:
 
     def background(self) -> list[Coroutine[Any, Any, None]]:
         """Return the background tasks of the parts as coroutines. They run until they are canceled."""
-        return [self._history.run(), self._handlers.run(), self._cookies.run(), self._identities.run()]
+        found = [self._history.run(), self._handlers.run(), self._cookies.run(), self._identities.run()]
+        return found if self.cluster is None else [*found, self.cluster.clustering.run()]
 
     async def stop(self) -> None:
-        """Send GOODBYE to all sessions, wait a few seconds for replies, write all queued data, and close the parts."""
+        """Send GOODBYE to all sessions, wait a few seconds for replies, and leave the cluster.
+
+        Then write all queued data, and close the parts.
+        """
         backends.leave(self.node)
         await self.node.stop(GOODBYE_SECONDS)
+        if self.cluster is not None:
+            await self.cluster.leave()
         try:
             await self._signals.close()
             await self._history.stop()

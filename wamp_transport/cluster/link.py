@@ -186,12 +186,16 @@ class Link:
         self._changed.update(self.peers)
         return numbers
 
-    def send_snapshot(self, node_id: str, interest: Mapping[str, Sequence[InterestChange]]) -> None:
-        """Send a peer all interest of this node, by realm, as the answer to a SnapshotWanted event."""
+    def send_snapshot(self, node_id: str, interest: Mapping[str, Sequence[InterestChange]]) -> int:
+        """Send a peer all interest of this node, by realm, as the answer to a SnapshotWanted event.
+
+        Return the number of the last batch, or 0 if there is no such peer. See :meth:`send_interest`.
+        """
         peer = self.peers.get(node_id)
-        if peer is not None:
-            self._changed[node_id] = peer
-            peer.send_snapshot(interest, self._sizes.page_changes)
+        if peer is None:
+            return 0
+        self._changed[node_id] = peer
+        return peer.send_snapshot(interest, self._sizes.page_changes)
 
     # --- time and output -----------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from django.core.asgi import get_asgi_application
 from django.core.management.base import CommandError
 
 from ..bootstrap.mounts import MAIN_LISTENER
-from ..bootstrap.runtime import Runtime, install
+from ..bootstrap.runtime import Runtime, install, installed_runtime
 from ..bootstrap.sources import Source
 from ..compat.requirements import IncompatibleLibraryError
 from ..compat.serving import require_compatible
@@ -66,6 +66,12 @@ def project_application(*, serve_static: bool = True) -> WampApplication:
     return WampApplication(application, serve_static=serve_static)
 
 
+def cluster_status() -> str:
+    """Return a sentence that says which cluster this process has joined; an empty string if it has joined none."""
+    runtime = installed_runtime()
+    return "" if runtime is None else runtime.cluster_status
+
+
 def listeners(configuration: Configuration, main: TcpEndpoint | UnixEndpoint | None) -> dict[str, Listener]:
     """Return the listener of each transport, by key.
 
@@ -87,19 +93,22 @@ def run(
     main: TcpEndpoint | UnixEndpoint | None,
     application: Any,
     on_listening: Callable[[Mapping[str, Listener]], None],
+    *,
+    joins_cluster: bool = False,
     **options: Any,
 ) -> "WampServer":
     """Run the server until it is stopped, and apply changes of the configuration.
 
     ``on_listening`` is called with the listeners when all of them are open. If the server cannot start,
-    ``on_listening`` is not called, and the attribute ``failure`` of the returned server is set.
+    ``on_listening`` is not called, and the attribute ``failure`` of the returned server is set. If ``joins_cluster`` is
+    true, the server joins the cluster in the settings, if there is one, before it listens.
     """
     # Imported here, so that check_libraries() can report incompatible libraries before the import fails.
     from ..transports.daphne import WampServer  # noqa: PLC0415
 
     add_times_to_logs()
     raise_open_file_limit()
-    runtime = install(Runtime(source))
+    runtime = install(Runtime(source, joins_cluster=joins_cluster))
     limits = {
         "websocket_max_message_size": getattr(settings, "DAPHNE_WEBSOCKET_MAX_MESSAGE_SIZE", None),
         "websocket_max_frame_size": getattr(settings, "DAPHNE_WEBSOCKET_MAX_FRAME_SIZE", None),

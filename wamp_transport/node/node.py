@@ -24,9 +24,13 @@ from ..router.effects import (
     AwaitNextHello,
     Close,
     Effect,
+    Hold,
     Pause,
     Produce,
     Record,
+    Relay,
+    ReleaseRegistration,
+    RequestRegistration,
     Resume,
     Send,
     SessionJoined,
@@ -58,7 +62,10 @@ CLEANUP_STEPS_PER_TURN: Final = 250
 
 
 class Node:
-    """A running router with its connections, authenticator, authorizer and observers."""
+    """A running router with its connections, authenticator, authorizer and observers.
+
+    If ``is_clustered`` is true, the node can be connected with other nodes; see :mod:`.clustering`.
+    """
 
     def __init__(
         self,
@@ -66,6 +73,8 @@ class Node:
         loop: asyncio.AbstractEventLoop,
         authenticator: Authenticator = DENY_ALL,
         authorizer: Authorizer = DENY_ALL,
+        *,
+        is_clustered: bool = False,
     ) -> None:
         self._loop = loop
         self._decision_tasks = DecisionTasks(loop, authenticator, authorizer, self._decide)
@@ -74,7 +83,9 @@ class Node:
         self._is_cleanup_scheduled = False
         self.observers = NodeObservers()
         self._deadlines = Deadlines(loop.time)
-        self.router = Router(options, _environment(loop, self._deadlines))
+        self.router = Router(options, _environment(loop, self._deadlines), is_clustered=is_clustered)
+        self.cluster_runners: dict[type[Effect], Callable[[Any], None]] = {}
+        """The functions that carry out the effects for the other nodes of the cluster; see :mod:`.clustering`."""
         self._outbox = self.router.outbox
         self.connections: dict[int, Connection] = {}
         self._leaving: dict[int, Connection] = {}
@@ -338,10 +349,15 @@ class Node:
 
     def _cancel_decision(self, effect: Withdraw) -> None:
         self._decision_tasks.cancel(effect.ticket, is_late=effect.is_late)
+        if self.cluster_runners:
+            self._run_in_cluster(effect)
 
     def _decide(self, ticket: int, answer: Answer) -> None:
         self.router.decide(ticket, answer)
         self._after_control()
+
+    def _run_in_cluster(self, effect: Effect) -> None:
+        self.cluster_runners[type(effect)](effect)
 
     def _set_paused(self, effect: Pause | Resume) -> None:
         connection = self.connections.get(effect.session_id)
@@ -441,6 +457,10 @@ RUNNERS: dict[type[Effect], Callable[[Node, Effect], None]] = {
     Pause: Node._set_paused,  # type: ignore[dict-item]
     Produce: lambda node, effect: node._paced_output.start(effect),  # type: ignore[arg-type]
     Resume: Node._set_paused,  # type: ignore[dict-item]
+    Relay: Node._run_in_cluster,
+    Hold: Node._run_in_cluster,
+    RequestRegistration: Node._run_in_cluster,
+    ReleaseRegistration: Node._run_in_cluster,
 }
 
 

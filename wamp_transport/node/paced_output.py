@@ -51,14 +51,15 @@ Encode = Callable[[Connection, Send], bytes | None]
 class PacedTransport:
     """The transport that replaces a connection's own transport while messages are produced for its peer.
 
-    ``_queue`` contains, in order, iterators that produce messages, and bytes that are held back.
+    ``_queue`` contains, in order, iterators that produce messages, and bytes that are held back. ``transport`` is the
+    connection's own transport.
     """
 
-    __slots__ = ("_connection", "_encode", "_held_bytes", "_queue", "_transport", "delay")
+    __slots__ = ("_connection", "_encode", "_held_bytes", "_queue", "delay", "transport")
 
     def __init__(self, connection: Connection, encode: Encode) -> None:
         self._connection = connection
-        self._transport: ConnectionTransport = connection.transport
+        self.transport: ConnectionTransport = connection.transport
         self._encode = encode
         self._queue: deque[bytes | Messages] = deque()
         self._held_bytes = 0
@@ -76,7 +77,7 @@ class PacedTransport:
     def close(self, reason: str, message: str) -> None:
         """Stop producing messages, and close the transport after sending the bytes that were held back."""
         self.end()
-        self._transport.close(reason, message)
+        self.transport.close(reason, message)
 
     def pause(self) -> None:
         """Do nothing, because reading from the peer is already paused."""
@@ -87,12 +88,12 @@ class PacedTransport:
     @property
     def queued_bytes(self) -> int:
         """The number of bytes that are held back, plus those that are queued in the connection's own transport."""
-        return self._held_bytes + self._transport.queued_bytes
+        return self._held_bytes + self.transport.queued_bytes
 
     @property
     def outgoing_limit(self) -> int:
         """The number of bytes that can stay queued in the connection's own transport indefinitely."""
-        return self._transport.outgoing_limit
+        return self.transport.outgoing_limit
 
     def add(self, messages: Messages) -> None:
         """Queue messages to be produced after everything that is queued already."""
@@ -101,11 +102,11 @@ class PacedTransport:
     def begin(self) -> None:
         """Replace the connection's transport, and stop reading from the peer."""
         self._connection.transport = self
-        self._transport.pause()
+        self.transport.pause()
 
     def produce(self) -> bool:
         """Produce messages in up to :data:`STEPS_PER_SLICE` steps. Return False if the peer's buffer has no room."""
-        room = min(MAX_QUEUED_BYTES, self._transport.outgoing_limit // 2) - self._transport.queued_bytes
+        room = min(MAX_QUEUED_BYTES, self.transport.outgoing_limit // 2) - self.transport.queued_bytes
         if room <= 0:
             return False
         steps = STEPS_PER_SLICE
@@ -114,7 +115,7 @@ class PacedTransport:
             data = self._next()
             if data is not None:
                 room -= len(data)
-                self._transport.write(data)
+                self.transport.write(data)
         return True
 
     @property
@@ -131,11 +132,11 @@ class PacedTransport:
         self._held_bytes = 0
         for item in queue:
             if isinstance(item, bytes) and not discard:
-                self._transport.write(item)
+                self.transport.write(item)
         if self._connection.transport is self:
-            self._connection.transport = self._transport
+            self._connection.transport = self.transport
             if not self._connection.is_paused:
-                self._transport.resume()
+                self.transport.resume()
 
     def _next(self) -> bytes | None:
         """Run one step of the first item in the queue. Return the bytes to write, or None if there are none."""

@@ -27,7 +27,7 @@ from .effects import Effect, Send
 from .environment import Environment
 from .message_checks import CANCELING, check_announced, check_sizes
 from .options import RealmOptions
-from .records import REQUEST_KEY, Callee, CallPeer, CallRecord, Registration, Session
+from .records import REQUEST_KEY, Callee, CallPeer, CallRecord, Registration, RemoteSender, Session
 
 CALL = CODES[Call]
 INVOCATION = CODES[Invocation]
@@ -95,9 +95,33 @@ class Calls:
             if not options.progress:
                 self.end(record)
         result = Result(record.request_id, details, message.args, message.kwargs)
-        self._outbox.append(Send((record.caller.id,), result, session.payload_format))
+        if record.caller.remote is None:
+            self._outbox.append(Send((record.caller.id,), result, session.payload_format))
+        else:
+            self.send(record.caller, result, session.payload_format)
 
     # End of the hot path.
+
+    def start_remote(
+        self, remote: RemoteSender, record: CallRecord, invocation: Invocation, payload_format: str
+    ) -> None:
+        """Send a new call to a callee on another node. If this fails, end the call. Raises RequestRefused."""
+        try:
+            remote.start_call(record, invocation, payload_format)
+        except PayloadError as fault:
+            self.end(record)
+            raise RequestRefused(fault.uri, str(fault)) from fault
+
+    def send(self, peer: CallPeer, message: Invocation | Interrupt | Result | Error, payload_format: str) -> None:
+        """Send a message about a call to a caller or callee, on this node or another one."""
+        if peer.remote is None:
+            self._outbox.append(Send((peer.id,), message, payload_format))
+            return
+        try:
+            peer.remote.send(message, payload_format)
+        except PayloadError as fault:
+            if not isinstance(message, Interrupt):
+                self.on_undeliverable(peer, message, fault)
 
     def count_size(self, record: CallRecord) -> None:
         """Add the payload size of a call to the total size of its caller's calls. :meth:`end` subtracts it again.
@@ -125,10 +149,18 @@ class Calls:
         self.end(record)
         return record
 
-    def forward_error(self, record: CallRecord, message: Error, payload_format: str) -> None:
-        """Send the callee's ERROR to the caller unchanged."""
+    def forward_error(
+        self, record: CallRecord, message: Error, payload_format: str, *, may_retry: bool = False
+    ) -> None:
+        """Send the callee's ERROR to the caller unchanged.
+
+        If ``may_retry`` is true, the caller is on another node, which is to try another callee.
+        """
         error = Error(CALL, record.request_id, message.details, message.error, message.args, message.kwargs)
-        self._outbox.append(Send((record.caller.id,), error, payload_format))
+        if may_retry and record.caller.remote is not None:
+            record.caller.remote.send_error(error, payload_format, may_retry=True)
+        else:
+            self.send(record.caller, error, payload_format)
 
     def fail(self, record: CallRecord, uri: str, text: str) -> None:
         """End a call, and send its caller an ERROR that the router itself creates."""
@@ -140,13 +172,13 @@ class Calls:
 
         Interrupt the callee and send an ERROR to the caller.
         """
-        self._interrupt(record, "killnowait", refused.uri)
+        self.interrupt(record, "killnowait", refused.uri)
         self.fail(record, refused.uri, str(refused))
 
     def refuse(self, caller: CallPeer, request_id: int, uri: str, text: str) -> None:
         """Send a caller an ERROR that the router itself creates."""
         error = Error(CALL, request_id, ErrorDetails(), uri, positional(text))
-        self._outbox.append(Send((caller.id,), error, PYTHON))
+        self.send(caller, error, PYTHON)
 
     def on_cancel(self, session: Session, message: Cancel) -> None:
         """Handle CANCEL. Ignore it if the call is not open or was already canceled.
@@ -159,7 +191,7 @@ class Calls:
         mode = message.options.mode or "killnowait"
         can_interrupt = record.callee.peer.has("callee", *CANCELING)
         if mode != "skip":
-            self._interrupt(record, mode, errors.CANCELED)
+            self.interrupt(record, mode, errors.CANCELED)
         if mode == "kill" and can_interrupt:
             record.is_killed = True
         else:
@@ -189,6 +221,12 @@ class Calls:
             record.timeout = seconds
             record.deadline = self._deadlines.after(seconds, "call", record)
 
+    def restart_timeout(self, record: CallRecord) -> None:
+        """Restart the timeout of a call, because the callee has sent a progressive result."""
+        if record.deadline is not None:
+            record.deadline.cancel()
+            record.deadline = self._deadlines.after(record.timeout, "call", record)
+
     def transfer_deadline(self, record: CallRecord, again: CallRecord) -> None:
         """Copy the deadline of ``record`` to ``again``, the record of the same call with another callee.
 
@@ -201,7 +239,7 @@ class Calls:
     def on_timeout(self, record: CallRecord) -> None:
         """End a call that has timed out: interrupt the callee and send an ERROR to the caller."""
         if not record.is_killed:
-            self._interrupt(record, "killnowait", errors.TIMEOUT)
+            self.interrupt(record, "killnowait", errors.TIMEOUT)
         self.fail(record, errors.TIMEOUT, f"no answer within {record.timeout:g} seconds")
 
     def detach(self, session: Session) -> None:
@@ -211,13 +249,13 @@ class Calls:
         """
         # First end the calls that the session made: a session that called itself must not get an ERROR after its end.
         for record in list(session.calls.values()):
-            self.end(record)
             if not record.is_killed:
-                self._interrupt(record, "killnowait", errors.CANCELED)
+                self.interrupt(record, "killnowait", errors.CANCELED)
+            self.end(record)
         for record in list(session.invocations.values()):
             self.fail(record, errors.CANCELED, "the callee has left")
 
-    def on_undeliverable(self, session: Session, message: Invocation | Result | Error, fault: PayloadError) -> None:
+    def on_undeliverable(self, session: CallPeer, message: Invocation | Result | Error, fault: PayloadError) -> None:
         """End a call with an ERROR to the caller, because ``message`` could not be encoded for ``session``."""
         if isinstance(message, Invocation):
             record = session.invocations.get(message.request_id)
@@ -253,9 +291,7 @@ class Calls:
             raise ProtocolViolation("YIELD.options.progress without the feature progressive_call_results announced")
         if not record.wants_progress:
             return False
-        if record.deadline is not None:
-            record.deadline.cancel()
-            record.deadline = self._deadlines.after(record.timeout, "call", record)
+        self.restart_timeout(record)
         return True
 
     def _is_oversized(self, callee: Session, record: CallRecord, message: Yield | Error, uri: str = "") -> bool:
@@ -264,17 +300,17 @@ class Calls:
             check_sizes(callee, uri, message, self._is_deeper)
         except RequestRefused as refused:
             if type(message) is Yield and message.options.progress:
-                self._interrupt(record, "killnowait", refused.uri)
+                self.interrupt(record, "killnowait", refused.uri)
             self.fail(record, refused.uri, f"the callee answered with {refused}")
             return True
         return False
 
-    def _interrupt(self, record: CallRecord, mode: str, reason: str) -> None:
+    def interrupt(self, record: CallRecord, mode: str, reason: str) -> None:
         """Send INTERRUPT to the callee if it announced call canceling."""
         if not record.callee.peer.has("callee", *CANCELING):
             return
         options = InterruptOptions(mode=mode, reason=reason)  # type: ignore[arg-type]
-        self._outbox.append(Send((record.callee.peer.id,), Interrupt(record.invocation_id, options), PYTHON))
+        self.send(record.callee.peer, Interrupt(record.invocation_id, options), PYTHON)
 
     def _check_invoked(self, session: Session, invocation_id: int, name: str) -> None:
         """Check that an INVOCATION with this id was sent to the session. Raises ProtocolViolation.

@@ -8,8 +8,6 @@ Revocation" and "Call Re-Routing".
 from collections.abc import Mapping
 from itertools import count
 
-from msgspec.structs import replace
-
 from ..wamp import errors
 from ..wamp.errors import PayloadError, ProtocolViolation, RequestRefused
 from ..wamp.messages import (
@@ -23,30 +21,24 @@ from ..wamp.messages import (
     Result,
     Unregister,
     Unregistered,
-    UnregisteredDetails,
 )
-from ..wamp.payload import PYTHON, copy_passthru_attributes, uses_passthru
+from ..wamp.payload import PYTHON
 from ..wamp.uris import is_reserved, is_uri
 from .calls import Calls
 from .effects import Effect, Send
 from .environment import Announce, Environment, RouterProcedure
-from .message_checks import (
-    check_announced,
-    check_call_options,
-    check_node_key,
-    check_pattern,
-    check_progress_supported,
-    check_sizes,
-    passes_progress,
-)
+from .invocation_details import NO_DETAILS, invocation_details, part_details
+from .message_checks import check_announced, check_call_options, check_node_key, check_pattern, check_sizes
 from .options import Match, RealmOptions
 from .pattern_registry import PatternRegistry
 from .permissions import Role, refusal
 from .policies import choose, choose_by_key
-from .records import ACTIVE_STATES, REQUEST_KEY, Callee, CallPeer, CallRecord, Registration, Session
+from .records import REQUEST_KEY, Callee, CallPeer, CallRecord, Registration, Session
+from .registrations import add_callee, check_policy, describe, send_unregistered
+from .remote_calls import LocalDealer, RealmCalls
+from .remote_registrations import LocalRegistrations
 from .suspension import MessageSuspended
 
-NO_DETAILS = InvocationDetails()
 NO_OPTIONS = CallOptions()
 
 
@@ -73,6 +65,17 @@ class Dealer:
         self.registrations = self._registry.by_id
         self.options = RealmOptions(realm)
         self.calls = Calls(outbox, environment)
+        self._remote: RealmCalls | None = None
+        self._select, self._select_by_key = choose, choose_by_key
+
+    def join_cluster(self, remote: RealmCalls) -> None:
+        """Share registrations with the same realm on other nodes, and exchange calls with it."""
+        self._remote = remote
+        self._select, self._select_by_key = remote.choose, remote.choose_by_key
+        remote.open(
+            LocalDealer(self.registrations, self.calls, self._reroute, self._is_permitted),
+            LocalRegistrations(self._registry, self._announce, self.revoke, self.remove_callee),
+        )
 
     def configure(self, options: RealmOptions) -> None:
         """Apply new options."""
@@ -139,7 +142,7 @@ class Dealer:
         callee = self._choose(registration, message, excluded)
         details = NO_DETAILS
         if disclose or callee.disclose_caller or registration.match != "exact" or not is_plain:
-            details = self._details(session, message, registration, callee, disclose)
+            details = invocation_details(self.options, session, message, registration, callee, disclose)
         elif session.trustlevel is not None:
             details = InvocationDetails(trustlevel=session.trustlevel)
         record = self.calls.open(session, message, registration, callee)
@@ -151,7 +154,11 @@ class Dealer:
         if self.options.max_call_timeout or (not is_plain and options.timeout):
             self.calls.start_timeout(record, options)
         invocation = Invocation(record.invocation_id, registration.id, details, message.args, message.kwargs)
-        self._outbox.append(Send((callee.peer.id,), invocation, session.payload_format))
+        remote = callee.peer.remote
+        if remote is None:
+            self._outbox.append(Send((callee.peer.id,), invocation, session.payload_format))
+        else:
+            self.calls.start_remote(remote, record, invocation, session.payload_format)
         return record
 
     def _answer(self, session: Session, message: Call) -> None:
@@ -187,28 +194,42 @@ class Dealer:
         is_final = message.error != errors.UNAVAILABLE or record.is_killed
         if is_final or not session.has("callee", "call_reroute"):
             self.calls.forward_error(record, message, session.payload_format)
+        elif record.caller.remote is not None:
+            self.calls.forward_error(record, message, session.payload_format, may_retry=True)
         else:
-            self._reroute(record)
+            self._reroute(record, errors.NO_AVAILABLE_CALLEE)
 
-    def _reroute(self, record: CallRecord) -> None:
-        """Send a call to another callee. The deadline of the call does not change."""
+    def _reroute(self, record: CallRecord, failure: str, *, was_started: bool = True) -> None:
+        """Send a call to another callee. The deadline of the call does not change.
+
+        If there is none, send the error ``failure`` to the caller. ``was_started`` is False if the callee has received
+        nothing but the first CALL message, and has refused it.
+        """
         caller = record.caller
         tried = (*record.tried, record.callee.peer.id)
+        registration = record.registration
+        if record.callee.peer.remote is not None and not registration.callees:
+            # The callee was replaced by another one, whose registration can be a new record.
+            registration = self._index.get(registration.match, registration.procedure) or registration
         try:
-            if record.call.options.progress:
+            if record.call.options.progress and was_started:
                 # The CALL messages after the first one were not stored, so they cannot be sent to another callee.
                 raise RequestRefused(errors.NO_AVAILABLE_CALLEE, "the callee of a progressive call is unavailable")
             is_plain = record.call.options == NO_OPTIONS
-            again = self._invoke(caller, record.call, record.registration, record.is_disclosed, is_plain, tried)
+            again = self._invoke(caller, record.call, registration, record.is_disclosed, is_plain, tried)
             again.tried = tried
             if record.size:
                 self.calls.count_size(again)
             self.calls.transfer_deadline(record, again)
         except RequestRefused as refused:
-            self.calls.refuse(caller, record.request_id, refused.uri, str(refused))
+            uri = failure if refused.uri == errors.NO_AVAILABLE_CALLEE else refused.uri
+            self.calls.refuse(caller, record.request_id, uri, str(refused))
 
     def on_register(self, session: Session, message: Register) -> None:
         """Handle REGISTER. All callees of a shared registration must request the same invocation policy."""
+        remote = self._remote
+        if remote is not None and session.pending is not None and remote.registrations.complete(session, message):
+            return
         options = message.options
         match: Match = options.match or "exact"
         invoke = options.invoke or "single"
@@ -222,6 +243,9 @@ class Dealer:
         is_callee = registration is not None and session.id in registration.callees
         if not is_callee and len(session.registrations) >= session.limits.registrations:
             raise session.limits.refusal("registrations")
+        if remote is not None:
+            remote.registrations.register(session, message)
+            return
         if registration is not None and (options.force_reregister or not registration.has_active_callee):
             self._revoke_callees(registration)
             registration = None
@@ -230,11 +254,10 @@ class Dealer:
             self._registry.check_room(match, procedure)
             registration = self._create(match, procedure, invoke)
         else:
-            _check_policy(registration, invoke)
+            check_policy(registration, invoke)
         is_joining = session.id not in registration.callees
         if is_joining:
-            registration.callees[session.id] = Callee(session, next(self._numbers), options)
-            session.registrations[registration.id] = registration
+            add_callee(registration, Callee(session, next(self._numbers), options))
         self._outbox.append(Send((session.id,), Registered(message.request_id, registration.id), PYTHON))
         if is_new:
             self._announce("wamp.registration.on_create", procedure, session.id, describe(registration))
@@ -264,13 +287,14 @@ class Dealer:
         self._announce("wamp.registration.on_unregister", registration.procedure, session.id, registration.id)
         if not registration.callees:
             self._registry.remove(registration.id, registration.match, registration.procedure)
+        if self._remote is not None:
+            self._remote.registrations.on_removed(session.id, registration)
+        elif not registration.callees:
             self._announce("wamp.registration.on_delete", registration.procedure, session.id, registration.id)
 
     def revoke(self, session: CallPeer, registration: Registration, reason: str) -> None:
         """Remove a callee on the router's initiative. Send UNREGISTERED if the client supports revocation."""
-        if session.state in ACTIVE_STATES and session.has("callee", "registration_revocation"):
-            details = UnregisteredDetails(registration=registration.id, reason=reason)
-            self._outbox.append(Send((session.id,), Unregistered(0, details), PYTHON))
+        send_unregistered(self._outbox, session, registration, reason)
         self.remove_callee(session, registration)
 
     def lookup(self, match: Match, procedure: str) -> Registration | None:
@@ -291,9 +315,7 @@ class Dealer:
     def _forward_part(self, session: Session, message: Call, record: CallRecord | None) -> bool:
         """Forward a further CALL of a progressive call to its callee. Return False if the CALL starts a new call.
 
-        ``record`` is the open call with this request id, or None. If the call has already ended, ignore the CALL. The
-        options of the first CALL apply to the whole call, with two exceptions: the options ``enc_*`` describe the
-        payload of each CALL, and ``progress`` is absent from the last CALL.
+        ``record`` is the open call with this request id, or None. If the call has already ended, ignore the CALL.
         """
         is_last = message.options.progress is not True
         if record is None:
@@ -316,15 +338,9 @@ class Dealer:
         except RequestRefused as refused:
             self.calls.abort(record, refused)
             return True
-        details = replace(
-            record.details or NO_DETAILS,
-            progress=None if is_last else True,
-            enc_algo=message.options.enc_algo,
-            enc_key=message.options.enc_key,
-            enc_serializer=message.options.enc_serializer,
-        )
+        details = part_details(record, message.options)
         invocation = Invocation(record.invocation_id, record.registration.id, details, message.args, message.kwargs)
-        self._outbox.append(Send((record.callee.peer.id,), invocation, session.payload_format))
+        self.calls.send(record.callee.peer, invocation, session.payload_format)
         return True
 
     def _require_pattern(self, procedure: str) -> Registration:
@@ -344,9 +360,9 @@ class Dealer:
     def _choose_among(self, registration: Registration, message: Call, excluded: tuple[int, ...]) -> Callee:
         options = message.options
         if options.runmode is None:
-            callee = choose(registration, self._environment.random_below, excluded)
+            callee = self._select(registration, self._environment.random_below, excluded)
         elif options.runmode == "partition" and options.rkey is not None:
-            callee = choose_by_key(registration, options.rkey, excluded)
+            callee = self._select_by_key(registration, options.rkey, excluded)
         else:
             # The specification does not define how 'all' combines several results; its section says only "Write me".
             text = "'partition' needs an rkey" if options.runmode == "partition" else "'all' is not offered"
@@ -355,34 +371,6 @@ class Dealer:
             text = f"no callee of {registration.procedure!r} is available"
             raise RequestRefused(errors.NO_AVAILABLE_CALLEE, text)
         return callee
-
-    def _details(
-        self, session: CallPeer, message: Call, registration: Registration, callee: Callee, disclose: bool
-    ) -> InvocationDetails:
-        options = message.options
-        peer = callee.peer
-        if uses_passthru(options) and not peer.has("callee", "payload_passthru_mode"):
-            raise RequestRefused(errors.FEATURE_NOT_SUPPORTED, "the callee does not support payload_passthru_mode")
-        is_strict = self.options.strict_progress
-        if options.progress:
-            check_progress_supported(peer, is_strict=is_strict)
-        wants_progress = options.receive_progress and passes_progress(session, peer, is_strict=is_strict)
-        details = InvocationDetails(
-            procedure=None if registration.match == "exact" else message.procedure,
-            progress=True if options.progress else None,
-            receive_progress=wants_progress or None,
-            timeout=options.timeout if callee.forward_timeout else None,
-            trustlevel=session.trustlevel,
-            transaction_hash=options.transaction_hash,
-        )
-        copy_passthru_attributes(options, details)
-        if options.disclose_me and not self.options.allow_disclose_me:
-            raise RequestRefused(errors.OPTION_DISALLOWED_DISCLOSE_ME, "disclosing oneself is not allowed here")
-        if disclose or options.disclose_me or callee.disclose_caller:
-            details.caller = session.id
-            details.caller_authid = session.authid
-            details.caller_authrole = session.authrole
-        return details
 
     def _is_permitted(self, callee: Callee, procedure: str) -> bool:
         """Return whether a callee may receive calls of this procedure.
@@ -401,23 +389,3 @@ class Dealer:
     def _revoke_callees(self, registration: Registration) -> None:
         for callee in list(registration.callees.values()):
             self.revoke(callee.peer, registration, errors.UNREGISTERED)
-
-
-def describe(registration: Registration) -> dict[str, object]:
-    """Return the details of a registration for the meta API."""
-    return {
-        "id": registration.id,
-        "created": registration.created,
-        "uri": registration.procedure,
-        "match": registration.match,
-        "invoke": registration.invoke,
-    }
-
-
-def _check_policy(registration: Registration, invoke: str) -> None:
-    """Check that a callee with this invocation policy may join a registration. Raises RequestRefused."""
-    if registration.invoke == "single":
-        raise RequestRefused(errors.PROCEDURE_ALREADY_EXISTS, f"{registration.procedure!r} is already registered")
-    if registration.invoke != invoke:
-        text = f"{registration.procedure!r} is registered with the invocation policy {registration.invoke!r}"
-        raise RequestRefused(errors.PROCEDURE_EXISTS_WITH_DIFFERENT_POLICY, text)

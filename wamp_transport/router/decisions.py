@@ -1,6 +1,9 @@
-"""Define the decisions with which authenticators and authorizers answer the requests of the router core."""
+"""Define the decisions with which authenticators and authorizers answer the requests of the router core.
 
-from typing import Any, Final
+In a cluster, requests for registrations are answered as well.
+"""
+
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 
@@ -61,4 +64,26 @@ class Deny(Struct, gc=False):
     message: str = GENERIC_DENIAL
 
 
-Answer = ChallengePeer | Admit | Skip | Permit | Deny
+class RegistrationAdded(Struct, gc=False):
+    """The answer to a request for a registration: the callee is in the table of registrations that all nodes share.
+
+    ``number`` is its position among the callees of the registration; a new registration begins with the number 1.
+    ``created`` is the time at which the registration was created, as text.
+    """
+
+    number: int
+    created: str
+
+
+class RegistrationRefused(Struct, gc=False):
+    """The answer to a request for a registration that failed. ``status`` is one of these:
+
+    - ``exists``: the procedure is registered with the invocation policy ``single``
+    - ``policy``: the procedure is registered with another invocation policy
+    - ``unavailable``: the table of registrations cannot be changed at the moment
+    """
+
+    status: Literal["exists", "policy", "unavailable"]
+
+
+Answer = ChallengePeer | Admit | Skip | Permit | Deny | RegistrationAdded | RegistrationRefused

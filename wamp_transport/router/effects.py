@@ -10,7 +10,7 @@ from ..wamp.messages import CODES, Authenticate, Error, ErrorDetails, Hello, Mes
 from ..wamp.payload import PYTHON, positional
 from .options import Action, Match
 from .records import Publication, RemoteCaller, Session
-from .relayed import RelayedMessage
+from .relayed import CalleeDetails, RelayedMessage
 
 
 class Send(Struct, gc=False):
@@ -172,7 +172,7 @@ class AuthorizationRequest(Struct, gc=False):
 
 
 class Withdraw(Struct, gc=False):
-    """Cancel the authentication or authorization request with this ticket.
+    """Cancel the request with this ticket: for an authentication, an authorization or a registration.
 
     ``is_late`` is True if the request is canceled because no answer has arrived in time.
     """
@@ -216,6 +216,37 @@ class Hold(Struct, gc=False):
     interest: int
 
 
+class RequestRegistration(Struct, gc=False):
+    """Ask for a place in the table of registrations that all nodes share, for a session that has sent REGISTER.
+
+    The answer is RegistrationAdded or RegistrationRefused. The node passes it to :meth:`.Router.decide` together with
+    ``ticket``, which identifies this request. :class:`Withdraw` cancels the request: the callee must not be in the
+    table, or must leave it again.
+
+    ``details`` describes the callee. ``invoke`` and ``created`` describe the registration if it does not exist yet. If
+    ``is_forced`` is true, the session replaces all other callees.
+    """
+
+    ticket: int
+    session_id: int
+    realm: str
+    match: Match
+    procedure: str
+    invoke: str
+    created: str
+    details: CalleeDetails
+    is_forced: bool
+
+
+class ReleaseRegistration(Struct, gc=False):
+    """Remove a callee of this node from the table of registrations that all nodes share."""
+
+    session_id: int
+    realm: str
+    match: Match
+    procedure: str
+
+
 Effect = (
     Send
     | Produce
@@ -234,4 +265,6 @@ Effect = (
     | Resume
     | Relay
     | Hold
+    | RequestRegistration
+    | ReleaseRegistration
 )

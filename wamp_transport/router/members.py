@@ -23,7 +23,7 @@ class Members:
         self.everyone = 0
         """The set of all other nodes."""
         self.silent = 0
-        """The set of the other nodes that are silent."""
+        """The set of the other nodes from which nothing was received for some time."""
         self._bits: dict[str, int] = {}
         self._names: dict[int, tuple[str, ...]] = {}
 

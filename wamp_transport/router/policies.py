@@ -77,8 +77,8 @@ def _choose_least_loaded(
     registration: Registration, candidates: list[Callee], random_below: Callable[[int], int]
 ) -> Callee:
     """Choose the callee with the fewest calls in flight, by round-robin if several have the fewest."""
-    least = min(callee.in_flight for callee in candidates)
-    least_loaded = [callee for callee in candidates if callee.in_flight == least]
+    least = min(callee.in_flight + callee.elsewhere for callee in candidates)
+    least_loaded = [callee for callee in candidates if callee.in_flight + callee.elsewhere == least]
     return _choose_roundrobin(registration, least_loaded, random_below)
 
 

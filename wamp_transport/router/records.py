@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol
 from msgspec import Struct
 
 from ..wamp.ids import MAX_ID
-from ..wamp.messages import Call, ClientRole, InvocationDetails, Publish, RegisterOptions
+from ..wamp.messages import Call, ClientRole, Error, Invocation, InvocationDetails, Message, Publish, RegisterOptions
 from .deadlines import Deadline
 from .limits import NO_LIMITS, SessionLimits
 from .options import Match, ServiceOptions
@@ -51,9 +51,27 @@ class Peer(Protocol):
         """
 
 
+class RemoteSender(Protocol):
+    """The interface of a caller or callee on another node, to which messages are sent in another way."""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing was received from the peer's node for some time."""
+
+    def start_call(self, record: "CallRecord", invocation: Invocation, payload_format: str) -> None:
+        """Send a new call to the peer. Raises PayloadError."""
+
+    def send(self, message: Message, payload_format: str) -> None:
+        """Send a message about a call to the peer. Raises PayloadError."""
+
+    def send_error(self, message: Error, payload_format: str, *, may_retry: bool = False) -> None:
+        """Send the ERROR that ends a call. If ``may_retry`` is true, another callee can be tried."""
+
+
 class CallPeer(Peer, Protocol):
     """A caller or callee: a peer with records of its calls, invocations and registrations.
 
+    - ``remote``: the interface for sending messages to a peer on another node; None for a session of this node
     - ``payload_format``: the format of the raw payload in the peer's current message
     - ``calls``: the calls that the peer made, by request id XORed with :data:`REQUEST_KEY`
     - ``calls_size``: the total size in bytes of the payloads of the calls that the peer made, except small calls
@@ -62,6 +80,10 @@ class CallPeer(Peer, Protocol):
     - ``ended_streams``: the request ids of the peer's progressive calls whose last CALL message has not arrived; if
       the call with such an id has ended, CALL messages with this id are ignored
     """
+
+    @property
+    def remote(self) -> RemoteSender | None:
+        """See the docstring of the class."""
 
     realm: str
     payload_format: str
@@ -91,6 +113,8 @@ class Session:
         "pending", "realm", "registrations", "roles", "service", "state", "subscriptions", "testaments", "ticket",
         "transport", "trustlevel",
     )  # fmt: skip
+
+    remote: Final = None
 
     def __init__(self, session_id: int, service: ServiceOptions, payload_format: str) -> None:
         self.id = session_id
@@ -267,11 +291,16 @@ class Publication(Struct, gc=False):
 class Callee:
     """A peer that registered a procedure, and its options.
 
-    ``concurrency`` is the maximum number of calls in flight, 0 for no limit. ``number`` is the position in the order in
-    which the callees of the realm have registered.
+    - ``concurrency``: the maximum number of calls in flight, 0 for no limit
+    - ``number``: the position in the order in which the callees of the realm have registered; in a cluster, the
+      position among the callees of the registration
+    - ``in_flight``: the number of calls in flight that have a record on this node
+    - ``elsewhere``: if the callee is on another node, the number of further calls that it had when it last answered
     """
 
-    __slots__ = ("concurrency", "disclose_caller", "forward_timeout", "in_flight", "node_key", "number", "peer")
+    __slots__ = (
+        "concurrency", "disclose_caller", "elsewhere", "forward_timeout", "in_flight", "node_key", "number", "peer",
+    )  # fmt: skip
 
     def __init__(self, peer: CallPeer, number: int, options: RegisterOptions) -> None:
         self.peer = peer
@@ -281,6 +310,7 @@ class Callee:
         self.forward_timeout = options.forward_timeout is True
         self.node_key = options.nkey
         self.in_flight = 0
+        self.elsewhere = 0
 
     @property
     def is_active(self) -> bool:

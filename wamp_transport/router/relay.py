@@ -35,6 +35,7 @@ from .relayed import (
     received_publication,
     relayed_event,
 )
+from .remote_calls import CallMessage, RemoteCalls
 
 EVENTS_PER_PAGE: Final = 100
 """Maximum number of events in one page of a node's retained events."""
@@ -200,7 +201,7 @@ def _choose(shards: list[RemoteShard], resource: str, accepts: ReceiverFilter | 
 class Cluster:
     """The other nodes of the cluster, as a router sees them.
 
-    ``realms`` contains all realms that this or another node has used.
+    ``realms`` contains all realms that this or another node has used. ``calls`` contains their calls and registrations.
     """
 
     def __init__(self, outbox: list[Effect], environment: Environment) -> None:
@@ -210,6 +211,7 @@ class Cluster:
         self.questions = OpenQuestions(self.members, outbox, environment)
         self.announcements = Announcements(self.members, outbox)
         self.realms: dict[str, RealmRelay] = {}
+        self.calls = RemoteCalls(self.members, outbox, environment)
 
     def realm(self, name: str) -> RealmRelay:
         """Return the connection of a realm with the other nodes."""
@@ -224,6 +226,7 @@ class Cluster:
         relay = self.realms.get(name)
         if relay is not None:
             relay.close()
+        self.calls.close_realm(name)
 
     def add_member(self, name: str) -> None:
         """Add a node to the cluster. Do nothing if it is there. The link must send it the interest of this node."""
@@ -232,6 +235,7 @@ class Cluster:
 
     def remove_member(self, name: str) -> None:
         """Remove a node that has left the cluster."""
+        self.calls.remove_member(name)
         bit = self.members.remove(name)
         if bit:
             for relay in self.realms.values():
@@ -268,6 +272,8 @@ class Cluster:
             self._outbox.append(Relay((name,), self._answer(message)))
         elif isinstance(message, RelayedReply):
             self.questions.on_reply(bit, message)
+        elif isinstance(message, CallMessage):
+            self.calls.receive(name, message)
         else:
             self.realm(message.realm).receive(bit, message)
 

@@ -146,7 +146,9 @@ class RelayedCall(Struct, array_like=True, tag=5, gc=False):
 
     ``call_id`` is a number that the home counts up for all its calls; it is never used again. ``callee`` is a session
     id. ``caller`` is None if the caller is not disclosed. ``time_left`` is the number of seconds until the call times
-    out, 0 if it does not.
+    out, 0 if it does not. ``accepts_passthru`` is true if the caller can receive payload in passthru mode.
+
+    ``options`` contains what the callee is to learn from the options of the CALL message.
     """
 
     realm: str
@@ -161,6 +163,7 @@ class RelayedCall(Struct, array_like=True, tag=5, gc=False):
     payload_format: str
     args: bytes = b""
     kwargs: bytes = b""
+    accepts_passthru: bool = False
 
     @property
     def is_streaming(self) -> bool:
@@ -222,6 +225,55 @@ class RelayedError(Struct, array_like=True, tag=9, gc=False):
     payload_format: str
     args: bytes = b""
     kwargs: bytes = b""
+
+
+# --- registrations -----------------------------------------------------------------------------------------------
+
+
+class CalleeDetails(Struct, array_like=True, frozen=True, omit_defaults=True):
+    """The details of a callee that all nodes know. Later releases may add fields at the end.
+
+    ``concurrency`` is 0 for no limit. ``features`` lists the features of the role ``callee`` that the client announced.
+    """
+
+    authrole: str
+    features: tuple[str, ...] = ()
+    concurrency: int = 0
+    node_key: str | None = None
+    disclose_caller: bool = False
+    forward_timeout: bool = False
+
+
+class CalleeEntry(Struct, gc=False):
+    """A callee in the table of registrations that all nodes share.
+
+    ``number`` is its position among the callees of the registration; the callee that created the registration has the
+    number 1. ``invoke`` is the invocation policy of the registration, and ``created`` the time of its creation as text.
+    """
+
+    number: int
+    invoke: str
+    created: str
+    details: CalleeDetails
+
+
+class RegistrationChange(Struct, gc=False):
+    """A change of the table of registrations that all nodes share.
+
+    ``session_id`` is the callee. ``node`` is the name of its node, empty for this node. ``kind`` is one of these:
+
+    - ``add``: a callee was added; ``entry`` describes it. A callee of this node also needs :class:`.RegistrationAdded`.
+    - ``remove``: a callee was removed from the table. A session of this node that still has the registration keeps it.
+    - ``revoke``: a session of this node has lost the registration to another session
+    """
+
+    kind: Literal["add", "remove", "revoke"]
+    node: str
+    realm: str
+    match: Match
+    procedure: str
+    session_id: int
+    entry: CalleeEntry | None = None
 
 
 # --- questions ---------------------------------------------------------------------------------------------------

@@ -294,6 +294,7 @@ class Router:
                 if self.cluster is not None:
                     realm.broker.join_cluster(self.cluster.realm(name))
                     realm.share_meta_api(self.cluster)
+                    realm.dealer.join_cluster(self.cluster.calls.realm(name))
 
     def _send(self, session: Session, message: Message) -> None:
         self.outbox.append(Send((session.id,), message, PYTHON))

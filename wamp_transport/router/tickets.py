@@ -1,4 +1,7 @@
-"""Issue tickets for requests to authenticators and authorizers, at most one open ticket per session."""
+"""Issue tickets for requests that are answered from outside the core, at most one open ticket per session.
+
+These are requests to authenticators and authorizers and, in a cluster, requests for registrations.
+"""
 
 from itertools import count
 
@@ -9,8 +12,8 @@ from .records import Session
 class Tickets:
     """The open tickets of a router.
 
-    A ticket is a number that identifies a request to an authenticator or authorizer. The node passes the answer to the
-    router together with the ticket. A ticket is valid for one answer, and only while its session waits for that answer.
+    A ticket is a number that identifies a request. The node passes the answer to the router together with the ticket. A
+    ticket is valid for one answer, and only while its session waits for that answer.
     """
 
     def __init__(self, outbox: list[Effect]) -> None:
@@ -19,7 +22,7 @@ class Tickets:
         self._open: dict[int, Session] = {}
 
     def issue(self, session: Session) -> int:
-        """Return a new ticket for a request to an authenticator or authorizer. ``session`` waits for the answer."""
+        """Return a new ticket for a request. ``session`` waits for the answer."""
         ticket = session.ticket = next(self._numbers)
         self._open[ticket] = session
         return ticket

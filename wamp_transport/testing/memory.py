@@ -29,6 +29,8 @@ from ..router.effects import (
     Produce,
     Record,
     Relay,
+    ReleaseRegistration,
+    RequestRegistration,
     Resume,
     Send,
     SilentRefusal,
@@ -37,6 +39,7 @@ from ..router.effects import (
 )
 from ..router.environment import Environment
 from ..router.options import AnonymousLogin, RealmOptions, RoleOptions, RouterOptions, ServiceOptions
+from ..router.remote_calls import RemoteCalls
 from ..router.router import Router
 from ..serializers.registry import SERIALIZERS, is_deeper, serialize, values_of
 from ..wamp.errors import PayloadError, ProtocolViolation
@@ -79,6 +82,9 @@ class MemoryLink(Protocol):
 
     def send(self, sender: "MemoryNode", effect: Relay) -> None:
         """Send a message of a node to other nodes."""
+
+    def change_ledger(self, sender: "MemoryNode", effect: RequestRegistration | ReleaseRegistration | Withdraw) -> None:
+        """Carry out an effect about the table of registrations that the nodes share."""
 
     def on_idle(self) -> None:
         """Handle the report that a node has carried out all its effects."""
@@ -209,6 +215,17 @@ class MemoryNode:
                 peer.release()
         self._held = [peer for peer in self._held if peer.hold]
 
+    @property
+    def routers(self) -> list[Router]:
+        """The routers: one for a node, several for a :class:`.MemoryCluster`."""
+        return [self.router]
+
+    @property
+    def remote_calls(self) -> RemoteCalls:
+        """The calls and registrations that the node shares with others. It must have a link."""
+        assert self.router.cluster is not None  # noqa: S101 - fails the test
+        return self.router.cluster.calls
+
     def run_cleanup(self) -> None:
         """Make the router remove all subscriptions and registrations of closed sessions."""
         while self.router.has_cleanup:
@@ -252,6 +269,8 @@ class MemoryNode:
             self._hold(effect)
         elif isinstance(effect, Relay) and self._link is not None:
             self._link.send(self, effect)
+        elif isinstance(effect, RequestRegistration | ReleaseRegistration) and self._link is not None:
+            self._link.change_ledger(self, effect)
 
     def _record(self, effect: Record) -> None:
         self.records.append(effect)
@@ -267,6 +286,8 @@ class MemoryNode:
     def _ask(self, effect: AuthenticationRequest | AuthorizationRequest | Withdraw) -> None:
         if isinstance(effect, Withdraw):
             self.questions = [each for each in self.questions if each.ticket != effect.ticket]
+            if self._link is not None:
+                self._link.change_ledger(self, effect)
         else:
             self.questions.append(effect)
 

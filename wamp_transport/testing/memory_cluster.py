@@ -11,11 +11,19 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import count, cycle
 
-from ..router.effects import Relay, SilentRefusal
+from ..cluster.ledger.memory import MemoryLedger
+from ..router.decisions import Answer
+from ..router.effects import AuthenticationRequest, AuthorizationRequest, Relay, SilentRefusal
 from ..router.options import RouterOptions, ServiceOptions
+from ..router.records import REQUEST_KEY
 from ..router.relay import Cluster
-from ..router.relayed import InterestPage, RelayedMessage, WantRetained
+from ..router.relayed import InterestPage, RelayedCall, RelayedMessage, WantRetained
+from ..router.router import Router
 from .memory import FIRST_PUBLICATION_ID, FIRST_SESSION_ID, OPEN_SERVICE, MemoryNode, MemoryPeer
+from .memory_ledger import LedgerEffect, NodeLedger
+
+NODE_ATTRIBUTES = frozenset({"random", "runs_cleanup", "stores_records"})
+"""The attributes of :class:`.MemoryNode` that a test can also set for a whole cluster."""
 
 
 class MemoryCluster:
@@ -35,7 +43,12 @@ class MemoryCluster:
         with the number of the announcement."""
         self._acknowledged: dict[tuple[int, int], int] = {}
         """For the places of a sender and a receiver: the latest announcement that the receiver has received."""
+        self.full: set[tuple[int, int]] = set()
+        """The places of senders and receivers between which no new calls can be sent."""
         self._is_delivering = False
+        self.ledger = MemoryLedger()
+        self.ledgers: dict[int, NodeLedger] = {}
+        """Each node's side of the ledger, by its place in ``nodes``."""
         for _ in range(size):
             self.add_node()
         self._places = cycle(range(size))
@@ -53,6 +66,7 @@ class MemoryCluster:
                 self._acknowledged[sender, receiver] = 0
                 self._cluster(sender).add_member(str(receiver))
                 self.send_interest(sender, receiver)
+        self.ledgers[place] = NodeLedger(str(place), node, self.ledger)
         for each in self.nodes:
             each.run_effects()
         return node
@@ -61,9 +75,12 @@ class MemoryCluster:
         """Remove a node from the cluster. It loses its peers, and messages that were not delivered are lost."""
         self._queues = {pair: queue for pair, queue in self._queues.items() if place not in pair}
         self._acknowledged = {pair: number for pair, number in self._acknowledged.items() if place not in pair}
+        self.full = {pair for pair in self.full if place not in pair}
+        self.ledgers.pop(place).remove()
         for other, node in enumerate(self.nodes):
-            if other == place:
+            if other not in self.ledgers:
                 continue
+            self.ledgers[other].read()
             self._cluster(other).remove_member(str(place))
             self._report_known(other)
             node.run_effects()
@@ -74,6 +91,20 @@ class MemoryCluster:
         pages = [InterestPage(realm, changes, False, False) for realm, changes in cluster.interest().items()]
         self._queues[sender, receiver].append((pages, cluster.announcements.last))
 
+    def lose_messages(self, place: int, other: int) -> None:
+        """Lose all messages that wait between two nodes, and end all calls between them, as the link does then."""
+        for sender, receiver in ((place, other), (other, place)):
+            self._queues[sender, receiver].clear()
+            for realm, calls in self._cluster(sender).calls.realms.items():
+                for call_id in list(calls.nodes[str(receiver)].sent if str(receiver) in calls.nodes else ()):
+                    self._cluster(sender).calls.call_failed(str(receiver), realm, call_id)
+            for realm, calls in self._cluster(receiver).calls.realms.items():
+                for key in list(calls.nodes[str(sender)].received if str(sender) in calls.nodes else ()):
+                    self._cluster(receiver).calls.call_interrupted(str(sender), realm, key ^ REQUEST_KEY)
+            self.send_interest(sender, receiver)
+        for each in (place, other):
+            self.nodes[each].run_effects()
+
     def send_retained(self, sender: int, receiver: int) -> None:
         """Make a node send its retained events to another node."""
         self._cluster(sender).receive(str(receiver), WantRetained())
@@ -82,9 +113,19 @@ class MemoryCluster:
     def send(self, sender: MemoryNode, effect: Relay) -> None:
         """Queue a message of a node for other nodes."""
         place = self.nodes.index(sender)
+        message = effect.message
         for name in effect.members:
-            if (place, int(name)) in self._queues:
-                self._queues[place, int(name)].append((effect.message, effect.interest))
+            pair = place, int(name)
+            if pair in self.full and isinstance(message, RelayedCall):
+                self._cluster(place).calls.call_not_sent(name, message.realm, message.call_id)
+            elif pair in self._queues:
+                self._queues[pair].append((message, effect.interest))
+
+    def change_ledger(self, sender: MemoryNode, effect: LedgerEffect) -> None:
+        """Carry out an effect about the registrations that the nodes share."""
+        ledger = self.ledgers.get(self.nodes.index(sender))
+        if ledger is not None:
+            ledger.run(effect)
 
     def on_idle(self) -> None:
         """Deliver all messages, unless the test does that."""
@@ -96,7 +137,11 @@ class MemoryCluster:
         return [pair for pair, queue in self._queues.items() if queue]
 
     def deliver(self, sender: int, receiver: int) -> None:
-        """Deliver the oldest message that waits between two nodes, and acknowledge it. There must be one."""
+        """Deliver the oldest message that waits between two nodes, and acknowledge it. There must be one.
+
+        The receiver reads the log of the ledger first.
+        """
+        self.read_log(receiver)
         message, number = self._queues[sender, receiver].popleft()
         if isinstance(message, list):
             self._cluster(receiver).replace_interest(str(sender), message)
@@ -107,14 +152,37 @@ class MemoryCluster:
             self._acknowledged[sender, receiver] = number
             self._report_known(sender)
 
+    def read_log(self, place: int) -> bool:
+        """Make a node read the log of the ledger. Return whether there was something new."""
+        ledger = self.ledgers.get(place)
+        if ledger is None:
+            return False
+        is_new = ledger.read()
+        self.nodes[place].run_effects()
+        return is_new
+
+    def work(self, place: int) -> bool:
+        """Make the ledger carry out the requests of a node. Return False if there were none."""
+        is_working = self.ledgers[place].work()
+        self.nodes[place].run_effects()
+        return is_working
+
     def deliver_all(self) -> None:
-        """Deliver messages until none wait."""
+        """Deliver messages and carry out requests to the ledger until none wait."""
         self._is_delivering = True
         try:
-            while waiting := self.waiting():
-                self.deliver(*waiting[0])
+            while self._deliver_some():
+                pass
         finally:
             self._is_delivering = False
+
+    def _deliver_some(self) -> bool:
+        is_working = any([self.work(place) for place in self.ledgers])
+        is_working |= any([self.read_log(place) for place in self.ledgers])
+        waiting = self.waiting()
+        if waiting:
+            self.deliver(*waiting[0])
+        return is_working or bool(waiting)
 
     def _cluster(self, place: int) -> Cluster:
         cluster = self.nodes[place].router.cluster
@@ -143,13 +211,50 @@ class MemoryCluster:
     def pass_time(self, seconds: float) -> None:
         """Advance the clocks of all nodes."""
         for node in self.nodes:
-            node.pass_time(seconds)
+            node.now += seconds
+        for place, node in enumerate(self.nodes):
+            if place in self.ledgers:
+                self.ledgers[place].pass_time()
+            node.pass_time(0)
 
     def configure(self, options: RouterOptions) -> None:
         """Apply new options to all nodes."""
         self.options = options
         for node in self.nodes:
             node.configure(options)
+
+    def run_cleanup(self) -> None:
+        """Make all routers remove the subscriptions and registrations of closed sessions."""
+        for node in self.nodes:
+            node.run_cleanup()
+            node.run_effects()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute of the cluster. Those of NODE_ATTRIBUTES are attributes of all nodes instead."""
+        if name in NODE_ATTRIBUTES:
+            for node in self.nodes:
+                setattr(node, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    @property
+    def questions(self) -> list[AuthenticationRequest | AuthorizationRequest]:
+        """The open requests to authenticators and authorizers."""
+        return [question for node in self.nodes for question in node.questions]
+
+    def decide(self, answer: Answer, question: AuthenticationRequest | AuthorizationRequest | int = 0) -> None:
+        """Answer an open request; see :meth:`.MemoryNode.decide`."""
+        if isinstance(question, int):
+            question = self.questions[question]
+        for node in self.nodes:
+            if question in node.questions or question.session_id in node.router.sessions:
+                node.decide(answer, question)
+                return
+
+    @property
+    def routers(self) -> list[Router]:
+        """The routers of all nodes."""
+        return [node.router for node in self.nodes]
 
     @property
     def silent_refusals(self) -> list[SilentRefusal]:

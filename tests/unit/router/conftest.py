@@ -112,6 +112,8 @@ class RemotePeer:
         "payload_format", "realm", "registrations", "state", "trustlevel",
     )  # fmt: skip
 
+    remote = None
+
     def __init__(self, session_id: int, authrole: str) -> None:
         self.id = session_id
         self.state = "established"

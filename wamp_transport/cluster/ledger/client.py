@@ -185,7 +185,7 @@ class LedgerClient:
     ) -> int | None:
         """Request a registration, and return the token of the later outcome. Return None if the ledger is unavailable.
 
-        ``details`` is an encoded :class:`.CalleeDetails`.
+        ``details`` is an encoded :class:`~wamp_transport.router.relayed.CalleeDetails`.
         """
         if not self._is_answering:
             return None

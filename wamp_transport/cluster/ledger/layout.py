@@ -94,7 +94,7 @@ class CalleeRow(NamedTuple):
 
     - ``number``: its position among the callees of the registration
     - ``token``: a number that identifies the REGISTER of this callee among all of its node
-    - ``details``: an encoded :class:`CalleeDetails`
+    - ``details``: an encoded :class:`~wamp_transport.router.relayed.CalleeDetails`
     """
 
     number: int
@@ -133,20 +133,6 @@ class MemberRow(NamedTuple):
         """Return the row with this value."""
         lease_end, change, record = value.split(b" ", 2)
         return cls(int(lease_end), int(change), record)
-
-
-class CalleeDetails(Struct, array_like=True, frozen=True, omit_defaults=True):
-    """The details of a callee that the ledger stores for the other nodes. Later releases may add fields at the end.
-
-    ``concurrency`` is 0 for no limit. ``features`` lists the features of the role ``callee`` that the client announced.
-    """
-
-    authrole: str
-    features: tuple[str, ...] = ()
-    concurrency: int = 0
-    node_key: str | None = None
-    disclose_caller: bool = False
-    forward_timeout: bool = False
 
 
 class MemberRecord(Struct, array_like=True, frozen=True, omit_defaults=True):

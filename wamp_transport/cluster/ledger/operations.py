@@ -44,7 +44,7 @@ class StatedRow(Struct, frozen=True):
     - ``name``: the name of the registration
     - ``token``: a number that identifies the REGISTER of this callee among all of its node
     - ``policy``, ``created``: policy and creation time of the registration, if the ledger does not have it
-    - ``details``: an encoded :class:`.CalleeDetails`
+    - ``details``: an encoded :class:`~wamp_transport.router.relayed.CalleeDetails`
     - ``number``: the number that the callee had before; 0 if none; -1 in ``restate`` if the REGISTER is undecided: the
       ledger keeps the callee if it has it, and does not add it otherwise
     """

@@ -1,8 +1,8 @@
 """The ledger in Redis: build the commands that carry out operations, and parse their replies.
 
 Each operation is one Lua script, ``<operation>.lua``, which begins with ``prelude.lua``. This module has no connection.
-The caller sends :meth:`LedgerScripts.load_commands` on each new connection, so that ``EVALSHA`` finds the scripts. If
-Redis replies ``NOSCRIPT`` nevertheless, the caller sends :meth:`LedgerScripts.full_command` instead.
+The caller sends :meth:`LedgerScripts.command`. If Redis does not have the script, it replies ``NOSCRIPT``. Then the
+caller sends :meth:`LedgerScripts.full_command`, with which Redis also stores the script.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,22 +22,16 @@ Command = tuple[Argument, ...]
 
 
 class LedgerScripts:
-    """The scripts of the ledger, for the keys of one cluster."""
+    """The scripts of the ledger, for the keys of one cluster. ``sources`` maps the operations to their scripts."""
 
     def __init__(self, keys: ClusterKeys) -> None:
         self._keys = (keys.members, keys.rows, keys.log)
         prelude = _read("prelude")
-        self._sources = {name: prelude + _read(name) for name in OPERATIONS}
-        self._digests = {
-            name: sha1(source, usedforsecurity=False).hexdigest() for name, source in self._sources.items()
-        }
-
-    def load_commands(self) -> list[Command]:
-        """Return the commands that load the scripts into Redis."""
-        return [("SCRIPT", "LOAD", source) for source in self._sources.values()]
+        self.sources = {name: prelude + _read(name) for name in OPERATIONS}
+        self._digests = {name: sha1(source, usedforsecurity=False).hexdigest() for name, source in self.sources.items()}
 
     def command(self, request: Request, now: int | None = None) -> Command:
-        """Return the command for an operation. The script of the operation must have been loaded into Redis.
+        """Return the command for an operation. Redis must have the script of the operation.
 
         ``now`` is the wall-clock time in milliseconds. Tests pass it to replace the clock of Redis.
         """
@@ -45,7 +39,7 @@ class LedgerScripts:
 
     def full_command(self, request: Request, now: int | None = None) -> Command:
         """Return a command for an operation that contains its script."""
-        return ("EVAL", self._sources[request.script], *self._arguments(request, now))
+        return ("EVAL", self.sources[request.script], *self._arguments(request, now))
 
     def snapshot_commands(self) -> list[Command]:
         """Return the commands that read the ledger as one transaction. :func:`parse_snapshot` parses the last reply."""

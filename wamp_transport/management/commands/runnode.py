@@ -13,7 +13,7 @@ from ...bootstrap.sources import choose_source, config_of_command
 from ...config.report import ConfigError
 from ...transports.listener import Listener
 from ..logs import DATE_FORMAT
-from ..serving import add_config_argument, check_libraries, project_application, run
+from ..serving import add_config_argument, check_libraries, cluster_status, project_application, run
 
 logger = logging.getLogger(__name__)
 
@@ -53,12 +53,15 @@ class Command(BaseCommand):
             None,
             project_application(),
             self._announce,
+            joins_cluster=True,
             root_path=getattr(settings, "FORCE_SCRIPT_NAME", "") or "",
         )
         if server.failure is not None:
             raise CommandError(str(server.failure))
 
     def _announce(self, open_listeners: Mapping[str, Listener]) -> None:
-        """Print the address of each transport that was opened."""
+        """Print the cluster that this process has joined, and the address of each transport that was opened."""
+        if status := cluster_status():
+            self.stdout.write(f"{datetime.now():{DATE_FORMAT}} {status}")
         for key, listener in open_listeners.items():
             self.stdout.write(f"{datetime.now():{DATE_FORMAT}} Transport {key}: {listener}")

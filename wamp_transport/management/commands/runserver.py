@@ -14,20 +14,26 @@ from django.core.management.commands.runserver import Command as DjangoRunserver
 from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
 
 from ...bootstrap.sources import choose_source, config_of_command
+from ...conf import app_settings
 from ...config.configuration import Configuration
 from ...config.endpoint import TcpEndpoint, UnixEndpoint
 from ...config.report import ConfigError
 from ..logs import add_times_to_requests
-from ..serving import add_config_argument, check_libraries, project_application, run
+from ..serving import add_config_argument, check_libraries, cluster_status, project_application, run
 
 
 class Command(DaphneRunserver):  # type: ignore[misc]
     """Daphne's ``runserver``, with the server of this app. By default, it uses the address of the first transport."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add Daphne's arguments and ``--config``."""
+        """Add Daphne's arguments, ``--config`` and ``--cluster``."""
         super().add_arguments(parser)
         add_config_argument(parser)
+        parser.add_argument(
+            "--cluster",
+            action="store_true",
+            help="Join the cluster in the setting WAMP_TRANSPORT['CLUSTER']. By default, the server is on its own.",
+        )
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run the command. With ``--config``, do not check that the project's own configuration has a transport."""
@@ -39,6 +45,8 @@ class Command(DaphneRunserver):  # type: ignore[misc]
         """Determine the address, then run the server with autoreload, as Django's command does."""
         self.source = choose_source(options["config"])
         self.main: TcpEndpoint | UnixEndpoint | None = None
+        if options["cluster"] and app_settings().cluster is None and not app_settings().is_cluster_invalid:
+            raise CommandError("--cluster needs the setting WAMP_TRANSPORT['CLUSTER'], with the NAME of the cluster")
         if options["use_asgi"]:
             check_libraries()
             try:
@@ -68,6 +76,7 @@ class Command(DaphneRunserver):  # type: ignore[misc]
             application,
             lambda listeners: self._greet(),
             **limits,
+            joins_cluster=options["cluster"],
             signal_handlers=not options["use_reloader"],
             action_logger=self.log_action,
             http_timeout=options["http_timeout"],
@@ -109,3 +118,5 @@ class Command(DaphneRunserver):  # type: ignore[misc]
             f"{f'unix:{self.main.path}' if isinstance(self.main, UnixEndpoint) else address}\n"
             f"Quit the server with {'CTRL-BREAK' if sys.platform == 'win32' else 'CONTROL-C'}.\n"
         )
+        if status := cluster_status():
+            self.stdout.write(status)

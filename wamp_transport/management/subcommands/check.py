@@ -8,7 +8,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from wamp_transport.auth import sealing
+from wamp_transport.bootstrap.cluster import find_url_fault, unshared_stores
+from wamp_transport.bootstrap.redis_server import inspect_redis
 from wamp_transport.bootstrap.sources import DatabaseSource, FileSource, choose_source
+from wamp_transport.conf import app_settings
+from wamp_transport.config.configuration import Configuration
 from wamp_transport.config.report import ConfigError, Location, Problem, Report, path_text
 from wamp_transport.management.subcommands.subcommand import report_error, show_notices, show_report
 from wamp_transport.stores import configuration as store
@@ -35,7 +39,8 @@ class CheckCommand:
     name = "check"
     help = (
         "Check a configuration and report all faults. Without PATH, check the configuration in the database (or that "
-        "of the setting CONFIG) and the roles of Django users. The exit code is 1 if there are any faults."
+        "of the setting CONFIG), the roles of Django users and the Redis server of the cluster. The exit code is 1 if "
+        "there are any faults."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -53,7 +58,10 @@ class CheckCommand:
         except ConfigError as error:
             show_report(command, error.report)
             raise report_error(error.report) from None
-        found = () if path is not None else tuple(Problem("", fault) for fault in user_roles.faults(configuration))
+        found: tuple[Problem, ...] = ()
+        if path is None:
+            found = tuple(Problem("", fault) for fault in user_roles.faults(configuration))
+            found += tuple(_check_cluster(command, configuration))
         report = Report(configuration.source, found)
         show_report(command, report)
         show_notices(command, configuration)
@@ -62,6 +70,27 @@ class CheckCommand:
         if report.faults:
             raise report_error(report)
         command.stdout.write(command.style.SUCCESS(f"{report.source}: no faults"))
+
+
+def _check_cluster(command: BaseCommand, configuration: Configuration) -> Iterator[Problem]:
+    """Yield the reasons why this configuration or the Redis server cannot be used in the cluster of the settings.
+
+    Print what else should be changed. Do nothing if there is no cluster.
+    """
+    cluster = app_settings().cluster
+    if cluster is None:
+        return
+    yield from unshared_stores(configuration)
+    if fault := find_url_fault(cluster.url):
+        yield Problem("", fault)
+        return
+    findings = inspect_redis(cluster.url)
+    if findings.is_unreachable:
+        command.stdout.write(f"The Redis server of the cluster was not checked: {findings.fault}")
+    elif findings.fault:
+        yield Problem("", findings.fault)
+    if findings.warning:
+        command.stdout.write(findings.warning)
 
 
 def _show_plain_secrets(command: BaseCommand, file: str) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 from ...wamp import errors
 from ...wamp.errors import RequestRefused
 from ...wamp.messages import RegisterOptions
-from ..dealer import describe
 from ..message_checks import check_pattern
 from ..options import Match
 from ..records import Registration, Session
+from ..registrations import describe
 from .arguments import Arguments
 from .context import Context, LargeResult, Procedure
 

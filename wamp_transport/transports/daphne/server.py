@@ -150,7 +150,9 @@ class WampServer(Server):  # type: ignore[misc]
         self._watching = asyncio.ensure_future(self._watch_certificates(), loop=self.loop)
 
     def _started(self, task: "asyncio.Task[None]") -> None:
-        if not task.cancelled() and task.exception() is not None:
+        if task.cancelled():  # the process is stopped while it starts
+            return
+        if task.exception() is not None:
             self.failure = task.exception()
             self.stop()
         elif self._announce is not None:

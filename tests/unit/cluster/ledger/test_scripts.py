@@ -43,22 +43,22 @@ ARGUMENTS = {
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.script)
 def test_commands_of_an_operation(request_: Request) -> None:
-    loaded = {sha1(command[2]).hexdigest(): command[2] for command in SCRIPTS.load_commands()}
+    sources = {sha1(source).hexdigest(): source for source in SCRIPTS.sources.values()}
     name, digest, *arguments = SCRIPTS.command(request_)
     assert name == "EVALSHA"
     expected = [3, KEYS.members, KEYS.rows, KEYS.log, "", "n", *ARGUMENTS[request_.script]]
     assert arguments == expected
-    assert SCRIPTS.full_command(request_) == ("EVAL", loaded[digest], *expected)
+    assert SCRIPTS.full_command(request_) == ("EVAL", sources[digest], *expected)
     assert SCRIPTS.command(request_, 5)[6] == 5
 
 
 def test_there_is_one_script_for_each_operation() -> None:
     assert {request.script for request in REQUESTS} == set(OPERATIONS)
-    assert len(SCRIPTS.load_commands()) == len(OPERATIONS)
+    assert len(set(SCRIPTS.sources.values())) == len(OPERATIONS)
 
 
 def test_commands_of_the_scripts_are_listed() -> None:
-    sources = b"".join(command[2] for command in SCRIPTS.load_commands()).decode()
+    sources = b"".join(SCRIPTS.sources.values()).decode()
     assert sorted(set(re.findall(r"redis\.call\('(\w+)'", sources))) == list(COMMANDS)
     assert sources.count("redis.call(") == len(re.findall(r"redis\.call\('(\w+)'", sources))
 

@@ -1,0 +1,247 @@
+"""Real nodes that join a cluster over a real Redis server, with real clients."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..redis_server import RedisServer, redis_process
+from .servers import (
+    ROOT,
+    Process,
+    assert_quiet,
+    configuration,
+    environment_of,
+    free_port,
+    is_open,
+    manage,
+    migrate,
+    running,
+    until,
+    web,
+    write_config,
+)
+from .wire import Wire, joined
+
+pytestmark = [pytest.mark.integration, pytest.mark.long]
+
+PASSWORD = "password-of-redis"
+
+
+def url_of(redis: RedisServer) -> str:
+    return f"redis://:{PASSWORD}@127.0.0.1:{redis.port}/0"
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    with redis_process(has_port=True, requirepass=PASSWORD) as server:
+        yield server
+
+
+class Nodes:
+    """Starts nodes of the demo project, each with its own database."""
+
+    def __init__(self, stack: ExitStack, directory: Path, redis: RedisServer) -> None:
+        self._stack = stack
+        self._directory = directory
+        self._redis = redis
+        self.processes: list[Process] = []
+
+    def start(self, *arguments: str, is_waited_for: bool = True) -> tuple[int, Process]:
+        """Start a node with ``runnode``, or with another command. Return its port and the process."""
+        port = free_port()
+        directory = self._directory / f"node{port}"
+        directory.mkdir()
+        migrate(directory / "db.sqlite3")
+        write_config(directory, configuration(web(port)))
+        environment = {
+            "WAMPNODE_DATABASE": str(directory / "db.sqlite3"),
+            "WAMPNODE_REDIS": url_of(self._redis),
+        }
+        command = manage(*(arguments or ("runnode",)), "--config", str(directory))
+        process = self._stack.enter_context(running(command, directory, **environment))
+        self.processes.append(process)
+        if is_waited_for:
+            process.wait_for(port)
+        return port, process
+
+
+@pytest.fixture
+def nodes(redis: RedisServer, tmp_path: Path) -> Iterator[Nodes]:
+    with ExitStack() as stack:
+        yield Nodes(stack, tmp_path, redis)
+
+
+def request(wire: Wire, *message: Any) -> Any:
+    """Send a request and return the next message."""
+    wire.send_json(list(message))
+    return wire.message()
+
+
+def test_events_reach_the_clients_of_the_other_node(nodes: Nodes, redis: RedisServer) -> None:
+    first, one = nodes.start()
+    one.wait_to_print(f'cluster "wampnode": joined 0 other nodes at redis://127.0.0.1:{redis.port}/0')
+    second, other = nodes.start()
+    other.wait_to_print(f'cluster "wampnode": joined 1 other node at redis://127.0.0.1:{redis.port}/0')
+    with joined(first) as here, joined(second) as there:
+        assert request(here, 32, 1, {}, "com.topic")[0] == 33
+        assert request(there, 32, 1, {"match": "prefix"}, "com")[0] == 33
+        for number in range(100):
+            there.send_json([16, number + 1, {}, "com.topic", [number]])
+        assert [here.message()[4] for _ in range(100)] == [[number] for number in range(100)]
+        assert request(here, 16, 2, {"acknowledge": True}, "com.other", ["back"])[0] == 17
+        assert there.message()[4] == ["back"]
+    assert [process.stop() for process in nodes.processes] == [0, 0]
+    for process in nodes.processes:
+        assert_quiet(process.output)
+        assert PASSWORD not in process.output
+        assert "not the only node" not in process.output
+
+
+def test_node_that_joins_later_has_the_retained_events(nodes: Nodes) -> None:
+    first, _ = nodes.start()
+    with joined(first) as client:
+        for number in range(250):
+            request(client, 16, number + 1, {"retain": True, "acknowledge": True}, f"com.topic{number}", [number])
+    second, _ = nodes.start()
+    with joined(second) as client:
+        for number in (0, 249):
+            assert request(client, 32, number + 1, {"get_retained": True}, f"com.topic{number}")[0] == 33
+            assert client.message()[4] == [number]
+
+
+def test_node_does_not_listen_while_redis_is_away(nodes: Nodes, redis: RedisServer) -> None:
+    redis.kill()
+    port, process = nodes.start(is_waited_for=False)
+    process.wait_to_print("The cluster is not connected; retrying:")
+    assert not is_open(port)
+    _, stopped = nodes.start(is_waited_for=False)
+    stopped.wait_to_print("The cluster is not connected; retrying:")
+    assert stopped.stop() == 0
+    assert "tcp:127.0.0.1" not in stopped.output
+    assert_quiet(stopped.output)
+    redis.start()
+    process.wait_for(port)
+    assert "The cluster is connected again" in process.output
+    assert PASSWORD not in process.output
+
+
+def test_development_server_joins_only_if_told_to(nodes: Nodes) -> None:
+    nodes.start()
+    _, alone = nodes.start("runserver", "--noreload")
+    assert "joined" not in alone.output
+    _, member = nodes.start("runserver", "--noreload", "--cluster")
+    member.wait_to_print("joined 1 other node at")
+
+
+def test_other_servers_join(nodes: Nodes, redis: RedisServer, tmp_path: Path) -> None:
+    """Each worker of uvicorn is a node of its own."""
+    first, _ = nodes.start()
+    port = free_port()
+    environment = {
+        "WAMPNODE_DATABASE": str(tmp_path / "db.sqlite3"),
+        "WAMPNODE_REDIS": url_of(redis),
+    }
+    migrate(tmp_path / "db.sqlite3")
+    server = ("-m", "uvicorn", "wampnode.asgi:application", "--host", "127.0.0.1", "--port", str(port))
+    with running([sys.executable, *server], tmp_path, cwd=ROOT, **environment) as process:
+        process.wait_for(port)
+        with joined(first) as here, joined(port) as there:
+            assert request(here, 32, 1, {}, "com.topic")[0] == 33
+            there.send_json([16, 1, {}, "com.topic", ["hi"]])
+            assert here.message()[4] == ["hi"]
+        process.stop()
+
+
+@pytest.mark.parametrize(("option", "text"), [
+    ("volatile-lru", ""),
+    ("allkeys-lru", "The Redis server of the cluster has the maxmemory-policy allkeys-lru"),
+])  # fmt: skip
+def test_server_that_evicts_keys_is_reported(tmp_path: Path, option: str, text: str) -> None:
+    with redis_process(has_port=True, requirepass=PASSWORD, maxmemory_policy=option) as redis, ExitStack() as stack:
+        _, process = Nodes(stack, tmp_path, redis).start()
+        assert ("maxmemory-policy" in process.output) is bool(text)
+        assert text in process.output
+
+
+def test_project_without_a_cluster_does_not_load_the_redis_library() -> None:
+    """Processes without a cluster pay nothing for it."""
+    code = (
+        "import django; django.setup(); import sys; import wamp_transport.bootstrap.runtime, wamp_transport.asgi; "
+        "print(json.dumps([name for name in sys.modules if name.split('.')[0] in ('redis', 'hiredis')]))"
+    )
+    command = [sys.executable, "-c", f"import json; {code}"]
+    found = subprocess.run(command, cwd=ROOT, env=environment_of(), check=True, capture_output=True, text=True)
+    assert json.loads(found.stdout) == []
+
+
+def test_calls_reach_callees_on_the_other_node(nodes: Nodes) -> None:
+    first, _ = nodes.start()
+    second, process = nodes.start()
+    with joined(first) as callee:
+        with joined(second) as caller:
+            assert request(callee, 64, 1, {}, "com.add")[0] == 65
+            for number in range(20):
+                caller.send_json([48, number + 1, {}, "com.add", [number]])
+                kind, invocation, _, _, args = callee.message()
+                assert (kind, args) == (68, [number])
+                callee.send_json([70, invocation, {}, args])
+                assert caller.message() == [50, number + 1, {}, [number]]
+            refusal = request(caller, 64, 21, {}, "com.add")
+            assert (refusal[0], refusal[4]) == (8, "wamp.error.procedure_already_exists")
+            assert request(caller, 64, 22, {}, "com.sub")[0] == 65
+        assert process.stop() == 0
+        # The name is free, because the node has left the cluster.
+        assert request(callee, 64, 2, {}, "com.sub")[0] == 65
+
+
+def test_nodes_continue_after_redis_has_lost_everything(nodes: Nodes, redis: RedisServer) -> None:
+    first, one = nodes.start()
+    second, other = nodes.start()
+    with joined(first) as here, joined(second) as there:
+        assert request(here, 32, 1, {}, "com.topic")[0] == 33
+        assert request(there, 64, 1, {}, "com.add")[0] == 65
+        redis.kill()
+        there.send_json([16, 1, {}, "com.topic", [1]])
+        redis.start()
+        assert here.message()[4] == [1]
+        there.send_json([16, 2, {}, "com.topic", [2]])
+        assert here.message()[4] == [2]
+        here.send_json([48, 2, {}, "com.add", [3]])
+        _, invocation, _, _, args = there.message()
+        there.send_json([70, invocation, {}, args])
+        assert here.message() == [50, 2, {}, [3]]
+        refusal = request(here, 64, 3, {}, "com.add")
+        assert (refusal[0], refusal[4]) == (8, "wamp.error.procedure_already_exists")
+    assert [process.stop() for process in nodes.processes] == [0, 0]
+    for process in (one, other):
+        assert_quiet(process.output)
+
+
+@pytest.mark.full
+def test_node_that_was_stopped_too_long_ends_its_sessions_and_joins_again(nodes: Nodes) -> None:
+    first, one = nodes.start()
+    second, other = nodes.start()
+    with joined(first) as here, joined(second) as there:
+        assert request(here, 32, 1, {}, "com.topic")[0] == 33
+        assert request(there, 64, 1, {}, "com.add")[0] == 65
+        other.process.send_signal(signal.SIGSTOP)
+        # Its callee keeps the name until the lease ends.
+        numbers = count(2)
+        until(lambda: request(here, 64, next(numbers), {}, "com.add")[0] == 65, "the name is free")
+        other.process.send_signal(signal.SIGCONT)
+        goodbye = there.message()
+        assert (goodbye[0], goodbye[2]) == (6, "wamp.close.system_shutdown")
+        other.wait_to_print("was removed from the cluster")
+        other.wait_to_print("is a member of the cluster again")
+        with joined(second) as again:
+            again.send_json([16, 1, {}, "com.topic", ["again"]])
+            assert here.message()[4] == ["again"]
+    assert one.stop() == other.stop() == 0

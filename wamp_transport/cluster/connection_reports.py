@@ -1,0 +1,42 @@
+"""Reports to the owner of a cluster's connections whether Redis can be used."""
+
+from collections.abc import Callable
+from math import inf
+from typing import Final
+
+REPORT_SECONDS: Final = 5.0
+"""The time between two reports that Redis cannot be used."""
+
+
+class ConnectionReports:
+    """The problems of the connections, by the name of the connection.
+
+    Calls ``on_unreachable`` with a problem immediately, but not more often than every :data:`REPORT_SECONDS`, and again
+    while the problem persists. Calls ``on_reachable`` when no reported problem is left.
+    """
+
+    def __init__(self, on_unreachable: Callable[[str], None], on_reachable: Callable[[], None]) -> None:
+        self._on_unreachable = on_unreachable
+        self._on_reachable = on_reachable
+        self._problems: dict[str, str] = {}
+        self._reported_at = -inf
+        self._is_reported = False
+
+    def add(self, connection: str, problem: str, now: float) -> None:
+        """Handle a problem of a connection."""
+        self._problems[connection] = problem
+        self.report(now)
+
+    def remove(self, connection: str) -> None:
+        """Handle that a connection works."""
+        self._problems.pop(connection, None)
+        if self._is_reported and not self._problems:
+            self._is_reported = False
+            self._on_reachable()
+
+    def report(self, now: float) -> None:
+        """Report a problem if that is due."""
+        if self._problems and now >= self._reported_at + REPORT_SECONDS:
+            self._reported_at = now
+            self._is_reported = True
+            self._on_unreachable(next(iter(self._problems.values())))

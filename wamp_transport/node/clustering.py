@@ -1,0 +1,403 @@
+"""Connect a node's router with the other nodes of its cluster.
+
+Terms:
+
+- A *member* is a node that belongs to the cluster. :class:`Membership` is this node's own, from joining until the node
+  leaves or is removed. A node that was removed joins again, with another id.
+- The *link* exchanges messages with the other nodes, its *peers*. See :mod:`wamp_transport.cluster.link`.
+- The *interest* of a node is which events it wants. A *snapshot* is all interest of a node.
+- *Retained events* are the last events of topics, which are sent to new subscribers. Each node keeps all of them.
+
+:class:`Clustering` carries out the core's effects for other nodes, and passes what comes from them to the core.
+"""
+
+import asyncio
+import logging
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from ..cluster.ledger.client import CalleeRevoked, NodeRemoved, Outcome, RegisterCompleted, RegisterRefused
+from ..cluster.ledger.layout import MemberRecord
+from ..cluster.ledger.table import MemberJoined, TableChange
+from ..cluster.link_events import (
+    BatchesLost,
+    CallFailed,
+    CallInterrupted,
+    InterestAcknowledged,
+    LinkEvent,
+    PeerGivenUp,
+    PeerGone,
+    PeerHeard,
+    PeerSilent,
+    Received,
+    SnapshotReceived,
+    SnapshotWanted,
+)
+from ..router.effects import Hold, Relay, ReleaseRegistration, RequestRegistration, Withdraw
+from ..router.relay import Cluster
+from ..router.relayed import InterestUpdate, RelayedCall, RelayedEvent, RelayedRetained
+from ..wamp import errors
+from .held_output import HeldOutput
+from .joining import Joining
+from .known_interest import KnownInterest
+from .membership import ClusterHandler, Membership
+from .node import Node
+from .shared_registrations import SharedRegistrations
+
+logger = logging.getLogger(__name__)
+
+LEAVE_SECONDS: Final = 2.0
+"""The maximum time for leaving the cluster when the node stops."""
+
+LOSS_REPORT_SECONDS: Final = 60.0
+"""The minimum time between two log records about messages that were lost."""
+
+REMOVED: Final = "the router was cut off from the other nodes of its cluster; connect again"
+"""The message of GOODBYE when the node was removed from the cluster."""
+
+
+class ClusteringCounters(Struct, gc=False):
+    """Numbers since the start of the node.
+
+    - ``removals``: how often this node was removed from the cluster
+    - ``lost_batches``: batches of other nodes that did not arrive here
+    - ``given_up_events``: events that were dropped because another node did not acknowledge them
+    - ``unsent``: calls, results and other messages, except events, that could not be sent to another node
+    """
+
+    removals: int = 0
+    lost_batches: int = 0
+    given_up_events: int = 0
+    unsent: int = 0
+
+
+class Clustering:
+    """The connection of a node with the other nodes of its cluster.
+
+    ``begin(handler)`` creates a new membership, which reports to ``handler``. The node must have been created with
+    ``is_clustered``. Call all methods in the thread of the event loop.
+    """
+
+    def __init__(self, node: Node, loop: AbstractEventLoop, begin: Callable[[ClusterHandler], Membership]) -> None:
+        cluster = node.router.cluster
+        if cluster is None:
+            raise ValueError("the node was created without is_clustered")
+        self._node = node
+        self._loop = loop
+        self._begin = begin
+        self._cluster: Cluster = cluster
+        self._membership: Membership | None = None
+        self._interest = KnownInterest()
+        self._registrations = SharedRegistrations(node.router, loop)
+        self.held_output = HeldOutput(loop, self._on_hold_missed)
+        self.counters = ClusteringCounters()
+        self._joining = Joining()
+        self._must_rejoin = asyncio.Event()
+        self._released = 0
+        """The number of the last announcement for which nothing is held back any more."""
+        self._losses_reported_at: float | None = None
+        self._is_unreachable = False
+        node.cluster_runners.update(
+            {
+                Relay: self._relay,
+                Hold: self._hold,
+                RequestRegistration: self._registrations.request,
+                ReleaseRegistration: self._registrations.release,
+                Withdraw: self._registrations.withdraw,
+            }
+        )
+
+    # --- joining and leaving -------------------------------------------------------------------------------------
+
+    @property
+    def peers(self) -> int:
+        """The number of other nodes in the cluster."""
+        return 0 if self._membership is None else sum(one.is_member for one in self._membership.link.peers.values())
+
+    async def join(self) -> None:
+        """Join the cluster, and return when the snapshots of the other nodes have arrived.
+
+        While Redis cannot be reached, retry without a time limit. Wait only a few seconds for the snapshots.
+        """
+        while not await self._try_to_join():
+            self._must_rejoin.clear()
+
+    async def fetch_retained(self) -> None:
+        """Ask another node for the retained events, and wait a few seconds for them at most.
+
+        Call this when the realms exist on this node, because events of other realms are ignored.
+        """
+        if self._membership is not None:
+            await self._joining.fetch_retained(self._membership)
+
+    async def run(self) -> None:
+        """Join again each time this node was removed from the cluster, until canceled."""
+        while True:
+            await self._must_rejoin.wait()
+            self._must_rejoin.clear()
+            if self._membership is not None:
+                await self._membership.close()
+            await self.join()
+            await self.fetch_retained()
+            logger.warning("This node is a member of the cluster again, with %d other nodes", self.peers)
+
+    async def leave(self) -> None:
+        """Leave the cluster. Call this when the node stops, after its sessions have ended."""
+        membership = self._membership
+        if membership is None:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await membership.leave()
+        await membership.close()
+        self.held_output.close()
+
+    async def _try_to_join(self) -> bool:
+        """Join with a new id. Return False if this node was removed from the cluster before it had finished."""
+        membership = self._membership = self._begin(self)
+        self._registrations.use(membership)
+        membership.start()
+        await membership.wait_joined()
+        await self._joining.wait_for_snapshots(membership)
+        if membership.is_closed:
+            await membership.close()
+        return not membership.is_closed
+
+    # --- effects -------------------------------------------------------------------------------------------------
+
+    # Hot path of a cluster.
+
+    def _relay(self, effect: Relay) -> None:
+        """Send a message to other nodes."""
+        membership = self._membership
+        if membership is None:
+            return
+        message, link = effect.message, membership.link
+        if type(message) is RelayedEvent:
+            link.send_event(effect.members, message)
+        elif type(message) is InterestUpdate:
+            for peer, batch in link.send_interest(message.realm, message.changes).items():
+                self._interest.on_sent(peer, batch, effect.interest)
+        else:
+            for peer in effect.members:
+                if not link.send(peer, message):
+                    self.counters.unsent += 1
+                    if type(message) is RelayedCall:
+                        self._cluster.calls.call_not_sent(peer, message.realm, message.call_id)
+        membership.flush_soon()
+
+    # End of the hot path.
+
+    def _hold(self, effect: Hold) -> None:
+        """Hold back the output of a session until an announcement is known."""
+        self._release()
+        connection = self._node.connections.get(effect.session_id)
+        if connection is not None and effect.interest > self._released:
+            self.held_output.hold(connection, effect.interest)
+
+    def _on_hold_missed(self, number: int) -> None:
+        late = self._interest.on_missed(number)
+        if late:
+            logger.warning("Nodes of the cluster are late: SUBSCRIBED is no longer delayed for %s", ", ".join(late))
+        self._release()
+
+    def _release(self) -> None:
+        """Report to the core which announcements are known, and write what was held back for them."""
+        announcements = self._cluster.announcements
+        announcements.on_known(self._interest.known(announcements.last))
+        if announcements.known > self._released:
+            self._released = announcements.known
+            self.held_output.release(self._released)
+
+    # --- reports of the membership -------------------------------------------------------------------------------
+
+    def on_link_events(self, events: Sequence[LinkEvent]) -> None:
+        """Handle events of the link."""
+        if self._registrations.has_changes and any(type(event) is Received for event in events):
+            # What a node sends after it has read the log must not be handled before the log.
+            self._apply_changes()
+        for event in events:
+            handle = HANDLERS.get(type(event))
+            if handle is not None:
+                try:
+                    handle(self, event)
+                except Exception:  # an event that fails must not stop the others
+                    logger.exception("Handling %s of another node failed", type(event).__name__)
+        self._joining.wake()
+        self._node.flush_effects()
+
+    def on_table_changes(self, changes: Sequence[TableChange]) -> None:
+        """Handle changes of the members and of the registrations in the ledger."""
+        link = None if self._membership is None else self._membership.link
+        for change in changes:
+            if isinstance(change, MemberJoined) and link is not None and change.node != link.node_id:
+                self._on_joined(change.node, change.record, is_peer=change.node in link.peers)
+        self._loop.call_soon(self._apply_changes)
+        self._registrations.add_changes(changes)
+        self._joining.wake()
+
+    def _apply_changes(self) -> None:
+        """Pass the collected changes of the registrations to the core."""
+        try:
+            self._registrations.apply_changes()
+        except Exception:
+            logger.exception("Handling changes of the registrations in the cluster failed")
+        self._node.flush_effects()
+
+    def _on_joined(self, name: str, record: bytes, *, is_peer: bool) -> None:
+        """Handle a new member. ``is_peer`` is false if it supports none of this node's versions of the protocol."""
+        if is_peer:
+            self._add_member(name)
+            return
+        with suppress(msgspec.DecodeError):  # a later release can have another kind of record
+            name = msgspec.msgpack.decode(record, type=MemberRecord).name
+        logger.error("Node %s has another version of wampnode: it cannot exchange messages with this node", name)
+
+    def _add_member(self, name: str) -> None:
+        self._cluster.add_member(name)
+        self._interest.add(name)
+
+    def on_outcomes(self, outcomes: Sequence[Outcome]) -> None:
+        """Handle the outcomes of requests to the ledger."""
+        for outcome in outcomes:
+            if isinstance(outcome, NodeRemoved):
+                self._on_removed()
+                continue
+            if isinstance(outcome, CalleeRevoked):
+                self._loop.call_soon(self._apply_changes)
+            elif isinstance(outcome, RegisterCompleted | RegisterRefused):
+                self._apply_changes()
+            try:
+                self._registrations.on_outcome(outcome)
+            except Exception:  # an outcome that fails must not stop the others
+                logger.exception("Handling %s of the cluster failed", type(outcome).__name__)
+        self._joining.wake()
+        self._node.flush_effects()
+
+    def on_unreachable(self, reason: str) -> None:
+        """Log that Redis cannot be reached."""
+        self._is_unreachable = True
+        logger.warning("The cluster is not connected; retrying: %s", reason)
+
+    def on_reachable(self) -> None:
+        """Log that Redis can be reached again."""
+        if self._is_unreachable:
+            self._is_unreachable = False
+            logger.warning("The cluster is connected again")
+
+    def _on_removed(self) -> None:
+        """End all sessions and forget the other nodes, because the others have continued without this node."""
+        membership = self._membership
+        if membership is None:
+            return
+        self.counters.removals += 1
+        logger.warning(
+            "This node did not renew its membership in time and was removed from the cluster; it joins again"
+        )
+        self._node.router.leave_all(errors.CLOSE_SYSTEM_SHUTDOWN, REMOVED)
+        self._node.flush_effects()
+        link = membership.link
+        for peer in list(link.peers):
+            link.member_removed(peer)
+        self.on_link_events(link.take_events())
+        self._registrations.use(None)
+        self._node.flush_effects()
+        self._must_rejoin.set()
+
+    # --- events of the link --------------------------------------------------------------------------------------
+
+    def _on_received(self, event: Received) -> None:
+        message = event.message
+        if type(message) is RelayedRetained:
+            self._joining.on_retained(event.peer, message)
+            if not message.events:
+                return
+        self._cluster.receive(event.peer, message)  # type: ignore[arg-type] # the link handles its own messages
+
+    def _on_snapshot_wanted(self, event: SnapshotWanted) -> None:
+        membership, cluster = self._membership, self._cluster
+        if membership is None:
+            return
+        self._add_member(event.peer)
+        batch = membership.link.send_snapshot(event.peer, cluster.interest())
+        self._interest.on_sent(event.peer, batch, cluster.announcements.last)
+        membership.flush_soon()
+
+    def _on_snapshot_received(self, event: SnapshotReceived) -> None:
+        self._cluster.replace_interest(event.peer, event.pages)
+
+    def _on_interest_acknowledged(self, event: InterestAcknowledged) -> None:
+        peer = None if self._membership is None else self._membership.link.peers.get(event.peer)
+        is_caught_up = peer is not None and peer.is_caught_up
+        self._interest.on_acknowledged(event.peer, event.number, is_caught_up=is_caught_up)
+        self._release()
+
+    def _on_silent(self, event: PeerSilent) -> None:
+        self._set_silent(event.peer, is_silent=True)
+
+    def _on_heard(self, event: PeerHeard) -> None:
+        self._set_silent(event.peer, is_silent=False)
+
+    def _set_silent(self, peer: str, *, is_silent: bool) -> None:
+        if is_silent:
+            self._joining.on_peer_lost(peer)
+        self._interest.set_silent(peer, is_silent)
+        self._cluster.members.set_silent(peer, is_silent)
+        self._release()
+
+    def _on_call_failed(self, event: CallFailed) -> None:
+        self._cluster.calls.call_failed(event.peer, event.realm, event.call_id)
+
+    def _on_call_interrupted(self, event: CallInterrupted) -> None:
+        self._cluster.calls.call_interrupted(event.peer, event.realm, event.call_id)
+
+    def _on_gone(self, event: PeerGone) -> None:
+        self._joining.on_peer_lost(event.peer)
+        self._interest.remove(event.peer)
+        self._cluster.remove_member(event.peer)
+        self._release()
+
+    def _on_lost(self, event: BatchesLost) -> None:
+        if event.is_sender:
+            return
+        self.counters.lost_batches += event.count
+        self._joining.on_peer_lost(event.peer)
+        self._report_loss("Messages of node %s were lost on their way to this node", event.peer)
+
+    def _on_given_up(self, event: PeerGivenUp) -> None:
+        self.counters.given_up_events += event.events
+        self._report_loss("Node %s acknowledges too little: the messages for it were dropped", event.peer)
+
+    def _report_loss(self, text: str, peer: str) -> None:
+        """Log that messages were lost, unless another loss was logged less than a minute ago."""
+        now = self._loop.time()
+        if self._losses_reported_at is None or now >= self._losses_reported_at + LOSS_REPORT_SECONDS:
+            self._losses_reported_at = now
+            counters = self.counters
+            logger.warning(
+                f"{text} (since the start: %d lost batches, %d dropped events)",
+                peer,
+                counters.lost_batches,
+                counters.given_up_events,
+            )
+
+
+HANDLERS: Final[dict[type[LinkEvent], Callable[[Clustering, Any], None]]] = {
+    Received: Clustering._on_received,
+    SnapshotWanted: Clustering._on_snapshot_wanted,
+    SnapshotReceived: Clustering._on_snapshot_received,
+    InterestAcknowledged: Clustering._on_interest_acknowledged,
+    CallFailed: Clustering._on_call_failed,
+    CallInterrupted: Clustering._on_call_interrupted,
+    PeerSilent: Clustering._on_silent,
+    PeerHeard: Clustering._on_heard,
+    PeerGone: Clustering._on_gone,
+    BatchesLost: Clustering._on_lost,
+    PeerGivenUp: Clustering._on_given_up,
+}
+"""The functions that handle events of the link."""

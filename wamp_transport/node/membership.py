@@ -1,0 +1,63 @@
+"""The interface between a node and its membership in a cluster.
+
+A *membership* lasts from joining until the node leaves or is removed. It connects the *link*, which exchanges messages
+with the other nodes, and the *ledger*, which contains the members and registrations, to a server that all nodes use.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ..cluster.ledger.client import LedgerClient, Outcome
+from ..cluster.ledger.table import LedgerTable, TableChange
+from ..cluster.link import Link
+from ..cluster.link_events import LinkEvent
+
+
+class ClusterHandler(Protocol):
+    """The methods that a membership calls when something happens in the cluster. They may send messages."""
+
+    def on_table_changes(self, changes: Sequence[TableChange]) -> None:
+        """Handle changes of the members and of the registrations in the ledger."""
+
+    def on_outcomes(self, outcomes: Sequence[Outcome]) -> None:
+        """Handle the outcomes of requests to the ledger. After NodeRemoved, the membership has ended."""
+
+    def on_link_events(self, events: Sequence[LinkEvent]) -> None:
+        """Handle events of the link. Answer SnapshotWanted before returning."""
+
+    def on_unreachable(self, reason: str) -> None:
+        """Handle that Redis cannot be reached. This is called again every five seconds."""
+
+    def on_reachable(self) -> None:
+        """Handle that Redis can be reached again."""
+
+
+class Membership(Protocol):
+    """The membership of this node in the cluster.
+
+    ``node_id`` is the id of the node in the cluster. ``table`` is the node's copy of the ledger.
+    """
+
+    node_id: str
+    link: Link
+    ledger: LedgerClient
+    table: LedgerTable
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the membership has ended."""
+
+    def start(self) -> None:
+        """Begin to join."""
+
+    async def wait_joined(self) -> None:
+        """Wait until the node has joined and knows the other members, or until the membership has ended."""
+
+    def flush_soon(self) -> None:
+        """Send what was passed to the link and the ledger at the end of this turn of the event loop."""
+
+    async def leave(self) -> None:
+        """Leave the cluster and close."""
+
+    async def close(self) -> None:
+        """Close all connections without leaving."""
