@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 
@@ -27,8 +28,8 @@ from wamp_transport.cluster.ledger.client import Outcome
 from wamp_transport.cluster.ledger.layout import MemberRecord
 from wamp_transport.cluster.ledger.table import TableChange
 from wamp_transport.cluster.member import ClusterMember
-from wamp_transport.cluster.messages import Event, Identity
 from wamp_transport.cluster.redis_address import RedisAddress
+from wamp_transport.router.relayed import RelayedEvent
 from wamp_transport.wamp.messages import PublishOptions
 
 BATCHES = (1, 64)
@@ -36,7 +37,7 @@ MAX_BEHIND = 2000
 """The sender waits while this many events are not acknowledged by the receiver."""
 
 WARM_UP = 2000
-PUBLISHER = Identity(1234567890, "ann", "user")
+TIME = datetime(2026, 1, 1, tzinfo=UTC)
 PAYLOAD = json.dumps(["x" * 96]).encode()
 
 
@@ -71,14 +72,14 @@ class Node:
 
     def on_link_events(self, events: Sequence[link_events.LinkEvent]) -> None:
         for event in events:
-            if isinstance(event, link_events.Received) and isinstance(event.message, Event):
+            if isinstance(event, link_events.Received) and isinstance(event.message, RelayedEvent):
                 self.on_event(event.message)
             elif isinstance(event, link_events.SnapshotWanted):
                 self.link.send_snapshot(event.peer, {})
             elif isinstance(event, link_events.PeerOpened):
                 self.is_open.set()
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, event: RelayedEvent) -> None:
         if event.topic == "count":
             self.received += 1
         elif event.topic == "ask":
@@ -91,7 +92,9 @@ class Node:
 
     def send(self, topic: str, payload: bytes) -> None:
         """Send an event to the other node."""
-        event = Event("realm1", 1, 0, topic, PUBLISHER, None, False, PublishOptions(), "json", payload)
+        event = RelayedEvent(
+            "realm1", 1, TIME, topic, 1234567890, "ann", "user", None, False, PublishOptions(), "json", payload
+        )  # fmt: skip
         self.link.send_event(self.link.peers, event)
         self.member.flush_soon()
 

@@ -8,21 +8,20 @@ from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
 
-from wamp_transport.cluster import link_events, messages
+from wamp_transport.cluster import link_events
 from wamp_transport.cluster.keys import ClusterKeys
 from wamp_transport.cluster.ledger.client import CalleeRevoked, NodeRemoved, Outcome, RegisterCompleted, RegisterRefused
 from wamp_transport.cluster.ledger.layout import MemberRecord, RegistrationKey
 from wamp_transport.cluster.ledger.table import MemberJoined, MemberLeft, TableChange
 from wamp_transport.cluster.link import DEFAULT_SIZES
 from wamp_transport.cluster.member import ClusterMember
-from wamp_transport.cluster.messages import Identity
 from wamp_transport.cluster.redis_address import RedisAddress
 from wamp_transport.cluster.window import LinkSizes
+from wamp_transport.router.relayed import RelayedEvent
 from wamp_transport.wamp.messages import PublishOptions
 
 KEYS = ClusterKeys("test", "secret")
 DEADLINE = 20.0
-PUBLISHER = Identity(1, "ann", "user")
 _numbers = count(1)
 
 
@@ -91,7 +90,7 @@ class Node:
                 self.open.discard(event.peer)
             elif isinstance(event, link_events.BatchesLost):
                 self.lost += event.count
-            elif isinstance(event, link_events.Received) and isinstance(event.message, messages.Event):
+            elif isinstance(event, link_events.Received) and isinstance(event.message, RelayedEvent):
                 self.received[event.peer].append(event.message.publication_id)
                 self.payloads.append(event.message.args)
 
@@ -107,8 +106,9 @@ class Node:
         """Send events with the next ids to all peers."""
         for _ in range(times):
             self.published += 1
-            event = messages.Event(
-                "realm", self.published, 0, "com.topic", PUBLISHER, None, False, PublishOptions(), "json", payload
+            options, number = PublishOptions(), self.published
+            event = RelayedEvent(
+                "realm", number, None, "com.topic", 1, "ann", "user", None, False, options, "json", payload
             )  # fmt: skip
             self.link.send_event(list(self.link.peers), event)
         self.member.flush_soon()

@@ -11,6 +11,7 @@ from tests.cluster_members import KEYS, Node, until
 from wamp_transport.cluster import messages
 from wamp_transport.cluster.ledger.layout import CalleeKey, MemberRecord, RegistrationKey
 from wamp_transport.cluster.messages import decode_batch
+from wamp_transport.router.relayed import InterestPage
 
 from .fake_redis import Command, FakeRedis, array, bulk, fake_redis
 
@@ -81,7 +82,7 @@ def test_member_joins_reads_the_table_and_greets_the_others() -> None:
             names = [command[0] for command in fake.commands if command[0] != b"XREAD"]
             assert names[:6] == [b"EVALSHA", b"MULTI", b"HGETALL", b"HGETALL", b"EXEC", b"XADD"]
             (batch,) = appended(fake.commands)[:1]
-            assert isinstance(batch.messages[0], messages.Hello)
+            assert isinstance(batch.messages[0], InterestPage)
             first = next(command for command in fake.commands if command[0] == b"XREAD")
             assert first[2:] == [KEYS.log.encode(), KEYS.inbox(node.name).encode(), b"1-0", b"0-0"]
 
@@ -164,7 +165,7 @@ def test_name_of_a_node_that_was_never_heard_is_tried_again() -> None:
             await until(lambda: b"EVALSHA" in [command[0] for command in fake.commands[count:]], "it is sent")
             await turns()
             assert node.refused == {}
-            page = messages.encode_message(messages.Hello("", [], True, True))
+            page = messages.encode_message(InterestPage("", [], True, True))
             envelope = messages.BatchEnvelope(1, "other", 1, 0, 0, [msgspec.Raw(page)])
             node.member.on_batch(messages.encode_batch(envelope))
             token = node.register("com.x", session=2)
