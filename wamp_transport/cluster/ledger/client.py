@@ -359,8 +359,7 @@ class LedgerClient:
         self._removing.clear()
         undecided = (replace(attempt.row, number=-1) for attempt in self._attempts.values())
         rows = (*self._held.values(), *undecided)
-        ledger, new_ledger = self._ledger, self._new_ledger_id()
-        lease = self._lease_milliseconds
+        ledger, new_ledger, lease = self._ledger, self._new_ledger_id(), self._lease_milliseconds
         return RestateRequest(self.node, self._next_change(), ledger, new_ledger, lease, self._record, rows)
 
     def _next_change(self) -> int:
