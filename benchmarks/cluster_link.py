@@ -162,7 +162,6 @@ async def send_batches(node: Node, size: int, messages: int) -> None:
         for _ in range(size):
             node.send("count", PAYLOAD)
         await asyncio.sleep(0)
-        await asyncio.sleep(0)
         while (window.number - window.acknowledged) * size > MAX_BEHIND:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 

@@ -218,6 +218,9 @@ class LedgerClient:
     def next_requests(self, now: float) -> list[Request]:
         """Return the requests to send now, in this order. Call this only while connected."""
         self._is_connected = True
+        has_work = self._attempts or self._removing or self._must_restate or self._other_requests or self._is_leaving
+        if self.is_joined and not has_work and now < self._renew_at:
+            return []  # the usual case: this method is called in each turn of the event loop
         requests = list(self._next_requests(now))
         self._in_flight += ((request, self.table.position) for request in requests)
         return requests
@@ -356,8 +359,7 @@ class LedgerClient:
         self._removing.clear()
         undecided = (replace(attempt.row, number=-1) for attempt in self._attempts.values())
         rows = (*self._held.values(), *undecided)
-        ledger, new_ledger = self._ledger, self._new_ledger_id()
-        lease = self._lease_milliseconds
+        ledger, new_ledger, lease = self._ledger, self._new_ledger_id(), self._lease_milliseconds
         return RestateRequest(self.node, self._next_change(), ledger, new_ledger, lease, self._record, rows)
 
     def _next_change(self) -> int:
@@ -369,8 +371,7 @@ class LedgerClient:
         return round(self._lease * 1000)
 
     def _field(self, own: OwnKey) -> bytes:
-        name, session = own
-        return b"c:%b %b %d" % (name, self.node.encode(), session)
+        return b"c:%b %b %d" % (own[0], self.node.encode(), own[1])
 
     def _on_removed(self) -> list[Outcome]:
         if self.is_removed:
