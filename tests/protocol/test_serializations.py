@@ -160,8 +160,8 @@ def test_hard_payload_arrives_right_or_its_sender_gets_an_error(node, other, sen
         invocation = plain_or_raw(other)
         other.send([YIELD, invocation, {}])
         assert caller.receive()[:2] == [RESULT, 5]
-    assert not node.router.sessions[caller.session_id].calls
-    assert not node.router.sessions[other.session_id].invocations
+    assert not caller.node.router.sessions[caller.session_id].calls
+    assert not other.node.router.sessions[other.session_id].invocations
 
 
 def plain_or_raw(peer):
@@ -197,7 +197,7 @@ def test_hard_result_reaches_the_caller_as_a_result_or_an_error(node, receiver, 
         assert answer[:2] == [RESULT, 5] or answer[:5] == [ERROR, CALL, 5, {}, INVALID_PAYLOAD]
     assert not caller.inbox
     assert not callee.is_closed
-    assert not node.router.sessions[caller.session_id].calls
+    assert not caller.node.router.sessions[caller.session_id].calls
 
 
 def test_event_is_dropped_for_receivers_whose_serializer_cannot_encode_it(node, receiver):

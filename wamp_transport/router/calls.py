@@ -27,7 +27,7 @@ from .effects import Effect, Send
 from .environment import Environment
 from .message_checks import CANCELING, check_announced, check_sizes
 from .options import RealmOptions
-from .records import REQUEST_KEY, Callee, CallPeer, CallRecord, Registration, RemoteSender, Session
+from .records import REQUEST_KEY, Callee, CallPeer, CallRecord, Registration, Session
 
 CALL = CODES[Call]
 INVOCATION = CODES[Invocation]
@@ -101,16 +101,6 @@ class Calls:
             self.send(record.caller, result, session.payload_format)
 
     # End of the hot path.
-
-    def start_remote(
-        self, remote: RemoteSender, record: CallRecord, invocation: Invocation, payload_format: str
-    ) -> None:
-        """Send a new call to a callee on another node. If this fails, end the call. Raises RequestRefused."""
-        try:
-            remote.start_call(record, invocation, payload_format)
-        except PayloadError as fault:
-            self.end(record)
-            raise RequestRefused(fault.uri, str(fault)) from fault
 
     def send(self, peer: CallPeer, message: Invocation | Interrupt | Result | Error, payload_format: str) -> None:
         """Send a message about a call to a caller or callee, on this node or another one."""

@@ -33,7 +33,7 @@ from .options import Match, RealmOptions
 from .pattern_registry import PatternRegistry
 from .permissions import Role, refusal
 from .policies import choose, choose_by_key
-from .records import REQUEST_KEY, Callee, CallPeer, CallRecord, Registration, Session
+from .records import REQUEST_KEY, Callee, CallPeer, CallRecord, Registration, RemoteSender, Session
 from .registrations import add_callee, check_policy, describe, send_unregistered
 from .remote_calls import LocalDealer, RealmCalls
 from .remote_registrations import LocalRegistrations
@@ -158,7 +158,7 @@ class Dealer:
         if remote is None:
             self._outbox.append(Send((callee.peer.id,), invocation, session.payload_format))
         else:
-            self.calls.start_remote(remote, record, invocation, session.payload_format)
+            _start_remote(self.calls, remote, record, invocation, session.payload_format)
         return record
 
     def _answer(self, session: Session, message: Call) -> None:
@@ -389,3 +389,14 @@ class Dealer:
     def _revoke_callees(self, registration: Registration) -> None:
         for callee in list(registration.callees.values()):
             self.revoke(callee.peer, registration, errors.UNREGISTERED)
+
+
+def _start_remote(
+    calls: Calls, remote: RemoteSender, record: CallRecord, invocation: Invocation, payload_format: str
+) -> None:
+    """Send a new call to a callee on another node. If this fails, end the call. Raises RequestRefused."""
+    try:
+        remote.start_call(record, invocation, payload_format)
+    except PayloadError as fault:
+        calls.end(record)
+        raise RequestRefused(fault.uri, str(fault)) from fault

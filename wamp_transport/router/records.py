@@ -110,11 +110,9 @@ class Session:
     __slots__ = (
         "authextra", "authid", "authmethod", "authprovider", "authrole", "calls", "calls_size", "deadline",
         "ended_streams", "id", "invocations", "last_invocation", "leave_reason", "limits", "login", "payload_format",
-        "pending", "realm", "registrations", "roles", "service", "state", "subscriptions", "testaments", "ticket",
+        "pending", "realm", "registrations", "remote", "roles", "service", "state", "subscriptions", "testaments", "ticket",
         "transport", "trustlevel",
     )  # fmt: skip
-
-    remote: Final = None
 
     def __init__(self, session_id: int, service: ServiceOptions, payload_format: str) -> None:
         self.id = session_id
@@ -130,6 +128,7 @@ class Session:
         self.roles: dict[str, ClientRole | None] = {}
         self.subscriptions: dict[int, Subscription] = {}
         self.registrations: dict[int, Registration] = {}
+        self.remote: None = None  # An attribute of the instance, because the hot path reads it.
         self.calls: dict[int, CallRecord] = {}
         self.calls_size = 0
         self.invocations: dict[int, CallRecord] = {}

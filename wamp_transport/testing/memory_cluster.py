@@ -22,15 +22,9 @@ from ..router.router import Router
 from .memory import FIRST_PUBLICATION_ID, FIRST_SESSION_ID, OPEN_SERVICE, MemoryNode, MemoryPeer
 from .memory_ledger import LedgerEffect, NodeLedger
 
-NODE_ATTRIBUTES = frozenset({"random", "runs_cleanup", "stores_records"})
-"""The attributes of :class:`.MemoryNode` that a test can also set for a whole cluster."""
 
-
-class MemoryCluster:
-    """Nodes that exchange messages. Each new peer is connected to the next node in turn.
-
-    A cluster has the methods of :class:`.MemoryNode` that tests of clients need, so that they can use it instead.
-    """
+class MemoryLinks:
+    """Nodes that exchange messages and share a ledger."""
 
     def __init__(self, options: RouterOptions, size: int) -> None:
         self.options = options
@@ -51,7 +45,6 @@ class MemoryCluster:
         """Each node's side of the ledger, by its place in ``nodes``."""
         for _ in range(size):
             self.add_node()
-        self._places = cycle(range(size))
 
     # --- links -----------------------------------------------------------------------------------------------------
 
@@ -194,7 +187,20 @@ class MemoryCluster:
         numbers = [number for (place, _), number in self._acknowledged.items() if place == sender]
         self.nodes[sender].on_interest_known(min(numbers, default=self._cluster(sender).announcements.last))
 
-    # --- like one node ---------------------------------------------------------------------------------------------
+
+NODE_ATTRIBUTES = frozenset({"random", "runs_cleanup", "stores_records"})
+"""The attributes of :class:`.MemoryNode` that a test can also set for a whole cluster."""
+
+
+class MemoryCluster(MemoryLinks):
+    """A cluster that tests of clients can use in place of one node. It connects each new peer to the next node in turn.
+
+    It has the methods of :class:`.MemoryNode` that such tests need.
+    """
+
+    def __init__(self, options: RouterOptions, size: int) -> None:
+        super().__init__(options, size)
+        self._places = cycle(range(size))
 
     def connect(self, serializer: str = "json", service: ServiceOptions = OPEN_SERVICE) -> MemoryPeer:
         """Return a new peer with an open transport to the next node. It has not sent HELLO yet."""
