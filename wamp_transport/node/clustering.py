@@ -40,7 +40,7 @@ from ..cluster.link_events import (
 )
 from ..router.effects import Hold, Relay, ReleaseRegistration, RequestRegistration, Withdraw
 from ..router.relay import Cluster
-from ..router.relayed import InterestUpdate, RelayedCall, RelayedEvent, RelayedRetained
+from ..router.relayed import InterestUpdate, RelayedCall, RelayedEvent, RelayedQuestion, RelayedRetained
 from ..wamp import errors
 from .held_output import HeldOutput
 from .joining import Joining
@@ -189,6 +189,8 @@ class Clustering:
                     self.counters.unsent += 1
                     if type(message) is RelayedCall:
                         self._cluster.calls.call_not_sent(peer, message.realm, message.call_id)
+                    elif type(message) is RelayedQuestion:
+                        self._cluster.questions.on_unsent(peer, message.question_id)
         membership.flush_soon()
 
     # End of the hot path.
