@@ -110,8 +110,8 @@ class Session:
     __slots__ = (
         "authextra", "authid", "authmethod", "authprovider", "authrole", "calls", "calls_size", "deadline",
         "ended_streams", "id", "invocations", "last_invocation", "leave_reason", "limits", "login", "payload_format",
-        "pending", "realm", "registrations", "remote", "roles", "service", "state", "subscriptions", "testaments", "ticket",
-        "transport", "trustlevel",
+        "pending", "realm", "registrations", "remote", "roles", "service", "state", "subscriptions", "testaments",
+        "ticket", "transport", "trustlevel",
     )  # fmt: skip
 
     def __init__(self, session_id: int, service: ServiceOptions, payload_format: str) -> None:
