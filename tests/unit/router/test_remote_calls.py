@@ -349,7 +349,7 @@ def test_least_loaded_callee_counts_the_calls_of_other_nodes(cluster):
     assert (len(busy.inbox), len(idle.inbox)) == (0, 4)
 
 
-def test_failed_call_is_an_error_for_the_caller(cluster):
+def test_failed_call_is_an_error_for_the_caller(cluster, sent):
     caller, callee = joined(cluster, 0), joined(cluster, 1)
     register(callee)
     caller.send([CALL, 9, {}, PROCEDURE])
@@ -362,6 +362,7 @@ def test_failed_call_is_an_error_for_the_caller(cluster):
     assert records(cluster) == NO_RECORDS
     callee.send([YIELD, 1, {}])
     assert not caller.inbox
+    assert not messages(sent, RelayedError)
     for report in ("call_failed", "call_interrupted", "call_not_sent"):
         getattr(cluster.nodes[0].remote_calls, report)("1", "realm1", 1)
         getattr(cluster.nodes[0].remote_calls, report)("9", "realm9", 1)
