@@ -16,7 +16,7 @@ from wamp_transport.router.relayed import (
 )
 from wamp_transport.testing.memory import anonymous_options
 from wamp_transport.testing.memory_cluster import MemoryCluster
-from wamp_transport.wamp.messages import Call, CallOptions, Yield, YieldOptions
+from wamp_transport.wamp.messages import Call, CallOptions, Error, ErrorDetails, Yield, YieldOptions
 from wamp_transport.wamp.payload import PYTHON, positional
 
 ERROR, CALL, CANCEL, RESULT, REGISTER, UNREGISTER, INVOCATION, INTERRUPT, YIELD = 8, 48, 49, 50, 64, 66, 68, 69, 70
@@ -176,6 +176,19 @@ def test_result_that_cannot_be_sent_is_an_error(cluster, progress):
     router = callee.node.router
     router.sessions[callee.session_id].payload_format = PYTHON
     router.receive(callee.session_id, Yield(1, YieldOptions(progress=progress), positional(object())))
+    callee.node.run_effects()
+    assert caller.receive()[4] == "wamp.error.invalid_payload"
+    assert records(cluster) == NO_RECORDS
+
+
+def test_error_that_cannot_be_sent_is_another_error(cluster):
+    """The callee is unavailable, so its node would ask the home to try another callee."""
+    caller, callee = joined(cluster, 0), joined(cluster, 1)
+    register(callee)
+    caller.send([CALL, 9, {}, PROCEDURE])
+    router = callee.node.router
+    router.sessions[callee.session_id].payload_format = PYTHON
+    router.receive(callee.session_id, Error(INVOCATION, 1, ErrorDetails(), UNAVAILABLE, positional(object())))
     callee.node.run_effects()
     assert caller.receive()[4] == "wamp.error.invalid_payload"
     assert records(cluster) == NO_RECORDS
