@@ -5,11 +5,11 @@ from math import inf
 from typing import Final
 
 REPORT_SECONDS: Final = 5.0
-"""The time between two reports that Redis cannot be used."""
+"""The minimum time between two reports that Redis cannot be used."""
 
 
 class ConnectionReports:
-    """The problems of the connections, by the name of the connection.
+    """The current problems of the connections, one for each connection.
 
     Calls ``on_unreachable`` with a problem immediately, but not more often than every :data:`REPORT_SECONDS`, and again
     while the problem persists. Calls ``on_reachable`` when no reported problem is left.
@@ -23,19 +23,19 @@ class ConnectionReports:
         self._is_reported = False
 
     def add(self, connection: str, problem: str, now: float) -> None:
-        """Handle a problem of a connection."""
+        """Record a problem of a connection, and report it if a report is due."""
         self._problems[connection] = problem
         self.report(now)
 
     def remove(self, connection: str) -> None:
-        """Handle that a connection works."""
+        """Record that a connection works."""
         self._problems.pop(connection, None)
         if self._is_reported and not self._problems:
             self._is_reported = False
             self._on_reachable()
 
     def report(self, now: float) -> None:
-        """Report a problem if that is due."""
+        """Report one of the problems if a report is due."""
         if self._problems and now >= self._reported_at + REPORT_SECONDS:
             self._reported_at = now
             self._is_reported = True

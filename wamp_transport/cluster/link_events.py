@@ -20,7 +20,7 @@ class Received(Struct, gc=False):
 
 
 class CallFailed(Struct, gc=False):
-    """A call to a peer has failed. Its caller gets the error ``wamp.error.network_failure``."""
+    """A call to a peer has failed. Its caller must get the error ``wamp.error.network_failure``."""
 
     peer: str
     realm: str
@@ -28,7 +28,7 @@ class CallFailed(Struct, gc=False):
 
 
 class CallInterrupted(Struct, gc=False):
-    """A call from a peer has failed. Its callee is interrupted, and its answer is not needed any more."""
+    """A call from a peer has failed. Its callee must be interrupted, and its answer is not needed any more."""
 
     peer: str
     realm: str

@@ -55,7 +55,7 @@ STABLE_SECONDS: Final = 5.0
 """After a connection that was in use for this time, the next attempt comes after the shortest time again."""
 
 SILENCE_SECONDS: Final = 2.0
-"""A connection ends when Redis has owed a reply for this time."""
+"""A connection ends when Redis has owed a reply for this time, and for the time for which a read may block."""
 
 MAX_TIMER_SECONDS: Final = 1.0
 MIN_TIMER_SECONDS: Final = 0.01
@@ -412,7 +412,7 @@ class ClusterMember:
         self._check_waiters()
 
     def _is_silent(self, node: str) -> bool:
-        """Return whether nothing was heard from a node lately, or ever."""
+        """Return whether a peer is silent or has not sent its interest yet. Return False for a node that is no peer."""
         peer = self.link.peers.get(node)
         return peer is not None and (peer.is_silent or peer.state == "greeting")
 

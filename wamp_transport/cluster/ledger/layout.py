@@ -47,7 +47,7 @@ class RegistrationKey(NamedTuple):
 
     @property
     def field(self) -> bytes:
-        """The field of the registration."""
+        """The field of the registration in the hash ``rows``."""
         return REGISTRATION + self.name
 
 
@@ -60,7 +60,7 @@ class CalleeKey(NamedTuple):
 
     @property
     def field(self) -> bytes:
-        """The field of the callee."""
+        """The field of the callee in the hash ``rows``."""
         return b"%b%b %b %d" % (CALLEE, self.registration.name, self.node.encode(), self.session)
 
 
@@ -93,7 +93,7 @@ class CalleeRow(NamedTuple):
     """A callee in the ledger.
 
     - ``number``: its position among the callees of the registration
-    - ``token``: a number that identifies the REGISTER of this callee among all of its node
+    - ``token``: a number that identifies the REGISTER of this callee among all REGISTERs of its node
     - ``details``: an encoded :class:`~wamp_transport.router.relayed.CalleeDetails`
     """
 
@@ -168,5 +168,5 @@ def registration_of(field: bytes) -> bytes:
 
 
 def node_of(field: bytes) -> bytes:
-    """Return the node in the field of a callee."""
+    """Return the id of the node in the field of a callee."""
     return field.rsplit(b" ", 2)[1]
