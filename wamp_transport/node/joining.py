@@ -61,7 +61,7 @@ class Joining:
                     asked.add(source)
 
     def on_retained(self, peer: str, page: RelayedRetained) -> None:
-        """Note that a page of retained events has arrived."""
+        """Handle a page of retained events."""
         if peer == self._source:
             self._event_count += len(page.events)
             if page.is_last:
