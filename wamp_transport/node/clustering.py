@@ -5,7 +5,8 @@ Terms:
 - A *member* is a node that belongs to the cluster. :class:`Membership` is this node's own, from joining until the node
   leaves or is removed. A node that was removed joins again, with another id.
 - The *link* exchanges messages with the other nodes, its *peers*. See :mod:`wamp_transport.cluster.link`.
-- The *interest* of a node is the list of topics and patterns whose events it wants. A *snapshot* is all interest of a node.
+- The *interest* of a node consists of the topics and patterns whose events it wants. A *snapshot* is all interest of a
+  node.
 - *Retained events* are the last events of topics, which are sent to new subscribers. Each node keeps all of them.
 
 :class:`Clustering` carries out the core's effects for other nodes, and passes what comes from them to the core.

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class UndecidedRegister(msgspec.Struct, gc=False):
-    """A REGISTER without an answer from the ledger. ``ticket`` identifies it for the router, ``token`` for the ledger."""
+    """A REGISTER that the ledger has not answered. ``ticket`` is its number in the router, ``token`` in the ledger."""
 
     ticket: int
     token: int
