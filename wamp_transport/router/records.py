@@ -27,7 +27,7 @@ JOINING_STATES = frozenset({"closed", "authenticating", "challenging"})
 """The states of a session that has not joined a realm yet."""
 
 ACTIVE_STATES = frozenset({"established", "suspended"})
-"""The states of a session that has joined a realm."""
+"""The states of a session that has joined a realm and not left it."""
 
 
 class Peer(Protocol):
@@ -83,7 +83,7 @@ class CallPeer(Peer, Protocol):
 
     @property
     def remote(self) -> RemoteSender | None:
-        """See the docstring of the class."""
+        """The interface for sending messages to a peer on another node; None for a session of this node."""
 
     realm: str
     payload_format: str

@@ -1,4 +1,4 @@
-"""Change and describe registrations. Dealers of all kinds of nodes share these functions."""
+"""Change and describe registrations, on a single node and on nodes of a cluster."""
 
 from ..wamp import errors
 from ..wamp.errors import RequestRefused

@@ -70,7 +70,7 @@ class SessionEstablishment:
         self.session_counts = SessionCounts()
 
     def on_hello(self, session: Session, message: Hello) -> None:
-        """Handle HELLO."""
+        """Handle HELLO. Raises ProtocolViolation if it contains no role of a client."""
         details = message.details
         if not details.roles or not any(role in CLIENT_ROLES for role in details.roles):
             raise ProtocolViolation("HELLO.details.roles must name at least one of " + ", ".join(CLIENT_ROLES))
