@@ -69,8 +69,9 @@ class IdentityQueries:
     async def ask(self, function: Callable[..., Result], *args: object) -> Result:
         """Call ``function`` in a thread and return its result.
 
-        Raises Unanswered if hooks are too slow or too many queries are waiting for them. Also raises the exceptions of
-        the function.
+        Raises Unanswered if the project's hooks are too slow or too many queries are waiting for them. If there are no
+        hooks, raises DatabaseBusy if too many jobs are queued. Also raises DatabaseError, and the exceptions of the
+        function; those that are no ordinary exceptions are raised as ProjectCodeError.
         """
         if not app_settings().hooks:
             return await in_thread(function, *args)
