@@ -85,7 +85,7 @@ class MemoryLinks:
         self._queues[sender, receiver].append((pages, cluster.announcements.last))
 
     def lose_messages(self, place: int, other: int) -> None:
-        """Drop all messages that wait between two nodes. All calls between them fail, and both send their interest again."""
+        """Drop all messages that wait between two nodes. Calls between them fail. Both send their interest again."""
         for sender, receiver in ((place, other), (other, place)):
             self._queues[sender, receiver].clear()
             for realm, calls in self._cluster(sender).calls.realms.items():
