@@ -1,4 +1,4 @@
-"""Reports to the owner of a cluster's connections whether Redis can be used."""
+"""Report to the owner of the connections to Redis whether Redis can be used."""
 
 from collections.abc import Callable
 from math import inf
@@ -9,10 +9,10 @@ REPORT_SECONDS: Final = 5.0
 
 
 class ConnectionReports:
-    """The current problems of the connections, one for each connection.
+    """The current problems of a member's connections to Redis, one for each connection.
 
-    Calls ``on_unreachable`` with a problem immediately, but not more often than every :data:`REPORT_SECONDS`, and again
-    while the problem persists. Calls ``on_reachable`` when no reported problem is left.
+    ``on_unreachable`` is called with a problem immediately, and again while the problem persists, but at most once per
+    :data:`REPORT_SECONDS`. ``on_reachable`` is called when no problem is left that was reported.
     """
 
     def __init__(self, on_unreachable: Callable[[str], None], on_reachable: Callable[[], None]) -> None:

@@ -12,7 +12,7 @@ A node can append to this inbox until it reads the removal in the ledger's log.
 
 
 class InboxDeletions:
-    """The keys to delete. A key is forgotten when Redis has confirmed a deletion that was sent after the delay."""
+    """The keys to delete. A key is forgotten when Redis confirms its deletion after :data:`DELAY_SECONDS`."""
 
     def __init__(self) -> None:
         self._final: dict[str, float] = {}

@@ -89,7 +89,7 @@ class Link:
     def member_joined(self, node_id: str, now: float, protocol: int = PROTOCOL) -> bool:
         """Handle a member that the ledger shows. ``protocol`` is the highest version that both nodes support.
 
-        Return False if the node has left the cluster before. It is refused, and must be removed from the ledger again.
+        Return False if the node has left the cluster before: it is not added, and the ledger must remove it again.
         """
         if node_id == self.node_id:
             return True

@@ -140,7 +140,7 @@ class Peer:
 
     @property
     def deadline(self) -> float:
-        """The time at which the peer must be advanced again: a note is due, or the peer becomes silent."""
+        """The time at which the link must check the peer again: a note is due, or the peer becomes silent."""
         return self._next_note if self.is_silent else min(self._next_note, self.heard + SILENCE_SECONDS)
 
     # --- sending -------------------------------------------------------------------------------------------------
@@ -210,9 +210,9 @@ class Peer:
         return batches
 
     def set_away(self, is_away: bool) -> None:
-        """Handle that Redis has been unreachable for too long, or that it is reachable again.
+        """Handle a long outage of Redis, or its end if ``is_away`` is false.
 
-        While it is unreachable, new events and calls are not sent. Calls to the peer that are open fail.
+        During the outage, new events and calls are not sent. Calls to the peer that are open fail.
         """
         self._is_away = is_away
         self._update_block()
@@ -292,7 +292,7 @@ class Peer:
         self.window.is_blocked = self._is_given_up or self._is_away
 
     def _hear(self, now: float) -> None:
-        """Note that the peer has sent something."""
+        """Record that the peer has sent something."""
         self.heard = now
         if self.is_silent:
             self.is_silent = False
@@ -317,7 +317,7 @@ class Peer:
         self._recover()
 
     def _recover(self) -> None:
-        """Take the steps 2 to 4 of the module's docstring after a loss."""
+        """Take the steps 2 to 4 that the module's docstring lists for a loss."""
         # The peer does the same and therefore asks for a snapshot. Until it has this snapshot, an acknowledgment can
         # cover lost interest.
         self._confirms_from = None

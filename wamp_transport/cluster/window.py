@@ -58,7 +58,7 @@ class UnsentBatch:
 
 
 class SentBatch(Struct, gc=False):
-    """A batch in the window: its number, its bytes, the bytes that count toward the limit, and its events."""
+    """A batch in the window. ``counted`` is its size toward the limit in bytes, ``events`` the number of its events."""
 
     number: int
     data: bytes

@@ -121,12 +121,12 @@ class MemoryLinks:
             ledger.run(effect)
 
     def on_idle(self) -> None:
-        """Handle that a node has no more work: deliver all messages, unless the test delivers them itself."""
+        """Deliver all messages, unless the test delivers them itself. A node calls this when it has no more work."""
         if self.is_immediate and not self._is_delivering:
             self.deliver_all()
 
     def waiting(self) -> list[tuple[int, int]]:
-        """Return the pairs of a sender and a receiver for whom messages wait."""
+        """Return the pairs of a sender and a receiver between whom messages wait."""
         return [pair for pair, queue in self._queues.items() if queue]
 
     def deliver(self, sender: int, receiver: int) -> None:

@@ -121,7 +121,7 @@ class MemoryMembership:
         self._end()
 
     def on_reachable_changed(self) -> None:
-        """Handle that the stand-in became reachable or unreachable."""
+        """Handle an outage of the stand-in, or its end."""
         now = self._loop.time()
         if self.is_closed or not self._is_started:
             return

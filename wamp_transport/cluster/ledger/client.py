@@ -204,7 +204,7 @@ class LedgerClient:
             self._removing[*own, row.token] = None
 
     def leave(self) -> None:
-        """Request the end of the membership. Unregister all callees first. Others would remove them only later."""
+        """Request the end of the membership. Unregister all callees first, so that they are removed without delay."""
         self._is_leaving = True
 
     @property

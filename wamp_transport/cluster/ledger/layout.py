@@ -79,12 +79,12 @@ class RegistrationRow(NamedTuple):
     created: str
 
     def encode(self) -> bytes:
-        """Return the value of the field."""
+        """Return the value of the field that contains this row."""
         return f"{self.policy} {self.callee_count} {self.next_number} {self.created}".encode()
 
     @classmethod
     def decode(cls, value: bytes) -> "RegistrationRow":
-        """Return the row with this value."""
+        """Parse the value of a field."""
         policy, count, next_number, created = value.decode().split(" ", 3)
         return cls(policy, int(count), int(next_number), created)
 
@@ -102,12 +102,12 @@ class CalleeRow(NamedTuple):
     details: bytes
 
     def encode(self) -> bytes:
-        """Return the value of the field."""
+        """Return the value of the field that contains this row."""
         return b"%d %d %b" % self
 
     @classmethod
     def decode(cls, value: bytes) -> "CalleeRow":
-        """Return the row with this value."""
+        """Parse the value of a field."""
         number, token, details = value.split(b" ", 2)
         return cls(int(number), int(token), details)
 
@@ -125,12 +125,12 @@ class MemberRow(NamedTuple):
     record: bytes
 
     def encode(self) -> bytes:
-        """Return the value of the field."""
+        """Return the value of the field that contains this row."""
         return b"%d %d %b" % self
 
     @classmethod
     def decode(cls, value: bytes) -> "MemberRow":
-        """Return the row with this value."""
+        """Parse the value of a field."""
         lease_end, change, record = value.split(b" ", 2)
         return cls(int(lease_end), int(change), record)
 

@@ -146,11 +146,11 @@ class _Run:
         return None if value is None else CalleeRow.decode(value).token
 
     def set_row(self, field: bytes, value: bytes) -> None:
-        """Change a row and note it for the log."""
+        """Change a row, and add the change to the log entry."""
         self.ledger.rows[field] = self.entry[field] = value
 
     def remove_row(self, field: bytes) -> None:
-        """Remove a row and note it for the log."""
+        """Remove a row, and add the removal to the log entry."""
         del self.ledger.rows[field]
         self.entry[field] = b""
 

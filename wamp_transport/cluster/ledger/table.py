@@ -313,7 +313,7 @@ class LedgerTable:
         return [*joined, *removed, *added, *left]
 
     def _with_missing(self, touched: Iterable[bytes]) -> Iterable[bytes]:
-        """Return the fields with those of the callees of missing members that may be hidden by a registration."""
+        """Return ``touched`` and the callees of missing members, which a registration can make invisible."""
         if not self._missing:
             return touched
         return dict.fromkeys((*touched, *(field for each in self._missing.values() for field in each.callees)))
