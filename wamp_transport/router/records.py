@@ -52,7 +52,7 @@ class Peer(Protocol):
 
 
 class RemoteSender(Protocol):
-    """The interface of a caller or callee on another node, to which messages are sent in another way."""
+    """The interface for sending messages about calls to a caller or callee on another node."""
 
     @property
     def is_silent(self) -> bool:
@@ -101,7 +101,7 @@ class Session:
     If the client sends another HELLO after GOODBYE, the same transport has a new session.
 
     - ``state``: the state of the session, which only ``session.move`` may assign
-    - ``login``: the login in progress; None unless an authenticator is checking the client's credentials
+    - ``login``: the login in progress; None unless an authenticator decides on it
     - ``pending``: the suspended message and the messages after it; None unless a message is suspended
     - ``deadline``: the session's current deadline, such as the time limit for its login
     - ``ticket``: the number that identifies the session's open request to an authenticator or authorizer; 0 for none

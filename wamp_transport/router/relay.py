@@ -92,7 +92,7 @@ class RealmRelay:
     # Hot path of a cluster.
 
     def publish(self, publication: Publication) -> None:
-        """Send a publication of this node to each other node that wants it, or to all if it is to be retained.
+        """Send a publication of this node to the other nodes that want it, or to all of them if it must be retained.
 
         Call this before the publication is sent to the subscribers on this node, because it chooses among the
         subscribers with node keys. The realm must be open.

@@ -68,7 +68,7 @@ class RealmCalls:
         self.registrations = RealmRegistrations(realm, self.node, outbox, environment)
 
     def open(self, dealer: LocalDealer, registrations: LocalRegistrations) -> None:
-        """Open the realm."""
+        """Open the realm: pass the calls of other nodes to the dealer of this node from now on."""
         self._local = dealer
         self.registrations.open(registrations)
 
@@ -78,7 +78,7 @@ class RealmCalls:
         self.registrations.close()
 
     def node(self, name: str) -> RemoteNode | None:
-        """Return another node; None if it is not a member."""
+        """Return the other node with this name; None if it is not a member."""
         node = self.nodes.get(name)
         if node is None and name in self._members:
             serialize = self._environment.serialize

@@ -49,7 +49,7 @@ class LocalRegistrations(NamedTuple):
 
 
 class RegistrationSuspension:
-    """The suspension of a REGISTER until its callee is in the table of all nodes."""
+    """The suspension of a REGISTER until its callee is in the table that all nodes share."""
 
     __slots__ = ("_request",)
 
@@ -323,7 +323,7 @@ def _details(session: Session, options: RegisterOptions) -> CalleeDetails:
 
 
 def _entry(registration: Registration, callee: Callee, peer: RemotePeer) -> CalleeEntry:
-    """Return the entry of the table from which a callee of another node was made."""
+    """Return the table entry that describes a callee of another node."""
     details = CalleeDetails(
         peer.authrole,
         tuple(peer.features),
