@@ -197,7 +197,7 @@ class Clustering:
     # End of the hot path.
 
     def _hold(self, effect: Hold) -> None:
-        """Hold back the output of a session until an announcement is known."""
+        """Hold back the output of a session until the other nodes have acknowledged an announcement of interest."""
         self._release()
         connection = self._node.connections.get(effect.session_id)
         if connection is not None and effect.interest > self._released:

@@ -85,7 +85,7 @@ class HeldTransport:
         self._queue.append(hold)
 
     def release(self, known: int) -> None:
-        """End the holds in the queue that come before the first one for an announcement above ``known``.
+        """End the holds in order, up to the first one that waits for an announcement with a number above ``known``.
 
         Write the bytes that they have delayed.
         """

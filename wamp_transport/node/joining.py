@@ -1,6 +1,6 @@
 """The steps of a node that joins a cluster, before it accepts clients.
 
-The other nodes, the *peers*, send *snapshots*, which contain the events that they want. *Retained events* are the last
+The other nodes, the *peers*, send *snapshots*, which tell what events they want. *Retained events* are the last
 events of topics, which are sent to new subscribers. Every node keeps all of them, so a node that joins asks a peer for
 them. They come in pages.
 """

@@ -38,7 +38,7 @@ Result = TypeVar("Result")
 
 
 class Unanswered(LoginDenied):
-    """Raised if a query fails because the project's hooks are too slow. The names of these hooks are logged."""
+    """Raised if a query is too slow because of the project's hooks. The names of the running hooks are logged."""
 
     def __init__(self) -> None:
         super().__init__(errors.UNAVAILABLE, "this login takes too long; try again later")
