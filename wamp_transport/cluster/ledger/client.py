@@ -305,10 +305,7 @@ class LedgerClient:
         return outcomes
 
     def next_deadline(self) -> float:
-        """Return the time at which :meth:`advance` and, while connected, :meth:`next_requests` must be called next.
-
-        Return infinity if there is nothing to wait for.
-        """
+        """Return when :meth:`advance` (if connected, :meth:`next_requests` too) must be called next; maybe infinity."""
         attempts = self._attempts.values()
         times = [attempt.deadline for attempt in attempts]
         if self._is_connected and not self.is_removed:
@@ -383,10 +380,7 @@ class LedgerClient:
         return [NodeRemoved()]
 
     def _on_renewed(self, answer: Answer, now: float) -> list[Outcome]:
-        """Handle the answer to ``renew``.
-
-        Purge the rows of the members that it removed, and of nodes that were no members at this and the last renewal.
-        """
+        """Purge the rows of members that ``renew`` has removed, and of nodes that were no members at two renewals."""
         changes = self.table.on_renewed(answer.newest, now)
         if answer.status == "ok":
             self._ledger = answer.ledger
