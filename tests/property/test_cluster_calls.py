@@ -64,7 +64,7 @@ arguments = {
 }
 """The methods of ClusterCalls, with their arguments."""
 
-COMMON = ["register", "call", "call", "answer", "answer", "deliver", "deliver", "deliver", "deliver", "part"] * 3
+COMMON = ["register", "call", "call", "answer", "answer", *["deliver"] * 4, "part", "cancel"] * 3
 steps = st.sampled_from([*COMMON, *arguments]).flatmap(lambda name: st.tuples(st.just(name), *arguments[name]))
 
 
@@ -304,6 +304,7 @@ class ClusterCalls:
             if any(client.asked for client in self.clients):
                 self.cluster.pass_time(0.5)
                 self.deliver_all()
+        self.check_calls_agree()
         while any(client.invoked for client in self.clients):
             for client in self.clients:
                 for invocation in list(client.invoked):
@@ -438,6 +439,19 @@ class ClusterCalls:
         for record in records:
             assert record.callee.in_flight == counts[id(record.callee)]
             assert not 0 < record.callee.concurrency < record.callee.in_flight
+
+    def check_calls_agree(self) -> None:
+        """Each call that a node works on for another node is still open there."""
+        sent, received = set(), set()
+        for place in self.places:
+            router = self.cluster.nodes[place].router
+            for node in router.cluster.calls.realm("realm1").nodes.values():
+                sent.update((str(place), node.name, call_id) for call_id in node.sent)
+            for session in router.sessions.values():
+                for record in session.invocations.values():
+                    if record.caller.remote is not None:
+                        received.add((record.caller.node.name, str(place), record.request_id))
+        assert sent == received
 
     def check_no_call(self, place: int) -> None:
         router = self.cluster.nodes[place].router

@@ -147,10 +147,14 @@ class Calls:
         If ``may_retry`` is true, the caller is on another node, which is to try another callee.
         """
         error = Error(CALL, record.request_id, message.details, message.error, message.args, message.kwargs)
-        if may_retry and record.caller.remote is not None:
-            record.caller.remote.send_error(error, payload_format, may_retry=True)
-        else:
+        remote = record.caller.remote
+        if remote is None or not may_retry:
             self.send(record.caller, error, payload_format)
+            return
+        try:
+            remote.send_error(error, payload_format, may_retry=True)
+        except PayloadError as fault:
+            self.on_undeliverable(record.caller, error, fault)
 
     def fail(self, record: CallRecord, uri: str, text: str) -> None:
         """End a call, and send its caller an ERROR that the router itself creates."""

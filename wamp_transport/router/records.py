@@ -33,9 +33,9 @@ ACTIVE_STATES = frozenset({"established", "suspended"})
 class Peer(Protocol):
     """The interface of a client in subscriptions, registrations and calls.
 
-    A :class:`Session` is a peer on this node. Any other object with these attributes can represent a client of another
-    node. Therefore, the classes Broker, Dealer and Calls must use only the attributes of :class:`Peer` and
-    :class:`CallPeer`. ``trustlevel`` is None if the peer's role has no trust level.
+    A :class:`Session` is a peer on this node. A :class:`.RemotePeer` represents a client of another node. Therefore,
+    the classes Broker, Dealer and Calls must use only the attributes of :class:`Peer` and :class:`CallPeer`.
+    ``trustlevel`` is None if the peer's role has no trust level.
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""Change and describe registrations, on a single node and on nodes of a cluster."""
+"""Change and describe registrations, on a single node and in a cluster."""
 
 from ..wamp import errors
 from ..wamp.errors import RequestRefused

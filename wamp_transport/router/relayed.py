@@ -148,7 +148,7 @@ class RelayedCall(Struct, array_like=True, tag=5, gc=False):
     id. ``caller`` is None if the caller is not disclosed. ``time_left`` is the number of seconds until the call times
     out, 0 if it does not. ``accepts_passthru`` is true if the caller can receive payload in passthru mode.
 
-    ``options`` contains what the callee is to learn from the options of the CALL message.
+    ``options`` contains only those options of the CALL message that the callee's node needs.
     """
 
     realm: str

@@ -212,12 +212,7 @@ class RemotePeer:
     def send(self, message: Message, payload_format: str) -> None:
         """Send a message about a call to the peer. Raises PayloadError."""
         node, realm = self.node, self.realm
-        if isinstance(message, Interrupt):
-            call_id, mode = message.request_id, message.options.mode or "killnowait"
-            if mode != "kill":
-                node.sent.take(call_id)
-            node.relay(RelayedCancel(realm, call_id, mode, message.options.reason or errors.CANCELED))
-        elif isinstance(message, Result):
+        if isinstance(message, Result):
             payload = node.payload(payload_format, message)
             progress = message.details.progress is True
             node.relay(
@@ -225,6 +220,11 @@ class RemotePeer:
             )  # fmt: skip
         elif isinstance(message, Error):
             self.send_error(message, payload_format)
+        elif isinstance(message, Interrupt):
+            call_id, mode = message.request_id, message.options.mode or "killnowait"
+            if mode != "kill":
+                node.sent.take(call_id)
+            node.relay(RelayedCancel(realm, call_id, mode, message.options.reason or errors.CANCELED))
         elif isinstance(message, Invocation):
             payload = node.payload(payload_format, message)
             node.sent.with_parts.add(message.request_id)

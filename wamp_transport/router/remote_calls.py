@@ -159,7 +159,6 @@ class RealmCalls:
         record = local.calls.open(caller, call, registration, callee)
         details = received_details(message, registration.match)
         if message.is_streaming:
-            record.is_streaming = options.progress is True
             record.wants_progress = options.receive_progress is True
             record.details = details
         invocation = Invocation(record.invocation_id, registration.id, details, args, kwargs)
@@ -210,7 +209,6 @@ class RealmCalls:
         peer.send_error(error, PYTHON, may_retry=True)
 
     def _on_part(self, record: CallRecord, message: RelayedCallPart) -> None:
-        record.is_streaming = message.options.progress is True
         details = part_details(record, message.options)
         args, kwargs = received_payload(message.args), received_payload(message.kwargs)
         invocation = Invocation(record.invocation_id, record.registration.id, details, args, kwargs)

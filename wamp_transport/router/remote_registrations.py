@@ -4,8 +4,11 @@ The nodes share a *table* of all callees, outside the router core. The table dec
 and in which order. A session of this node becomes a callee in two steps: first the node requests an entry in the table.
 When the callee is in the table, REGISTERED is sent. Until then, the REGISTER is suspended; see :mod:`.suspension`.
 
-The node passes all changes of the table to the router, in order. A callee leaves the registrations of this node as soon
-as its session does not want the registration any more. The table follows later, and *confirms* the removal.
+The node passes all changes of the table to the router, in order, and before the messages that other nodes have sent
+because of these changes. Therefore, REGISTERED is sent before the first INVOCATION.
+
+If a session of this node gives a registration up, its callee is removed here immediately, and from the table later. The
+change of the table *confirms* the removal.
 """
 
 from collections.abc import Callable, Iterable

@@ -16,7 +16,7 @@ from wamp_transport.router.relayed import (
 )
 from wamp_transport.testing.memory import anonymous_options
 from wamp_transport.testing.memory_cluster import MemoryCluster
-from wamp_transport.wamp.messages import Call, CallOptions, Yield, YieldOptions
+from wamp_transport.wamp.messages import Call, CallOptions, Error, ErrorDetails, Yield, YieldOptions
 from wamp_transport.wamp.payload import PYTHON, positional
 
 ERROR, CALL, CANCEL, RESULT, REGISTER, UNREGISTER, INVOCATION, INTERRUPT, YIELD = 8, 48, 49, 50, 64, 66, 68, 69, 70
@@ -176,6 +176,19 @@ def test_result_that_cannot_be_sent_is_an_error(cluster, progress):
     router = callee.node.router
     router.sessions[callee.session_id].payload_format = PYTHON
     router.receive(callee.session_id, Yield(1, YieldOptions(progress=progress), positional(object())))
+    callee.node.run_effects()
+    assert caller.receive()[4] == "wamp.error.invalid_payload"
+    assert records(cluster) == NO_RECORDS
+
+
+def test_error_that_cannot_be_sent_is_another_error(cluster):
+    """The callee is unavailable, so its node would ask the home to try another callee."""
+    caller, callee = joined(cluster, 0), joined(cluster, 1)
+    register(callee)
+    caller.send([CALL, 9, {}, PROCEDURE])
+    router = callee.node.router
+    router.sessions[callee.session_id].payload_format = PYTHON
+    router.receive(callee.session_id, Error(INVOCATION, 1, ErrorDetails(), UNAVAILABLE, positional(object())))
     callee.node.run_effects()
     assert caller.receive()[4] == "wamp.error.invalid_payload"
     assert records(cluster) == NO_RECORDS
@@ -349,7 +362,7 @@ def test_least_loaded_callee_counts_the_calls_of_other_nodes(cluster):
     assert (len(busy.inbox), len(idle.inbox)) == (0, 4)
 
 
-def test_failed_call_is_an_error_for_the_caller(cluster):
+def test_failed_call_is_an_error_for_the_caller(cluster, sent):
     caller, callee = joined(cluster, 0), joined(cluster, 1)
     register(callee)
     caller.send([CALL, 9, {}, PROCEDURE])
@@ -362,6 +375,7 @@ def test_failed_call_is_an_error_for_the_caller(cluster):
     assert records(cluster) == NO_RECORDS
     callee.send([YIELD, 1, {}])
     assert not caller.inbox
+    assert not messages(sent, RelayedError)
     for report in ("call_failed", "call_interrupted", "call_not_sent"):
         getattr(cluster.nodes[0].remote_calls, report)("1", "realm1", 1)
         getattr(cluster.nodes[0].remote_calls, report)("9", "realm9", 1)
