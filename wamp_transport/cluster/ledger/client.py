@@ -305,7 +305,7 @@ class LedgerClient:
         return outcomes
 
     def next_deadline(self) -> float:
-        """Return when :meth:`advance` (if connected, :meth:`next_requests` too) must be called next; infinity for never."""
+        """Return when :meth:`advance` (and, if connected, :meth:`next_requests`) must be called next, or infinity."""
         attempts = self._attempts.values()
         times = [attempt.deadline for attempt in attempts]
         if self._is_connected and not self.is_removed:
