@@ -86,7 +86,7 @@ class ScramMethod:
         )
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:
-        """Admit the client and send the server's signature, if the client's proof is valid."""
+        """Admit the client if its proof is valid. WELCOME then contains the server's signature."""
         if request.method == STANDARD and not _repeats(message.extra, pending):
             return Deny()
         try:
@@ -104,7 +104,7 @@ class ScramMethod:
         )
 
     def _decoy(self, method: str, authid: str, realm: str | None) -> Derivation:
-        """Return the parameters of a decoy challenge, modeled on a real principal."""
+        """Return the parameters of a decoy challenge, modeled on a real principal, or on the defaults if none fits."""
         key = self._world.secret_key
         first = decoy_challenges.choice(key, SCRAM.name, authid)
         like = next(self._models(method, first, realm), DEFAULT_CREDENTIALS[method])

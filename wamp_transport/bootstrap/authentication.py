@@ -179,7 +179,7 @@ class Authentication:
         return not service.is_still_allowed(session.authmethod, session.authprovider, session.authid, session.authrole)
 
     def close(self) -> None:
-        """Stop the threads that compute hashes and run functions."""
+        """Stop all threads that logins use."""
         self._hashing.close()
         self._functions.close()
         self._identities.close()

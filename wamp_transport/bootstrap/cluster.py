@@ -63,7 +63,7 @@ def find_url_fault(url: str) -> str:
 
 
 def _is_test_run() -> bool:
-    """Return whether Django's function ``setup_test_environment()`` was called. It makes both of these changes."""
+    """Return whether Django's function ``setup_test_environment()`` was called. It makes both changes."""
     return hasattr(mail, "outbox") and "testserver" in settings.ALLOWED_HOSTS
 
 

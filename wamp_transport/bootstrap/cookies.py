@@ -1,4 +1,4 @@
-"""The cookie stores of this process: one for each file, one for the database, and one in memory for each service."""
+"""The cookie stores of this process: files, stores in memory, and stores in the database; see :func:`_place`."""
 
 import asyncio
 import logging

@@ -33,7 +33,7 @@ RETRY_SECONDS: Final = 1.0
 """The pause after a failure before the listener opens a new channel."""
 
 JOIN_SECONDS: Final = 600.0
-"""The maximum time before the node adds its channel to the group again, because memberships can expire."""
+"""The maximum time before the node adds its channel to the group again, because group memberships can expire."""
 
 CLOSE_SECONDS: Final = 0.5
 """The time limit for each step of closing the channel."""

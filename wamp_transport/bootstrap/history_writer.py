@@ -2,7 +2,8 @@
 
 The queue of a history never holds more events than the history in memory. When the history removes its oldest event,
 the queue drops it too, because its row would be deleted again immediately. Therefore, the limits of the histories, in
-number and in bytes, apply to the queues as well. If the database does not respond, no recent events are lost.
+number and in bytes, apply to the queues as well. If the database does not respond, no events are lost
+that the history in memory still contains.
 """
 
 import asyncio

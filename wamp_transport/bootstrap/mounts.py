@@ -125,8 +125,8 @@ class Mounts(ConfigurationPart):
 def mount(service: PathService, configuration: Configuration, node: Node, cookies: CookieStores) -> Mount:
     """Build the mount of a service. Call it in a thread, because it can read directories.
 
-    If the service cannot be built, for example because its directory is missing, its path returns 404 and the reason is
-    logged.
+    If the directory of static files is missing, the path returns 404. If the files cannot be served for another reason,
+    or if an option is invalid, the path also returns 404, and the reason is logged. Raises any other exception.
     """
     config = service.settings
     if isinstance(config, WebSocketSection):

@@ -45,7 +45,7 @@ FORGET_SECONDS: Final = 1.0
 class Runtime:
     """The runtime of the node in this process. Call its methods on the event loop.
 
-    ``on_applied`` is called with each configuration after the first, so that the server can apply it. If
+    ``on_applied``, which the server sets later, is called with each further configuration that is applied. If
     ``joins_cluster`` is true, the node joins the cluster in the settings, if there is one.
     """
 
@@ -83,7 +83,7 @@ class Runtime:
 
     @property
     def session_counts(self) -> SessionCounts:
-        """The numbers of clients' sessions, by group. Other threads may read this property."""
+        """The number of clients' sessions in each group. Other threads may read this property."""
         return {} if self.started is None else self.started.sessions.counts()
 
     async def start(self) -> StartedNode:
@@ -182,7 +182,7 @@ class Runtime:
             )
 
     def _report_and_look(self, *args: Any, **kwargs: Any) -> None:
-        """Store the report of this node, and look for other nodes."""
+        """Store the report of this node. If it is not in a cluster, look for other nodes."""
         nodes.report(*args, **kwargs)
         if self.cluster_status == "":
             self._others.look(nodes.running())

@@ -1,4 +1,4 @@
-"""Predict how many sessions a change of the configuration ends. For this purpose, sessions are counted in groups."""
+"""Predict how many sessions a configuration change would end. Sessions are counted by group."""
 
 from ..auth.providers import AuthProvider
 from ..auth.static import StaticPrincipals

@@ -116,7 +116,7 @@ def choose_source(node: str | None = None) -> Source:
 
 @contextmanager
 def config_of_command(path: str | None) -> Iterator[None]:
-    """Context manager: note that the command runs with the configuration at ``path`` instead of the project's.
+    """Context manager: record that the command runs with the configuration at ``path`` instead of the project's.
 
     :func:`has_command_configuration` returns True in the block, unless ``path`` is None.
     """

@@ -135,7 +135,10 @@ class Functions:
         return function
 
     async def run(self, path: str, *arguments: Any) -> Any:
-        """Call a function and return its result. Raises WorkersBusy and any exception of the function."""
+        """Call the function at a dotted path and return its result.
+
+        Raises WorkersBusy, and any exception of :meth:`find` or the function.
+        """
         function = self._found.get(path)
         if function is None:
             function = await self._threads.run(self.find, path)

@@ -51,7 +51,8 @@ class ConfigurationWatcher:
     async def begin(self) -> None:
         """Apply the first configuration.
 
-        Raises ConfigError and the source's exceptions. Parts of the node that fail are retried later.
+        Raises ConfigError, the source's exceptions, and ImproperlyConfigured if the cluster cannot be joined. Parts of
+        the node that fail are retried later.
         """
         # The revision is read first: a change between the two calls is then detected as a new revision.
         revision = await in_thread(self._source.revision)

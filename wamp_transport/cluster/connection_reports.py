@@ -1,18 +1,18 @@
-"""Reports to the owner of a cluster's connections whether Redis can be used."""
+"""Report to the owner of the connections to Redis whether Redis can be used."""
 
 from collections.abc import Callable
 from math import inf
 from typing import Final
 
 REPORT_SECONDS: Final = 5.0
-"""The time between two reports that Redis cannot be used."""
+"""The minimum time between two reports that Redis cannot be used."""
 
 
 class ConnectionReports:
-    """The problems of the connections, by the name of the connection.
+    """The current problems of a member's connections to Redis, one for each connection.
 
-    Calls ``on_unreachable`` with a problem immediately, but not more often than every :data:`REPORT_SECONDS`, and again
-    while the problem persists. Calls ``on_reachable`` when no reported problem is left.
+    ``on_unreachable`` is called with a problem immediately, and again while the problem persists, but at most once per
+    :data:`REPORT_SECONDS`. ``on_reachable`` is called when no problem is left that was reported.
     """
 
     def __init__(self, on_unreachable: Callable[[str], None], on_reachable: Callable[[], None]) -> None:
@@ -23,19 +23,19 @@ class ConnectionReports:
         self._is_reported = False
 
     def add(self, connection: str, problem: str, now: float) -> None:
-        """Handle a problem of a connection."""
+        """Record a problem of a connection, and report it if a report is due."""
         self._problems[connection] = problem
         self.report(now)
 
     def remove(self, connection: str) -> None:
-        """Handle that a connection works."""
+        """Record that a connection works."""
         self._problems.pop(connection, None)
         if self._is_reported and not self._problems:
             self._is_reported = False
             self._on_reachable()
 
     def report(self, now: float) -> None:
-        """Report a problem if that is due."""
+        """Report one of the problems if a report is due."""
         if self._problems and now >= self._reported_at + REPORT_SECONDS:
             self._reported_at = now
             self._is_reported = True

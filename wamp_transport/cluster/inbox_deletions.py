@@ -12,7 +12,7 @@ A node can append to this inbox until it reads the removal in the ledger's log.
 
 
 class InboxDeletions:
-    """The keys to delete. A key is forgotten when Redis has confirmed a deletion that came late enough."""
+    """The keys to delete. A key is forgotten when Redis confirms its deletion after :data:`DELAY_SECONDS`."""
 
     def __init__(self) -> None:
         self._final: dict[str, float] = {}
@@ -25,7 +25,7 @@ class InboxDeletions:
         self._due[key] = now if is_immediate else min(self._due.get(key, self._final[key]), self._final[key])
 
     def take(self, now: float) -> list[str]:
-        """Return the keys to delete now."""
+        """Return the keys to delete now. Call :meth:`confirm` when Redis has deleted them."""
         keys = [key for key, due in self._due.items() if due <= now]
         for key in keys:
             del self._due[key]
@@ -33,7 +33,7 @@ class InboxDeletions:
         return keys
 
     def confirm(self, keys: Iterable[str], sent_at: float) -> None:
-        """Handle the reply to the deletion of these keys, which was sent at a time."""
+        """Handle the reply to a deletion of these keys. ``sent_at`` is the time at which the command was sent."""
         for key in keys:
             self._sent.discard(key)
             final = self._final.get(key)
@@ -53,5 +53,5 @@ class InboxDeletions:
         self._sent.clear()
 
     def next_deadline(self) -> float | None:
-        """Return when the next key is to be deleted."""
+        """Return the time at which the next key is to be deleted, or None."""
         return min(self._due.values(), default=None)

@@ -13,7 +13,7 @@ from .ledger.scripts import LedgerScripts, parse_answer, parse_snapshot
 from .redis_writer import Output
 
 SNAPSHOT_RETRY: Final = 0.5
-"""The time in seconds until another snapshot is read after one that was empty or inconsistent."""
+"""The minimum time in seconds between two requests for a snapshot. The first may have been empty or inconsistent."""
 
 SnapshotHandler = Callable[[Mapping[bytes, bytes], Mapping[bytes, bytes]], None]
 
@@ -56,7 +56,7 @@ class LedgerExchange:
         return outputs
 
     def next_deadline(self) -> float | None:
-        """Return when :meth:`take_outputs` must be called because a snapshot is due."""
+        """Return the time at which :meth:`take_outputs` must be called because a snapshot is due, or None."""
         return self._snapshot_at if self._client.table.needs_snapshot else None
 
     def _is_snapshot_due(self, now: float) -> bool:
@@ -84,4 +84,4 @@ class LedgerExchange:
 
 
 def _ignore(reply: Any) -> None:
-    """Ignore a reply that contains nothing."""
+    """Ignore the reply to a command of a transaction before ``EXEC``."""

@@ -40,7 +40,7 @@ PAUSE_SECONDS: Final = 2.0
 DEFAULT_SIZES: Final = LinkSizes()
 
 MAX_GONE: Final = 10_000
-"""The number of nodes that are remembered after they have left the cluster."""
+"""The maximum number of nodes that are remembered after they have left the cluster."""
 
 
 class Append(Struct, gc=False):
@@ -55,7 +55,7 @@ class LinkCounters(Struct, gc=False):
 
     - ``invalid``: entries of the inbox that are not a valid batch. The peer's next batch shows the loss.
     - ``unsupported``: batches in an unsupported version of the protocol
-    - ``refused``: batches of nodes that have left the cluster
+    - ``refused``: batches from nodes that have left the cluster, or from this node itself
     """
 
     invalid: int = 0
@@ -89,7 +89,7 @@ class Link:
     def member_joined(self, node_id: str, now: float, protocol: int = PROTOCOL) -> bool:
         """Handle a member that the ledger shows. ``protocol`` is the highest version that both nodes support.
 
-        Return False if the node has left the cluster before. It is refused, and must be removed from the ledger again.
+        Return False if the node has left the cluster before: it is not added, and the ledger must remove it again.
         """
         if node_id == self.node_id:
             return True
@@ -101,7 +101,7 @@ class Link:
         return True
 
     def member_removed(self, node_id: str) -> None:
-        """Handle the end of a membership. Refuse the node from now on, even if it was not a peer."""
+        """Handle the removal of a member. Batches from this node are dropped from now on, and it cannot join again."""
         self._gone[node_id] = None
         if len(self._gone) > MAX_GONE:
             del self._gone[next(iter(self._gone))]
@@ -155,7 +155,7 @@ class Link:
     def send(self, node_id: str, message: Message) -> int:
         """Send a message to a peer. Return the number of its batch, or 0 if it is not sent.
 
-        Use the other methods for events and interest. A new call that is not sent is to be answered with the error
+        Use the other methods for events and interest. The owner must answer a new call that is not sent with the error
         ``wamp.error.unavailable``.
         """
         peer = self.peers.get(node_id)
@@ -174,7 +174,7 @@ class Link:
                 peer.send_event(data)
 
     def send_interest(self, realm: str, changes: Sequence[InterestChange]) -> dict[str, int]:
-        """Send changes of this node's interest to all peers. Return the numbers of the batches, by peer.
+        """Send changes of this node's interest to all peers. Return the number of the last batch for each peer.
 
         A peer knows the changes when an InterestAcknowledged event with this or a higher number comes.
         """

@@ -1,7 +1,7 @@
 """The events that the link reports to its owner, in the order in which they happened.
 
 The *link* connects a node to the other nodes of the cluster, its *peers*. In each event, ``peer`` is the id of a peer.
-A *call to* a peer is a call of a client of this node to a callee of the peer. A *call from* a peer is the opposite.
+A *call to* a peer goes from a client of this node to a callee on the peer. A *call from* a peer is the opposite.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class Received(Struct, gc=False):
 
 
 class CallFailed(Struct, gc=False):
-    """A call to a peer has failed. Its caller gets the error ``wamp.error.network_failure``."""
+    """A call to a peer has failed. Its caller must get the error ``wamp.error.network_failure``."""
 
     peer: str
     realm: str
@@ -28,7 +28,7 @@ class CallFailed(Struct, gc=False):
 
 
 class CallInterrupted(Struct, gc=False):
-    """A call from a peer has failed. Its callee is interrupted, and its answer is not needed any more."""
+    """A call from a peer has failed. Its callee must be interrupted, and its answer is not needed any more."""
 
     peer: str
     realm: str
@@ -74,7 +74,7 @@ class PeerHeard(Struct, gc=False):
 
 
 class BatchesLost(Struct, gc=False):
-    """Batches were lost on their way from a peer to this node or, if ``is_sender`` is true, the other way."""
+    """Batches from a peer to this node were lost or, if ``is_sender`` is true, batches from this node to the peer."""
 
     peer: str
     count: int

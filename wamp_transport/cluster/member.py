@@ -49,13 +49,13 @@ COMMANDS: Final = ("DEL", "EVAL", "EVALSHA", "EXEC", "HGETALL", "MULTI", "XADD",
 
 MIN_RETRY_SECONDS: Final = 0.05
 MAX_RETRY_SECONDS: Final = 1.0
-"""The time between two attempts to connect. It doubles after each failure."""
+"""The shortest and the longest time between two attempts to connect. The time doubles after each failure."""
 
 STABLE_SECONDS: Final = 5.0
-"""After a connection that was in use for this time, the next attempt comes after the shortest time again."""
+"""If a connection was in use for this time, the next attempt follows after the shortest time again."""
 
 SILENCE_SECONDS: Final = 2.0
-"""A connection ends when Redis has owed a reply for this time."""
+"""A connection ends when Redis has owed a reply for this time, and for the time for which a read may block."""
 
 MAX_TIMER_SECONDS: Final = 1.0
 MIN_TIMER_SECONDS: Final = 0.01
@@ -81,10 +81,10 @@ class ClusterHandler(Protocol):
         """Handle events of the link. Answer a :class:`.SnapshotWanted` event before returning."""
 
     def on_unreachable(self, reason: str) -> None:
-        """Handle that a connection to Redis cannot be made or was lost. This is repeated every five seconds."""
+        """Handle the loss of a connection to Redis, or a failed attempt to connect. Called again every five seconds."""
 
     def on_reachable(self) -> None:
-        """Handle that both connections work again after :meth:`on_unreachable`."""
+        """Handle the recovery of both connections after :meth:`on_unreachable`."""
 
 
 class ClusterMember:
@@ -259,7 +259,7 @@ class ClusterMember:
     # Hot path.
 
     def _take_outputs(self) -> list[Output]:
-        """End a turn of the event loop: return all commands that are to be sent on the writing connection."""
+        """End a turn of the event loop: return all commands to send on the writing connection."""
         self._is_turn_due = True
         self._report_events()
         self._is_turn_due = False
@@ -412,7 +412,7 @@ class ClusterMember:
         self._check_waiters()
 
     def _is_silent(self, node: str) -> bool:
-        """Return whether nothing was heard from a node lately, or ever."""
+        """Return whether a peer is silent or has not sent its interest yet. Return False for a node that is no peer."""
         peer = self.link.peers.get(node)
         return peer is not None and (peer.is_silent or peer.state == "greeting")
 

@@ -17,7 +17,7 @@ from msgspec import Raw, Struct
 from ..router.relayed import InterestPage, RelayedMessage
 
 PROTOCOL: Final = 1
-"""The protocol version in the batches of this release."""
+"""The newest version of the protocol between nodes that this release supports."""
 
 PROTOCOLS: Final = range(1, PROTOCOL + 1)
 """The protocol versions that this release can read."""
@@ -111,17 +111,17 @@ _integers = msgspec.msgpack.Decoder(int)
 
 
 def encode_message(message: Message) -> bytes:
-    """Return a message as MessagePack."""
+    """Encode a message as MessagePack."""
     return _encoder.encode(message)
 
 
 def encode_batch(envelope: BatchEnvelope) -> bytes:
-    """Return a batch as MessagePack."""
+    """Encode a batch as MessagePack."""
     return _encoder.encode(envelope)
 
 
 def decode_batch(data: bytes) -> ReceivedBatch:
-    """Return a batch. Skip and count its messages of unknown types. Raises BatchError."""
+    """Decode a batch. Skip and count its messages of unknown types. Raises BatchError."""
     try:
         return ReceivedBatch(_batches.decode(data))
     except DECODE_ERRORS:
@@ -130,7 +130,7 @@ def decode_batch(data: bytes) -> ReceivedBatch:
 
 
 def _decode_known(data: bytes) -> ReceivedBatch:
-    """Return a batch with its messages of known types. Raises BatchError."""
+    """Decode a batch with its messages of known types. Raises BatchError."""
     try:
         envelope = _envelopes.decode(data)
         known = [each for each in envelope.messages if _tag_of(each) in TAGS]

@@ -5,7 +5,7 @@ Terms:
 - *batch*, *note*, *window*: see the module ``window``
 - *interest*: the topics and patterns with subscribers on a node. A *snapshot* is all interest of a node.
 - *silent*: a peer from which nothing was received for :data:`SILENCE_SECONDS`
-- *loss*: batches of the peer that will not arrive, because Redis has lost them or because the sender gave up
+- *loss*: batches from the peer that will not arrive, because Redis has lost them or because the sender gave up
 
 After a loss, both nodes take the same steps:
 
@@ -71,8 +71,8 @@ class OpenCall(Struct, gc=False):
 class PeerCounters(Struct, gc=False):
     """Numbers for the log and the admin.
 
-    - ``received_batches``: batches of the peer that were handled
-    - ``lost_batches``: batches of the peer that did not arrive here
+    - ``received_batches``: batches from the peer that were handled
+    - ``lost_batches``: batches from the peer that did not arrive here
     - ``lost_by_peer``: batches of this node that did not arrive at the peer, as the peer has reported
     - ``given_up_batches``, ``given_up_events``: batches, and events in them, that were removed from the window
     - ``dropped_events``, ``refused_calls``: events and calls that were not sent because the window was full
@@ -140,7 +140,7 @@ class Peer:
 
     @property
     def deadline(self) -> float:
-        """The time at which the peer must be advanced again: a note is due, or the peer becomes silent."""
+        """The time at which the link must check the peer again: a note is due, or the peer becomes silent."""
         return self._next_note if self.is_silent else min(self._next_note, self.heard + SILENCE_SECONDS)
 
     # --- sending -------------------------------------------------------------------------------------------------
@@ -210,7 +210,10 @@ class Peer:
         return batches
 
     def set_away(self, is_away: bool) -> None:
-        """Block new events and calls while Redis has been unreachable for too long. Calls to the peer fail."""
+        """Handle a long outage of Redis, or its end if ``is_away`` is false.
+
+        During the outage, new events and calls are not sent. Calls to the peer that are open fail.
+        """
         self._is_away = is_away
         self._update_block()
         if is_away:
@@ -219,7 +222,7 @@ class Peer:
     # --- receiving -----------------------------------------------------------------------------------------------
 
     def receive(self, received: ReceivedBatch, now: float) -> None:
-        """Handle a batch or note of the peer."""
+        """Handle a batch or note received from the peer."""
         batch = received.batch
         number = batch.number
         self._hear(now)
@@ -275,7 +278,7 @@ class Peer:
     def _give_up(self) -> None:
         """Drop everything that the peer has not acknowledged, and fail all calls to it.
 
-        The window is full until the peer sends something.
+        The window counts as full until the peer sends something.
         """
         batches, events = self.window.give_up()
         self.counters.given_up_batches += batches
@@ -289,7 +292,7 @@ class Peer:
         self.window.is_blocked = self._is_given_up or self._is_away
 
     def _hear(self, now: float) -> None:
-        """Note that the peer has sent something."""
+        """Record that the peer has sent something."""
         self.heard = now
         if self.is_silent:
             self.is_silent = False
@@ -314,7 +317,7 @@ class Peer:
         self._recover()
 
     def _recover(self) -> None:
-        """Take the steps 2 to 4 of the module's docstring after a loss."""
+        """Take the steps 2 to 4 that the module's docstring lists for a loss."""
         # The peer does the same and therefore asks for a snapshot. Until it has this snapshot, an acknowledgment can
         # cover lost interest.
         self._confirms_from = None
@@ -441,7 +444,7 @@ SEND_CHECKS: Final[dict[type[Message], Handler]] = {
     relayed.RelayedResult: Peer._may_send_answer,
     relayed.RelayedError: Peer._may_send_failure,
 }
-"""Functions that tell whether a message may be sent, and that keep the calls up to date."""
+"""Functions that return whether a message may be sent, and that keep the open calls up to date."""
 
 HANDLERS: Final[dict[type[Message], Handler]] = {
     relayed.InterestPage: Peer._on_hello,

@@ -34,7 +34,7 @@ class StreamHandler(Protocol):
 
 
 class RedisReader:
-    """Reads both streams in one command, which Redis carries out as one step.
+    """Reads the log and the inbox with one command, which Redis carries out as one step.
 
     A message that a node has sent because of an entry of the log is in the inbox only after that entry is in the log.
     Since the entries of the log are handled first, no message is handled before the entry that it depends on.

@@ -1,4 +1,4 @@
-"""The sending window of one peer: the batches for another node that this node has not acknowledged yet.
+"""The sending window of one peer: the batches that the peer has not acknowledged yet.
 
 A *batch* carries messages and has a number, which counts up from 1 for each pair of sender and receiver. A batch stays
 in the *window* until the peer acknowledges its number. A *note* is a batch without messages; it is never in the window.
@@ -43,7 +43,7 @@ class LinkSizes(Struct, frozen=True):
 class UnsentBatch:
     """A batch that still accepts messages.
 
-    ``size`` is the size of all messages, and ``counted`` of those that count toward the limit of the window.
+    ``size`` is the size of all messages in bytes. ``counted`` is that of the messages that count toward the limit.
     """
 
     __slots__ = ("counted", "events", "flags", "messages", "number", "size")
@@ -58,7 +58,7 @@ class UnsentBatch:
 
 
 class SentBatch(Struct, gc=False):
-    """A batch in the window: its number, its bytes, the bytes that count toward the limit, and its events."""
+    """A batch in the window. ``counted`` is its size toward the limit in bytes, ``events`` the number of its events."""
 
     number: int
     data: bytes
@@ -104,7 +104,7 @@ class Window:
 
     @property
     def is_empty(self) -> bool:
-        """Whether all messages have been sent and acknowledged."""
+        """Whether no message waits to be sent or acknowledged."""
         return not self._unsent and not self._sent
 
     # Hot path.
@@ -137,7 +137,7 @@ class Window:
     def seal(self, acknowledgment: int) -> list[bytes]:
         """Encode the batches that have not been sent, and return them in order. They accept no more messages.
 
-        ``acknowledgment`` is the number of the last batch of the peer that this node has handled.
+        ``acknowledgment`` is the number of the last batch from the peer that this node has handled.
         """
         if not self._unsent:
             return []

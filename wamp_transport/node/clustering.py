@@ -5,7 +5,8 @@ Terms:
 - A *member* is a node that belongs to the cluster. :class:`Membership` is this node's own, from joining until the node
   leaves or is removed. A node that was removed joins again, with another id.
 - The *link* exchanges messages with the other nodes, its *peers*. See :mod:`wamp_transport.cluster.link`.
-- The *interest* of a node is which events it wants. A *snapshot* is all interest of a node.
+- The *interest* of a node consists of the topics and patterns whose events it wants. A *snapshot* is all interest of a
+  node.
 - *Retained events* are the last events of topics, which are sent to new subscribers. Each node keeps all of them.
 
 :class:`Clustering` carries out the core's effects for other nodes, and passes what comes from them to the core.
@@ -65,7 +66,7 @@ class ClusteringCounters(Struct, gc=False):
     """Numbers since the start of the node.
 
     - ``removals``: how often this node was removed from the cluster
-    - ``lost_batches``: batches of other nodes that did not arrive here
+    - ``lost_batches``: batches from other nodes that did not arrive here
     - ``given_up_events``: events that were dropped because another node did not acknowledge them
     - ``unsent``: calls, results and other messages, except events, that could not be sent to another node
     """
@@ -120,9 +121,9 @@ class Clustering:
         return 0 if self._membership is None else sum(one.is_member for one in self._membership.link.peers.values())
 
     async def join(self) -> None:
-        """Join the cluster, and return when the snapshots of the other nodes have arrived.
+        """Join the cluster, and wait a few seconds at most for the snapshots of the other nodes.
 
-        While Redis cannot be reached, retry without a time limit. Wait only a few seconds for the snapshots.
+        While Redis cannot be reached, retry without a time limit.
         """
         while not await self._try_to_join():
             self._must_rejoin.clear()
@@ -196,7 +197,7 @@ class Clustering:
     # End of the hot path.
 
     def _hold(self, effect: Hold) -> None:
-        """Hold back the output of a session until an announcement is known."""
+        """Hold back the output of a session until the other nodes have acknowledged an announcement of interest."""
         self._release()
         connection = self._node.connections.get(effect.session_id)
         if connection is not None and effect.interest > self._released:

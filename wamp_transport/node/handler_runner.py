@@ -119,7 +119,9 @@ class HandlerRunner:
     def _fail(self, invocation: Invocation, fault: BaseException) -> None:
         """Answer a call with an ERROR.
 
-        An ApplicationError is sent unchanged. Other exceptions are logged, but their text is not sent.
+        An ApplicationError is sent as it is, and the text of a PayloadError is sent. Other exceptions, and an
+        ApplicationError whose payload cannot be sent, are answered with a general error. All but the ApplicationErrors
+        that are sent are logged.
         """
         uri, args, kwargs = (
             errors.INTERNAL_ERROR,

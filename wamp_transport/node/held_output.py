@@ -85,7 +85,7 @@ class HeldTransport:
         self._queue.append(hold)
 
     def release(self, known: int) -> None:
-        """End the first holds in the queue, up to the first one whose announcement has a number above ``known``.
+        """End the holds in order, up to the first one that waits for an announcement with a number above ``known``.
 
         Write the bytes that they have delayed.
         """
@@ -106,7 +106,7 @@ class HeldTransport:
 
     @property
     def deadline(self) -> float:
-        """The time at which the first hold ends. There must be one."""
+        """The time at which the first hold ends at the latest. There must be one."""
         return next(item.deadline for item in self._queue if isinstance(item, Hold))
 
     def _end(self, *, is_full: bool) -> None:
@@ -132,13 +132,13 @@ class HeldTransport:
 
 
 class HeldOutput:
-    """The output of all clients of a node that is held back.
+    """The output that is held back, for all clients of a node.
 
     After holds have ended because their deadline has passed, ``on_missed`` is called with the highest number of their
     announcements. It may call :meth:`release`.
 
     - ``holds``: the number of holds since the start
-    - ``missed``: the number of holds that have ended early, since the start
+    - ``missed``: the number of holds that have ended at their deadline, and of clients for whom too much was held back
     """
 
     def __init__(self, loop: AbstractEventLoop, on_missed: Callable[[int], None]) -> None:

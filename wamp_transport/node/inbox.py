@@ -24,7 +24,7 @@ from .payload_values import copy_payload, from_payload
 logger = logging.getLogger(__name__)
 
 MESSAGES_PER_TURN: Final = 500
-"""The number of messages delivered in one turn of the loop."""
+"""The maximum number of messages delivered in one turn of the loop."""
 
 
 class DecodedMessage(Struct, gc=False):
@@ -54,7 +54,7 @@ class PythonSerializer:
         raise ProtocolViolation("a session inside the process has no bytes")
 
     def encode(self, message: Message, payload_format: str) -> bytes:
-        """Raise PayloadError, because :class:`LocalMessageEncoder` does not convert messages to bytes."""
+        """Raise PayloadError, because messages inside the process are not converted to bytes."""
         raise PayloadError("a session inside the process has no bytes")
 
     def is_deeper(self, raw: Any, depth: int) -> bool:

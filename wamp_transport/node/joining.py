@@ -1,6 +1,6 @@
 """The steps of a node that joins a cluster, before it accepts clients.
 
-The other nodes, the *peers*, send *snapshots*, which contain the events that they want. *Retained events* are the last
+The other nodes, the *peers*, send *snapshots*, which tell what events they want. *Retained events* are the last
 events of topics, which are sent to new subscribers. Every node keeps all of them, so a node that joins asks a peer for
 them. They come in pages.
 """
@@ -61,7 +61,7 @@ class Joining:
                     asked.add(source)
 
     def on_retained(self, peer: str, page: RelayedRetained) -> None:
-        """Note that a page of retained events has arrived."""
+        """Handle a page of retained events."""
         if peer == self._source:
             self._event_count += len(page.events)
             if page.is_last:

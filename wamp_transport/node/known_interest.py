@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class PeerProgress:
-    """What one peer knows.
+    """The announcements that one peer knows.
 
     - ``sent``: the batches that the peer has not acknowledged. Each is a pair: the number of the batch, and the number
       of the last announcement in it.
@@ -44,7 +44,7 @@ class KnownInterest:
         self._peers.pop(peer, None)
 
     def on_sent(self, peer: str, batch: int, number: int) -> None:
-        """Note that a batch contains the announcement ``number``, or all announcements up to it."""
+        """Record that a batch for a peer contains the announcement ``number``, or all announcements up to it."""
         progress = self._peers.get(peer)
         if progress is None:
             return
@@ -54,7 +54,7 @@ class KnownInterest:
         sent.append((batch, number))
 
     def on_acknowledged(self, peer: str, batch: int, *, is_caught_up: bool) -> None:
-        """Note that a peer has acknowledged its batches up to a number.
+        """Record that a peer has acknowledged the batches for it up to the number ``batch``.
 
         ``is_caught_up`` is true if it knows everything that was sent to it.
         """
@@ -68,7 +68,7 @@ class KnownInterest:
             progress.is_late = False
 
     def set_silent(self, peer: str, is_silent: bool) -> None:
-        """Note that a peer has become silent, or was heard again."""
+        """Record that a peer has become silent, or was heard again."""
         progress = self._peers.get(peer)
         if progress is not None:
             progress.is_silent = is_silent

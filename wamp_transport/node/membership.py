@@ -26,10 +26,10 @@ class ClusterHandler(Protocol):
         """Handle events of the link. Answer SnapshotWanted before returning."""
 
     def on_unreachable(self, reason: str) -> None:
-        """Handle that Redis cannot be reached. This is called again every five seconds."""
+        """Handle a failure to reach Redis. This is called again every five seconds."""
 
     def on_reachable(self) -> None:
-        """Handle that Redis can be reached again."""
+        """Handle the recovery of the connection to Redis."""
 
 
 class Membership(Protocol):

@@ -140,7 +140,7 @@ class Session:
         return self.id != 0 and not self._end.done()
 
     async def wait_ended(self) -> SessionClosed:
-        """Wait until the session is closed, and return the reason."""
+        """Wait until the session is closed, and return an exception with the reason."""
         return await asyncio.shield(self._end)
 
     async def open(

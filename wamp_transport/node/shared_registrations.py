@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class UndecidedRegister(msgspec.Struct, gc=False):
-    """A REGISTER without an answer of the ledger. ``ticket`` identifies it for the router, ``token`` for the ledger."""
+    """A REGISTER that the ledger has not answered. ``ticket`` is its number in the router, ``token`` in the ledger."""
 
     ticket: int
     token: int
@@ -47,7 +47,7 @@ class SharedRegistrations:
         self._changes: list[RegistrationChange] = []
 
     def use(self, membership: Membership | None) -> None:
-        """Use a new membership, or none. Refuse the undecided REGISTERs."""
+        """Use a new membership, or none. Refuse the undecided REGISTERs, and drop the collected changes."""
         self._membership = membership
         undecided = list(self._by_ticket.values())
         self._by_token.clear()

@@ -116,7 +116,7 @@ class Calls:
     def count_size(self, record: CallRecord) -> None:
         """Add the payload size of a call to the total size of its caller's calls. :meth:`end` subtracts it again.
 
-        This is not done for small calls; see :data:`.SMALL_BYTES`.
+        Do not call this for small calls; see :data:`.SMALL_BYTES`.
         """
         record.size = len(record.call.args) + len(record.call.kwargs)
         record.caller.calls_size += record.size
@@ -192,7 +192,10 @@ class Calls:
             self.fail(record, errors.CANCELED, "the call was canceled")
 
     def remember_stream(self, caller: CallPeer, request_id: int) -> None:
-        """Remember a progressive call, so that its further CALL messages are ignored once the call has ended."""
+        """Remember a progressive call, so that its further CALL messages are ignored once the call has ended.
+
+        If the caller has too many of these calls, forget another one.
+        """
         ended = caller.ended_streams
         if len(ended) >= MAX_ENDED_STREAMS:
             ended.pop()

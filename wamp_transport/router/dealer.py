@@ -84,7 +84,7 @@ class Dealer:
     # Hot path.
 
     def on_call(self, session: Session, message: Call) -> None:
-        """Handle CALL: choose a callee and send INVOCATION to it. Raises RequestRefused if no callee is available."""
+        """Handle CALL: choose a callee and send INVOCATION to it. Raises RequestRefused and ProtocolViolation."""
         open_call = session.calls.get(message.request_id ^ REQUEST_KEY)
         if (open_call is not None or session.ended_streams) and self._forward_part(session, message, open_call):
             return
@@ -202,8 +202,8 @@ class Dealer:
     def _reroute(self, record: CallRecord, failure: str, *, was_started: bool = True) -> None:
         """Send a call to another callee. The deadline of the call does not change.
 
-        If there is none, send the error ``failure`` to the caller. ``was_started`` is False if the callee has received
-        nothing but the first CALL message, and has refused it.
+        If there is no other callee, send the error ``failure`` to the caller. ``was_started`` is False if the callee
+        has received nothing but the first CALL message, and has refused it.
         """
         caller = record.caller
         tried = (*record.tried, record.callee.peer.id)

@@ -1,6 +1,6 @@
 """Define the decisions with which authenticators and authorizers answer the requests of the router core.
 
-In a cluster, requests for registrations are answered as well.
+The answers to requests for registrations in a cluster are defined here as well.
 """
 
 from typing import Any, Final, Literal

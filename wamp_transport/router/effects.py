@@ -196,8 +196,8 @@ class Resume(Struct, gc=False):
 class Relay(Struct, gc=False):
     """Send a message to the other nodes of the cluster that have these names.
 
-    If the message contains the interest of this node, ``interest`` is the number of the announcement, otherwise 0. The
-    complete interest for one node has the number of the latest announcement. When all other nodes have acknowledged all
+    If the message announces interest of this node, ``interest`` is the number of the announcement; otherwise it is 0. A
+    snapshot of the interest counts as the latest announcement. When all other nodes have acknowledged all
     messages up to a number, call :meth:`.Announcements.on_known`.
     """
 
@@ -207,9 +207,9 @@ class Relay(Struct, gc=False):
 
 
 class Hold(Struct, gc=False):
-    """Delay all later messages to a session until the announcements up to the number ``interest`` are known.
+    """Delay all later messages to a session until all other nodes have acknowledged this node's announcements.
 
-    An announcement is known as soon as all other nodes have acknowledged it. See :mod:`.own_interest`.
+    ``interest`` is the number of the last announcement that must be acknowledged. See :mod:`.own_interest`.
     """
 
     session_id: int
@@ -217,11 +217,11 @@ class Hold(Struct, gc=False):
 
 
 class RequestRegistration(Struct, gc=False):
-    """Ask for a place in the table of registrations that all nodes share, for a session that has sent REGISTER.
+    """Request an entry in the table of registrations that all nodes share, for a session that has sent REGISTER.
 
     The answer is RegistrationAdded or RegistrationRefused. The node passes it to :meth:`.Router.decide` together with
     ``ticket``, which identifies this request. :class:`Withdraw` cancels the request: the callee must not be in the
-    table, or must leave it again.
+    table, or must be removed from it.
 
     ``details`` describes the callee. ``invoke`` and ``created`` describe the registration if it does not exist yet. If
     ``is_forced`` is true, the session replaces all other callees.

@@ -32,10 +32,10 @@ class RemoteInterest:
         self._in_use: dict[Pattern, int] = {}
         """For each topic or pattern, the nodes that have subscribers."""
         self._patterns: dict[int, set[Pattern]] = {}
-        """For the bit of each node, the topics and patterns whose events it wants."""
+        """By the bit of each node: the topics and patterns whose events it wants."""
         self._groups: PatternIndex[ShardGroup] = PatternIndex()
         self._shards: dict[int, set[tuple[Pattern, int]]] = {}
-        """For the bit of each node, its subscribers with node keys: the topic or pattern, and the session id."""
+        """By the bit of each node: its subscribers with node keys, as pairs of a topic or pattern and a session id."""
 
     # Hot path of a cluster.
 

@@ -13,8 +13,9 @@ MAX_CACHED_SETS: Final = 1000
 class Members:
     """The other nodes of the cluster, by name.
 
-    A node that is added later can get the bit of a node that was removed. A node is *silent* if nothing was heard of it
-    for some time, although it is still a member. Nothing waits for silent nodes, and new calls prefer other nodes.
+    A node that is added later can get the bit of a node that was removed. A node is *silent* if nothing was received
+    from it for some time, although it is still a member. Nothing waits for silent nodes, and new calls prefer other
+    nodes.
     """
 
     __slots__ = ("_bits", "_names", "everyone", "silent")

@@ -92,7 +92,7 @@ class OpenQuestions:
 
     def __init__(self, members: Members, outbox: list[Effect], environment: Environment) -> None:
         self.unanswered = 0
-        """How many times a node was left out of an answer because it was silent or did not reply in time."""
+        """How often a node was left out of an answer because it was silent, was unreachable or replied too late."""
         self._members = members
         self._outbox = outbox
         self._environment = environment
@@ -156,7 +156,7 @@ class OpenQuestions:
         self._outbox.append(Relay(self._members.names(asked), message))
 
     def on_reply(self, bit: int, reply: RelayedReply) -> None:
-        """Handle the reply of the node with this bit. Ignore it if it is late or a repetition."""
+        """Handle the reply from the node with this bit. Ignore it if it is late or a repetition."""
         record, question = self._find(reply.question_id)
         if record is not None and question is not None and question.missing & bit:
             question.replies[bit] = reply

@@ -187,7 +187,7 @@ class AnonymousLogin:
 class ServiceOptions:
     """The options of a service for its sessions. A service accepts clients at one path.
 
-    - ``key``: identifies the service in later configurations; when it is removed, its sessions are closed
+    - ``key``: identifies the service in later configurations; when the service is removed, its sessions are closed
     - ``anonymous``: None if nobody may join without credentials
     - ``realms``: the realms that clients may join, None for all
     - ``authmethods``: the methods that an authenticator decides on; if ``anonymous`` is one of them, it takes

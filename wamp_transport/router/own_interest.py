@@ -52,7 +52,7 @@ class Announcements:
             self._outbox.append(Hold(session_id, number))
 
     def on_known(self, number: int) -> None:
-        """Note that all announcements up to ``number`` are known to all other nodes."""
+        """Record that all announcements up to ``number`` are known to all other nodes."""
         self.known = max(self.known, number)
 
 

@@ -50,7 +50,7 @@ TRUSTED_ROLE = RoleOptions(TRUSTED, (ALLOW_EVERYTHING,))
 """The role ``trusted``, which every realm has. As in Crossbar, it always discloses the identity of its sessions."""
 
 Leave = Callable[..., None]
-"""A function that ends a session. It takes the session's id, a reason, a message, and ``is_quiet=False``."""
+"""A function that ends a session. It has the parameters of :meth:`.Router.leave`."""
 
 META_API_FEATURES = ("_meta_api", "event_history")
 """A feature requires the meta API if its name ends with one of these suffixes."""

@@ -27,7 +27,7 @@ JOINING_STATES = frozenset({"closed", "authenticating", "challenging"})
 """The states of a session that has not joined a realm yet."""
 
 ACTIVE_STATES = frozenset({"established", "suspended"})
-"""The states of a session that has joined a realm."""
+"""The states of a session that has joined a realm and not left it."""
 
 
 class Peer(Protocol):
@@ -52,7 +52,7 @@ class Peer(Protocol):
 
 
 class RemoteSender(Protocol):
-    """The interface of a caller or callee on another node, to which messages are sent in another way."""
+    """The interface for sending messages about calls to a caller or callee on another node."""
 
     @property
     def is_silent(self) -> bool:
@@ -83,7 +83,7 @@ class CallPeer(Peer, Protocol):
 
     @property
     def remote(self) -> RemoteSender | None:
-        """See the docstring of the class."""
+        """The interface for sending messages to a peer on another node; None for a session of this node."""
 
     realm: str
     payload_format: str
@@ -101,7 +101,7 @@ class Session:
     If the client sends another HELLO after GOODBYE, the same transport has a new session.
 
     - ``state``: the state of the session, which only ``session.move`` may assign
-    - ``login``: the login in progress; None unless an authenticator is checking the client's credentials
+    - ``login``: the login in progress; None unless an authenticator decides on it
     - ``pending``: the suspended message and the messages after it; None unless a message is suspended
     - ``deadline``: the session's current deadline, such as the time limit for its login
     - ``ticket``: the number that identifies the session's open request to an authenticator or authorizer; 0 for none

@@ -92,7 +92,7 @@ class RealmRelay:
     # Hot path of a cluster.
 
     def publish(self, publication: Publication) -> None:
-        """Send a publication of this node to each other node that wants it, or to all if it is to be retained.
+        """Send a publication of this node to the other nodes that want it, or to all of them if it must be retained.
 
         Call this before the publication is sent to the subscribers on this node, because it chooses among the
         subscribers with node keys. The realm must be open.
@@ -122,7 +122,7 @@ class RealmRelay:
             self._outbox.append(Relay(members.names(members.everyone), RelayedClear(self._realm, topic, time)))
 
     def retained_pages(self) -> Iterator[RelayedRetained]:
-        """Yield all retained events."""
+        """Yield all retained events, in pages."""
         publications = [] if self._local is None else self._local.retained.publications()
         serialize = self._environment.serialize
         events = [relayed_event(self._realm, publication, serialize) for publication in publications]
@@ -130,7 +130,7 @@ class RealmRelay:
             yield RelayedRetained(self._realm, events[start : start + EVENTS_PER_PAGE])
 
     def receive(self, bit: int, message: RelayedMessage) -> None:
-        """Handle a message of the node with this bit."""
+        """Handle a message from the node with this bit."""
         local = self._local
         if isinstance(message, InterestUpdate):
             self.remote.update(bit, message.changes)
@@ -167,7 +167,7 @@ class RealmRelay:
     def _choose_shards(
         self, publication: Publication, subscriptions: PatternIndex[Subscription]
     ) -> Iterator[ChosenShard]:
-        """Yield the subscriber that receives a publication with a resource key, for each topic or pattern.
+        """For each topic or pattern, yield the subscriber that receives a publication with a resource key.
 
         Topics and patterns for which no other node has subscribers with node keys are left out.
         """
@@ -229,7 +229,7 @@ class Cluster:
         self.calls.close_realm(name)
 
     def add_member(self, name: str) -> None:
-        """Add a node to the cluster. Do nothing if it is there. The link must send it the interest of this node."""
+        """Add a node to the cluster, unless it was added before. The link must send it the interest of this node."""
         if name not in self.members:
             self.members.add(name)
 
@@ -262,7 +262,7 @@ class Cluster:
             self.realm(page.realm).remote.update(bit, page.changes)
 
     def receive(self, name: str, message: RelayedMessage) -> None:
-        """Handle a message of another node. Ignore messages of a node that is not in the cluster."""
+        """Handle a message from another node. Ignore messages from a node that is not in the cluster."""
         bit = self.members.bit(name)
         if not bit:
             return

@@ -2,8 +2,8 @@
 
 A cluster is several nodes that clients see as one router. Each session is connected to one node. For a publication or a
 call, the node of the publisher or caller is its *home*: it checks the permissions, assigns the id and decides whether
-the client's identity is disclosed. It sends the event to each node that has asked for events of the topic. That a node
-wants the events of a topic or pattern is called its *interest*.
+the client's identity is disclosed. It sends the event to each node that has asked for events of the topic. The
+*interest* of a node consists of the topics and patterns whose events it wants.
 
 The package ``cluster`` encodes these structs in MessagePack: each is an array that begins with the number of its type.
 Later versions may add types, and fields with defaults at the end of a type. Payload is contained in ``args`` and
@@ -359,7 +359,7 @@ def received_publication(event: RelayedEvent) -> Publication:
 def payload_bytes(payload_format: str, message: Any, serialize: Callable[[Any], bytes]) -> tuple[str, bytes, bytes]:
     """Return the payload of a WAMP message for a message to another node: the format, ``args`` and ``kwargs``.
 
-    Python values are serialized; see :class:`.Environment`.
+    Python values are serialized; see :class:`.Environment`. Raises PayloadError.
     """
     if payload_format != PYTHON:
         return payload_format, bytes(message.args), bytes(message.kwargs)
@@ -368,5 +368,5 @@ def payload_bytes(payload_format: str, message: Any, serialize: Callable[[Any], 
 
 
 def received_payload(data: bytes) -> Raw:
-    """Return the ``args`` or ``kwargs`` of a message from another node for a WAMP message."""
+    """Convert the ``args`` or ``kwargs`` of a message from another node to those of a WAMP message."""
     return Raw(data) if data else ABSENT

@@ -41,7 +41,8 @@ class SentCalls(dict[int, CallRecord]):
     """The calls of this node's clients on which another node works, by call id.
 
     ``cancel(call_id)`` asks the other node to stop. Removing a call with :meth:`pop` cancels it. Therefore, no record
-    stays there if the call ends here for any reason. If the other node has ended the call, use :meth:`take`.
+    stays on the other node if the call ends on this node for any reason. If the other node has ended the call, use
+    :meth:`take`.
 
     ``with_parts`` contains the ids of the progressive calls for which more than the first CALL message was sent.
     """

@@ -68,7 +68,7 @@ class RealmCalls:
         self.registrations = RealmRegistrations(realm, self.node, outbox, environment)
 
     def open(self, dealer: LocalDealer, registrations: LocalRegistrations) -> None:
-        """Open the realm."""
+        """Open the realm: pass the calls of other nodes to the dealer of this node from now on."""
         self._local = dealer
         self.registrations.open(registrations)
 
@@ -78,7 +78,7 @@ class RealmCalls:
         self.registrations.close()
 
     def node(self, name: str) -> RemoteNode | None:
-        """Return another node; None if it is not a member."""
+        """Return the other node with this name; None if it is not a member."""
         node = self.nodes.get(name)
         if node is None and name in self._members:
             serialize = self._environment.serialize
@@ -118,7 +118,7 @@ class RealmCalls:
         return choose_by_key(registration, key, excluded)
 
     def receive(self, name: str, message: CallMessage) -> None:
-        """Handle a message of another node. Ignore messages about calls that have ended."""
+        """Handle a message from another node. Ignore messages about calls that have ended."""
         node = self.node(name)
         if node is None:
             return
@@ -282,7 +282,7 @@ class RemoteCalls:
         self.realm(name).close()
 
     def receive(self, name: str, message: CallMessage) -> None:
-        """Handle a message of another node."""
+        """Handle a message from another node."""
         self.realm(message.realm).receive(name, message)
 
     def remove_member(self, name: str) -> None:
@@ -291,13 +291,14 @@ class RemoteCalls:
             realm.remove_member(name)
 
     def set_silent(self, name: str, is_silent: bool) -> None:
-        """Set whether nothing was received from a node for some time. New calls prefer the callees of other nodes."""
+        """Set whether a node is silent: nothing was received from it for some time. New calls prefer other nodes."""
         self._members.set_silent(name, is_silent)
 
     def change_registrations(self, changes: Iterable[RegistrationChange]) -> None:
         """Handle changes of the table of registrations that were made together; see :mod:`.remote_registrations`.
 
-        Then pass the answers for the REGISTER messages that these changes complete to :meth:`.Router.decide`.
+        Afterwards, the node must pass the answers for the REGISTER messages that these changes complete to
+        :meth:`.Router.decide`.
         """
         by_realm: dict[str, list[RegistrationChange]] = {}
         for change in changes:

@@ -1,7 +1,7 @@
 """Keep the registrations of one realm equal on all nodes of a cluster.
 
 The nodes share a *table* of all callees, outside the router core. The table decides which callees a registration has,
-and in which order. A session of this node becomes a callee in two steps: first the node requests a place in the table.
+and in which order. A session of this node becomes a callee in two steps: first the node requests an entry in the table.
 When the callee is in the table, REGISTERED is sent. Until then, the REGISTER is suspended; see :mod:`.suspension`.
 
 The node passes all changes of the table to the router, in order, and before the messages that other nodes have sent
@@ -52,7 +52,7 @@ class LocalRegistrations(NamedTuple):
 
 
 class RegistrationSuspension:
-    """The suspension of a REGISTER until its callee is in the table of all nodes."""
+    """The suspension of a REGISTER until its callee is in the table that all nodes share."""
 
     __slots__ = ("_request",)
 
@@ -176,7 +176,7 @@ class RealmRegistrations:
         raise MessageSuspended(RegistrationSuspension(request))
 
     def on_removed(self, session_id: int, registration: Registration) -> None:
-        """Handle the removal of a callee of this node: release its place in the table."""
+        """Handle the removal of a callee of this node: request its removal from the table."""
         released = self._released.setdefault((registration.match, registration.procedure), {})
         released[session_id] = registration.id
         self._release(session_id, registration)
@@ -312,7 +312,7 @@ NO_DETAILS: Final = CalleeDetails("")
 
 
 def _details(session: Session, options: RegisterOptions) -> CalleeDetails:
-    """Return what other nodes must know about a callee of this node."""
+    """Return the details of a callee of this node that the other nodes need."""
     role = session.roles.get("callee") or ClientRole()
     features = tuple(sorted(name for name, value in (role.features or {}).items() if value is True))
     return CalleeDetails(
@@ -326,7 +326,7 @@ def _details(session: Session, options: RegisterOptions) -> CalleeDetails:
 
 
 def _entry(registration: Registration, callee: Callee, peer: RemotePeer) -> CalleeEntry:
-    """Return the entry of the table from which a callee of another node was made."""
+    """Return the table entry that describes a callee of another node."""
     details = CalleeDetails(
         peer.authrole,
         tuple(peer.features),

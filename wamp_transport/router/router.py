@@ -116,7 +116,7 @@ class Router:
         return False
 
     def decide(self, ticket: int, answer: Answer) -> None:
-        """Handle the answer to the authentication or authorization request with this ticket.
+        """Handle the answer to the request with this ticket; see :class:`.Tickets`.
 
         Ignore the answer if the ticket is no longer valid.
         """

@@ -32,7 +32,7 @@ ANONYMOUS = "anonymous"
 MAX_ECHOED_BYTES: Final = 4096
 """Maximum size of the authextra that an anonymous client gets back in WELCOME, in bytes of JSON."""
 MAX_ECHOED_DEPTH: Final = 16
-"""Maximum nesting depth of this authextra."""
+"""Maximum nesting depth of the authextra that an anonymous client gets back in WELCOME."""
 
 Abort = Callable[[Session, str, str], None]
 """A function that ends a session with ABORT. It takes the session, a reason and a message."""
@@ -70,7 +70,7 @@ class SessionEstablishment:
         self.session_counts = SessionCounts()
 
     def on_hello(self, session: Session, message: Hello) -> None:
-        """Handle HELLO."""
+        """Handle HELLO. Raises ProtocolViolation if it contains no role of a client."""
         details = message.details
         if not details.roles or not any(role in CLIENT_ROLES for role in details.roles):
             raise ProtocolViolation("HELLO.details.roles must name at least one of " + ", ".join(CLIENT_ROLES))

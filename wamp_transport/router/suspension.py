@@ -69,7 +69,8 @@ class SuspendedMessages:
     ``receive(session_id, message)`` is the router's function that handles a message.
 
     Invariants: a session is in ``_suspended`` exactly while its state is ``suspended``. The messages of a session are
-    handled in the order of arrival: all queued messages are handled before more are read from the client.
+    handled in the order of arrival. Reading from the client pauses when the queue is full, and resumes when it is
+    empty.
     """
 
     def __init__(

@@ -38,7 +38,7 @@ class Tickets:
     def withdraw(self, session: Session, *, is_late: bool = False) -> None:
         """Close the ticket of a session without an answer, if it has one.
 
-        Call this if the session has ended or, with ``is_late``, if no answer came in time.
+        Call this if the answer is no longer needed or, with ``is_late``, if none came in time.
         """
         if session.ticket:
             del self._open[session.ticket]

@@ -69,7 +69,7 @@ def report(
     ``apply_count`` is the number of configurations that the process has applied. ``revision`` identifies the applied
     configuration. It is stored only if it is an integer, that is, if the configuration is from the database.
     ``problem`` is the reason why a newer configuration was refused. ``services`` and ``operator_salt`` are stored for
-    :mod:`.operators`. ``sessions`` contains the numbers of sessions, as returned by :func:`.session_groups.to_json`.
+    :mod:`.operators`. ``sessions`` contains session counts by group, as returned by :func:`.session_groups.to_json`.
 
     This function also deletes the rows of nodes that have not reported for a day.
     """

@@ -24,7 +24,7 @@ from .memory_ledger import LedgerEffect, NodeLedger
 
 
 class MemoryLinks:
-    """Nodes that exchange messages and share a ledger."""
+    """Nodes that exchange messages and share a ledger. A node's *place* is its index in ``nodes``."""
 
     def __init__(self, options: RouterOptions, size: int) -> None:
         self.options = options
@@ -33,12 +33,12 @@ class MemoryLinks:
         self.is_immediate = True
         self.nodes: list[MemoryNode] = []
         self._queues: dict[tuple[int, int], deque[tuple[RelayedMessage | list[InterestPage], int]]] = {}
-        """For the places of a sender and a receiver in ``nodes``: messages or snapshots of the sender's interest, each
-        with the number of the announcement."""
+        """By sender and receiver: the messages that wait, which can be snapshots of the sender's interest. Each has the
+        number of the sender's latest announcement that the receiver knows when it has handled the message."""
         self._acknowledged: dict[tuple[int, int], int] = {}
-        """For the places of a sender and a receiver: the latest announcement that the receiver has received."""
+        """By sender and receiver: the number of the latest announcement that the receiver has received."""
         self.full: set[tuple[int, int]] = set()
-        """The places of senders and receivers between which no new calls can be sent."""
+        """Pairs of a sender and a receiver. The sender cannot send new calls to the receiver."""
         self._is_delivering = False
         self.ledger = MemoryLedger()
         self.ledgers: dict[int, NodeLedger] = {}
@@ -85,7 +85,7 @@ class MemoryLinks:
         self._queues[sender, receiver].append((pages, cluster.announcements.last))
 
     def lose_messages(self, place: int, other: int) -> None:
-        """Lose all messages that wait between two nodes, and end all calls between them, as the link does then."""
+        """Drop all messages that wait between two nodes. Calls between them fail. Both send their interest again."""
         for sender, receiver in ((place, other), (other, place)):
             self._queues[sender, receiver].clear()
             for realm, calls in self._cluster(sender).calls.realms.items():
@@ -104,7 +104,7 @@ class MemoryLinks:
         self.nodes[sender].run_effects()
 
     def send(self, sender: MemoryNode, effect: Relay) -> None:
-        """Queue a message of a node for other nodes."""
+        """Queue a message from a node for other nodes."""
         place = self.nodes.index(sender)
         message = effect.message
         for name in effect.members:
@@ -121,12 +121,12 @@ class MemoryLinks:
             ledger.run(effect)
 
     def on_idle(self) -> None:
-        """Deliver all messages, unless the test does that."""
+        """Deliver all messages, unless the test delivers them itself. A node calls this when it has no more work."""
         if self.is_immediate and not self._is_delivering:
             self.deliver_all()
 
     def waiting(self) -> list[tuple[int, int]]:
-        """Return the places of the senders and receivers between which messages wait."""
+        """Return the pairs of a sender and a receiver between whom messages wait."""
         return [pair for pair, queue in self._queues.items() if queue]
 
     def deliver(self, sender: int, receiver: int) -> None:
@@ -183,7 +183,7 @@ class MemoryLinks:
         return cluster
 
     def _report_known(self, sender: int) -> None:
-        """Report to a node which of its announcements all other nodes have received."""
+        """Report to a node up to which number all other nodes have received its announcements."""
         numbers = [number for (place, _), number in self._acknowledged.items() if place == sender]
         self.nodes[sender].on_interest_known(min(numbers, default=self._cluster(sender).announcements.last))
 

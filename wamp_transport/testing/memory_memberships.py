@@ -104,7 +104,7 @@ class MemoryMembership:
         await self._wait(lambda: self.ledger.is_joined and not self.table.needs_snapshot)
 
     def flush_soon(self) -> None:
-        """Run a turn at the end of this turn of the event loop."""
+        """Run the node's turn in the next iteration of the event loop."""
         if self._is_started and not self._is_turn_due and not self.is_closed and not self.is_stopped:
             self._is_turn_due = True
             self._loop.call_soon(self._run_turn)
@@ -121,7 +121,7 @@ class MemoryMembership:
         self._end()
 
     def on_reachable_changed(self) -> None:
-        """Handle that the stand-in became reachable or unreachable."""
+        """Handle an outage of the stand-in, or its end."""
         now = self._loop.time()
         if self.is_closed or not self._is_started:
             return

@@ -168,7 +168,7 @@ class InMemoryRouter:
 
     @property
     def realm(self) -> str:
-        """The default realm. Raises NotConfigured if there are several realms and the settings do not name one."""
+        """The default realm. Raises NotConfigured if the settings name none and there is not exactly one realm."""
         return app_settings().api.realm or only_realm(list(self.node.router.realms))
 
     async def _prepare(self, realm: str, role: str) -> None:

@@ -23,9 +23,10 @@ _NO_ORIGIN = re.compile(r"[\s,@]")
 class OriginPolicy:
     """The origins that a service allows.
 
-    A pattern has the form ``scheme://host:port``, in which ``*`` matches any text. Without a port, the scheme's default
-    port is used. The word ``same-origin`` allows pages from the host of the request, if ``knows_host`` returns True for
-    this host. Case does not matter.
+    A pattern has the form ``scheme://host:port``, in which ``*`` matches any text. Without a port, a pattern that ends
+    with ``*`` matches any port, and other patterns match the scheme's default port. The word ``same-origin`` allows
+    pages from the host and port of the request if ``knows_host`` returns True for the host. If the connection is known
+    to use TLS, the page must also use it. Case does not matter.
     """
 
     def __init__(

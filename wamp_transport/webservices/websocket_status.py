@@ -1,4 +1,4 @@
-"""Answer plain HTTP requests to the path of a WAMP service with a page that explains the service."""
+"""Answer plain HTTP requests to the path of a WAMP service with an explanation of the service."""
 
 import json
 from collections.abc import Iterable
@@ -22,10 +22,11 @@ _JSON = "application/json"
 
 
 class WebSocketStatus:
-    """An ASGI application that answers HTTP requests to the path of a WAMP service with a page that explains it.
+    """An ASGI application that answers HTTP requests to the path of a WAMP service with an explanation.
 
-    If ``is_shown`` is false, the answer has the status 426 instead. ``url`` is the configured address of the service,
-    which the page shows. The page contains nothing from the request and nothing about the machine.
+    The answer is an HTML page, JSON or text, depending on what the client accepts. If ``is_shown`` is false, it is text
+    with the status 426. ``url`` is the configured address of the service, which all answers contain. They contain
+    nothing from the request and nothing about the machine.
     """
 
     def __init__(self, serializers: Iterable[str], *, is_shown: bool, url: str | None = None) -> None:

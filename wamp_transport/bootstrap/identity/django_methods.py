@@ -80,7 +80,7 @@ class SessionMethod:
         self._default_role = default_role
 
     async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
-        """Admit the user of the session cookie if the user has a role. If there is no user, skip to the next method."""
+        """Admit the user of the session cookie. Deny the login if the user has no role; skip it if there is no user."""
         cookie = self._credentials(request.session_id)
         if not isinstance(cookie, SessionCookie):
             return Skip()

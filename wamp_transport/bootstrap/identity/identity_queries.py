@@ -38,7 +38,7 @@ Result = TypeVar("Result")
 
 
 class Unanswered(LoginDenied):
-    """Raised if a query fails because the project's hooks are too slow. The names of these hooks are logged."""
+    """Raised if a query is too slow because of the project's hooks. The names of the running hooks are logged."""
 
     def __init__(self) -> None:
         super().__init__(errors.UNAVAILABLE, "this login takes too long; try again later")
@@ -69,8 +69,9 @@ class IdentityQueries:
     async def ask(self, function: Callable[..., Result], *args: object) -> Result:
         """Call ``function`` in a thread and return its result.
 
-        Raises Unanswered if hooks are too slow or too many queries are waiting for them. Also raises the exceptions of
-        the function.
+        Raises Unanswered if the project's hooks are too slow or too many queries are waiting for them. If there are no
+        hooks, raises DatabaseBusy if too many jobs are queued. Also raises DatabaseError, and the exceptions of the
+        function; those that are no ordinary exceptions are raised as ProjectCodeError.
         """
         if not app_settings().hooks:
             return await in_thread(function, *args)

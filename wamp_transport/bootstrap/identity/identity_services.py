@@ -49,7 +49,10 @@ class IdentityServices(NodeObserver):
         }
 
     def credentials(self, session_id: int) -> Any:
-        """Return the credentials from the opening handshake of a session; None if it contained none."""
+        """Return the credentials from the opening handshake of a session's connection.
+
+        Return None if the handshake contained none, or if there is no such session.
+        """
         connection = None if self._node is None else self._node.connections.get(session_id)
         return None if connection is None else connection.credentials
 

@@ -180,7 +180,7 @@ class SessionWatch:
     def _compare(self, checked: Mapping[int, Identity], now: Iterable[Identity | None]) -> None:
         """Close the sessions whose identity has changed or is no longer valid.
 
-        ``checked`` maps session IDs to identities; ``now`` contains the same identities as they are now.
+        ``checked`` maps session IDs to the known identities. ``now`` contains their current values, in order.
         """
         for (session_id, before), after in zip(checked.items(), now, strict=True):
             if self._identities.get(session_id) is not before:

@@ -83,16 +83,19 @@ class Throttle:
         """
 
     async def seconds_to_wait(self, attempt: Attempt) -> int:
-        """Return the number of seconds until the client may make this attempt; 0 if it is not locked out."""
+        """Return the number of seconds until the client may make this attempt; 0 if it is not locked out.
+
+        Raises DatabaseBusy.
+        """
         return int(await self._run(self._seconds_to_wait, attempt)) if attempt.limits.counts else 0
 
     async def count_failure(self, attempt: Attempt) -> None:
-        """Count a failed login."""
+        """Count a failed login. Raises DatabaseBusy."""
         if attempt.limits.counts:
             await self._run(self._count_failure, attempt)
 
     async def trust(self, attempt: Attempt) -> None:
-        """Record a successful login: its address is trusted from now on."""
+        """Record a successful login: its address is trusted from now on. Raises DatabaseBusy."""
         key = attempt.trust_key()
         if key is None:
             return

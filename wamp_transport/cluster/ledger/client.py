@@ -10,7 +10,7 @@ registration is valid. The node decides which callees it has:
   ``force_reregister``, or another session has registered it while the ledger lacked the node's callees.
 
 :class:`LedgerClient` has no connection and no clock. The caller sends the requests in order, passes the answers in the
-same order, and reports all changes of the node's copy of the table of registrations. Times are in seconds.
+same order, and reports all changes of the table. Times are in seconds.
 """
 
 from collections import deque
@@ -45,11 +45,11 @@ DECISION_TIME: Final = 2.0
 SETTLING_RETRY: Final = 0.5
 SILENT_RETRY: Final = 1.0
 UNKNOWN_HOLDER_RETRY: Final = 0.3
-"""The time until a REGISTER is tried again: while the ledger settles; if all callees of the registration are silent;
-and if the table contains no callee of the registration, or callees of nodes that are no members."""
+"""The time until a REGISTER is tried again: while the ledger settles; if the nodes of all callees are silent; and if
+the table contains no callee of the registration, or callees of nodes that are no members."""
 
 FIELDS_PER_REQUEST: Final = 500
-"""Maximum number of callees that one operation removes. Redis serves nobody else while it carries out an operation."""
+"""Maximum number of callees in an ``unregister`` or ``purge``. Redis serves nobody else while it carries one out."""
 
 
 class Joined(NamedTuple):
@@ -71,7 +71,7 @@ class RegisterCompleted(NamedTuple):
 
 
 class RegisterRefused(NamedTuple):
-    """A REGISTER has failed. ``status`` is ``exists``, ``policy``, or ``unavailable`` if the ledger did not answer."""
+    """A REGISTER has failed. ``status`` is ``exists``, ``policy``, or ``unavailable`` if it was not decided in time."""
 
     token: int
     status: str
@@ -105,9 +105,9 @@ OwnKey: TypeAlias = tuple[bytes, int]
 class _Attempt:
     """An undecided REGISTER.
 
-    - ``deadline``: when the attempt fails unless something happens
+    - ``deadline``: when the attempt fails unless the ledger has answered, or the log has shown the callee
     - ``retry_at``: when to send it, or send it again
-    - ``is_waiting``: whether it was sent, and neither refused nor found in the log
+    - ``is_waiting``: whether it was sent and no retry is planned
     - ``is_answered``: whether the ledger has accepted it
     """
 
@@ -204,7 +204,7 @@ class LedgerClient:
             self._removing[*own, row.token] = None
 
     def leave(self) -> None:
-        """Stop being a member. Unregister the callees first, so that their names become free in order."""
+        """Request the end of the membership. Unregister all callees first, so that they are removed without delay."""
         self._is_leaving = True
 
     @property
@@ -305,7 +305,7 @@ class LedgerClient:
         return outcomes
 
     def next_deadline(self) -> float:
-        """Return when to call :meth:`advance` and, while connected, :meth:`next_requests` the next time."""
+        """Return when :meth:`advance` (and, if connected, :meth:`next_requests`) must be called next, or infinity."""
         attempts = self._attempts.values()
         times = [attempt.deadline for attempt in attempts]
         if self._is_connected and not self.is_removed:
@@ -380,7 +380,7 @@ class LedgerClient:
         return [NodeRemoved()]
 
     def _on_renewed(self, answer: Answer, now: float) -> list[Outcome]:
-        """Purge the rows of removed members, and those of other nodes that have not been members for some time."""
+        """Purge the rows of members that ``renew`` has removed, and of nodes that were no members at two renewals."""
         changes = self.table.on_renewed(answer.newest, now)
         if answer.status == "ok":
             self._ledger = answer.ledger

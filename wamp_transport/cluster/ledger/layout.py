@@ -47,7 +47,7 @@ class RegistrationKey(NamedTuple):
 
     @property
     def field(self) -> bytes:
-        """The field of the registration."""
+        """The field of the registration in the hash ``rows``."""
         return REGISTRATION + self.name
 
 
@@ -60,7 +60,7 @@ class CalleeKey(NamedTuple):
 
     @property
     def field(self) -> bytes:
-        """The field of the callee."""
+        """The field of the callee in the hash ``rows``."""
         return b"%b%b %b %d" % (CALLEE, self.registration.name, self.node.encode(), self.session)
 
 
@@ -79,12 +79,12 @@ class RegistrationRow(NamedTuple):
     created: str
 
     def encode(self) -> bytes:
-        """Return the value of the field."""
+        """Return the value of the field that contains this row."""
         return f"{self.policy} {self.callee_count} {self.next_number} {self.created}".encode()
 
     @classmethod
     def decode(cls, value: bytes) -> "RegistrationRow":
-        """Return the row with this value."""
+        """Parse the value of a field."""
         policy, count, next_number, created = value.decode().split(" ", 3)
         return cls(policy, int(count), int(next_number), created)
 
@@ -93,7 +93,7 @@ class CalleeRow(NamedTuple):
     """A callee in the ledger.
 
     - ``number``: its position among the callees of the registration
-    - ``token``: a number that identifies the REGISTER of this callee among all of its node
+    - ``token``: a number that identifies the REGISTER of this callee among all REGISTERs of its node
     - ``details``: an encoded :class:`~wamp_transport.router.relayed.CalleeDetails`
     """
 
@@ -102,12 +102,12 @@ class CalleeRow(NamedTuple):
     details: bytes
 
     def encode(self) -> bytes:
-        """Return the value of the field."""
+        """Return the value of the field that contains this row."""
         return b"%d %d %b" % self
 
     @classmethod
     def decode(cls, value: bytes) -> "CalleeRow":
-        """Return the row with this value."""
+        """Parse the value of a field."""
         number, token, details = value.split(b" ", 2)
         return cls(int(number), int(token), details)
 
@@ -125,12 +125,12 @@ class MemberRow(NamedTuple):
     record: bytes
 
     def encode(self) -> bytes:
-        """Return the value of the field."""
+        """Return the value of the field that contains this row."""
         return b"%d %d %b" % self
 
     @classmethod
     def decode(cls, value: bytes) -> "MemberRow":
-        """Return the row with this value."""
+        """Parse the value of a field."""
         lease_end, change, record = value.split(b" ", 2)
         return cls(int(lease_end), int(change), record)
 
@@ -168,5 +168,5 @@ def registration_of(field: bytes) -> bytes:
 
 
 def node_of(field: bytes) -> bytes:
-    """Return the node in the field of a callee."""
+    """Return the id of the node in the field of a callee."""
     return field.rsplit(b" ", 2)[1]

@@ -30,7 +30,7 @@ class LogEntry(NamedTuple):
 
 
 def parse_entry(entry_id: bytes, values: Sequence[bytes]) -> LogEntry:
-    """Return an entry of the log from Redis. ``values`` alternates between fields and values."""
+    """Return an entry of the log. ``values`` alternates between fields and values. Raises ValueError."""
     fields = list(zip(values[::2], values[1::2], strict=True))
     if [field for field, _ in fields[:2]] != [PREVIOUS, MARK]:
         raise ValueError(f"the entry {entry_id!r} of the ledger's log does not begin with the fields prev and mark")

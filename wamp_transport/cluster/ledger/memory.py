@@ -1,7 +1,7 @@
 """The ledger in memory, with the same operations as the Lua scripts. It serves nodes of the same process, as in tests.
 
 The content is the same as in Redis: two dictionaries with the fields of the two hashes, and a list of log entries. Read
-each method beside the script of the same name, which explains its steps.
+each function ``_<operation>`` beside the script of the same name, which explains its steps.
 """
 
 from collections.abc import Callable, Iterable
@@ -54,7 +54,7 @@ class MemoryLedger:
         self.log: list[LogEntry] = []
 
     def run(self, request: Request, now: int) -> Answer:
-        """Carry out an operation. ``now`` is the wall clock in milliseconds."""
+        """Carry out an operation. ``now`` is the wall-clock time in milliseconds."""
         return _OPERATIONS[request.script](_Run(self, request.node, now), request)
 
     def copy(self) -> "MemoryLedger":
@@ -126,7 +126,7 @@ class _Run:
         return "restate" if self.member is None else None
 
     def check_change(self, number: int) -> Status | None:
-        """Return why a change cannot be carried out, or None. In the second case, store its number."""
+        """Return why a change cannot be carried out. If it can, store its number and return None."""
         if self.member is None or self.is_removed:
             return self.check_member()
         if number <= self.member.change:
@@ -146,11 +146,11 @@ class _Run:
         return None if value is None else CalleeRow.decode(value).token
 
     def set_row(self, field: bytes, value: bytes) -> None:
-        """Change a row and note it for the log."""
+        """Change a row, and add the change to the log entry."""
         self.ledger.rows[field] = self.entry[field] = value
 
     def remove_row(self, field: bytes) -> None:
-        """Remove a row and note it for the log."""
+        """Remove a row, and add the removal to the log entry."""
         del self.ledger.rows[field]
         self.entry[field] = b""
 

@@ -42,7 +42,7 @@ class StatedRow(Struct, frozen=True):
     """A callee as its own node states it.
 
     - ``name``: the name of the registration
-    - ``token``: a number that identifies the REGISTER of this callee among all of its node
+    - ``token``: a number that identifies the REGISTER of this callee among all REGISTERs of its node
     - ``policy``, ``created``: policy and creation time of the registration, if the ledger does not have it
     - ``details``: an encoded :class:`~wamp_transport.router.relayed.CalleeDetails`
     - ``number``: the number that the callee had before; 0 if none; -1 in ``restate`` if the REGISTER is undecided: the
@@ -148,7 +148,7 @@ class RestateRequest(Struct, frozen=True):
 
 
 class PurgeRequest(Struct, frozen=True):
-    """Remove rows of a node that is no longer a member. ``fields`` are fields of its callees."""
+    """Remove callees of the node ``removed``, unless it is a member. ``fields`` are the fields of the callees."""
 
     script: ClassVar = "purge"
     node: str

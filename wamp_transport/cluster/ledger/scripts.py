@@ -38,7 +38,7 @@ class LedgerScripts:
         return ("EVALSHA", self._digests[request.script], *self._arguments(request, now))
 
     def full_command(self, request: Request, now: int | None = None) -> Command:
-        """Return a command for an operation that contains its script."""
+        """Return a command that contains the script of an operation and carries it out."""
         return ("EVAL", self.sources[request.script], *self._arguments(request, now))
 
     def snapshot_commands(self) -> list[Command]:

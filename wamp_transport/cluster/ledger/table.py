@@ -5,7 +5,8 @@ becomes true, and the node reads a snapshot. Until the snapshot arrives, the old
 
 A callee is *visible* if its node is a member. A member can be missing in a snapshot although it was not removed. Then
 it is expected to restate its rows. Until it does, for at most :data:`RESTATE_TIME`, it remains a member of the table,
-and its callees stay visible. Only a callee whose name belongs to another registration by then becomes invisible.
+and its callees stay visible. A callee becomes invisible before that if somebody has registered its procedure in a
+way that excludes it: with the policy ``single``, or with another policy.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,7 +34,7 @@ RESTATE_TIME: Final = 10.0
 MAX_STEP: Final = 2.5
 """Maximum number of seconds between two renewals that count towards :data:`RESTATE_TIME`.
 
-Therefore, this time does not pass while the ledger is unavailable to this node.
+Therefore, hardly any of this time passes while the ledger is unavailable to this node.
 """
 
 MAX_LATER_ENTRIES: Final = 10_000
@@ -267,7 +268,7 @@ class LedgerTable:
         return {field: (rows[field], rows[registration_of(field)]) for field in self.fields_of(node)}
 
     def _find(self, field: bytes) -> tuple[bytes, bytes] | None:
-        """Return the rows of a callee that must be visible and of its registration. Return None for other callees."""
+        """If a callee must be visible, return its row and the row of its registration. Otherwise return None."""
         node = node_of(field).decode()
         if node not in self.members:
             return None
@@ -312,7 +313,7 @@ class LedgerTable:
         return [*joined, *removed, *added, *left]
 
     def _with_missing(self, touched: Iterable[bytes]) -> Iterable[bytes]:
-        """Return the fields with those of the callees of missing members that may be hidden by a registration."""
+        """Return ``touched`` and the callees of missing members, which a registration can make invisible."""
         if not self._missing:
             return touched
         return dict.fromkeys((*touched, *(field for each in self._missing.values() for field in each.callees)))

@@ -1,4 +1,4 @@
-"""``wamp sessions``: list sessions through the session meta API."""
+"""``wamp sessions``: list sessions, or show one in detail, through the session meta API."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -77,7 +77,7 @@ class Lines:
 
 
 def as_mapping(event: Event) -> dict[str, Any]:
-    """Return an event as JSON data."""
+    """Return an event as a dictionary for JSON."""
     return {"topic": event.topic, "args": event.args, "kwargs": event.kwargs, "details": event.details}
 
 

@@ -38,7 +38,7 @@ Merge = Callable[[list[Any]], Any]
 
 
 class Sharing(NamedTuple):
-    """How nodes share the answer to a meta procedure.
+    """How the answer to a meta procedure is combined from the values of several nodes.
 
     - ``kind``: the type of the value that each node returns
     - ``merge``: a function that takes these values, at least one, with that of the home first, and returns the result

@@ -1,4 +1,4 @@
-"""The transport between a WebSocket of this product's server and a WAMP connection, without ASGI events."""
+"""Pass messages between a WebSocket of this product's server and a WAMP connection directly, without ASGI events."""
 
 import logging
 from collections.abc import Callable
