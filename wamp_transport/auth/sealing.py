@@ -27,7 +27,7 @@ Place = tuple[str, str, str, str]
 
 
 def in_the_clear(auth: object) -> Iterator[Place]:
-    """Yield the place of each clear-text secret in ``auth`` that :func:`sealed` can replace."""
+    """Yield the place of each clear-text secret in ``auth``. References to environment variables are left out."""
     for method, listed, attribute in SECRET_PLACES:
         for authid, principal in _principals(auth, method, listed).items():
             if isinstance(principal, Mapping) and _is_clear(principal.get(attribute)):

@@ -99,7 +99,7 @@ async def in_thread(function: Callable[..., Result], *args: object, **kwargs: ob
 
 
 async def wait_for_jobs(seconds: float) -> None:
-    """Close the database threads of this event loop. Wait up to ``seconds`` for running jobs."""
+    """Close the database threads of this event loop. Wait up to ``seconds`` for its jobs."""
     pool = _pools.pop(asyncio.get_running_loop(), None)
     if pool is not None:
         await pool.finish(seconds)

@@ -88,7 +88,7 @@ class ClusterHandler(Protocol):
 
 
 class ClusterMember:
-    """One membership of a node, from :meth:`start` until :meth:`close` or :class:`.NodeRemoved`.
+    """The membership of a node, from :meth:`start` until :meth:`leave`, :meth:`close` or :class:`.NodeRemoved`.
 
     - ``link``: sends messages to other nodes with its methods ``send...``
     - ``ledger``: changes registrations with its methods ``register`` and ``unregister``

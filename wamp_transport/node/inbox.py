@@ -143,7 +143,7 @@ class Inbox:
 
     @property
     def outgoing_limit(self) -> int:
-        """The largest possible number, because there is no limit."""
+        """``sys.maxsize`` bytes, because there is no limit."""
         return maxsize
 
     @property

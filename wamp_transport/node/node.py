@@ -188,7 +188,7 @@ class Node:
                 self._report_slow_consumer(connection, None)
 
     def close_slow_consumer(self, connection: Connection, queued_bytes: int) -> None:
-        """End the session of a peer that reads too slowly. GOODBYE is sent after the queued bytes."""
+        """End the session of a peer that reads too slowly. The caller has dropped the bytes that were queued for it."""
         text = f"the peer reads too slowly: {queued_bytes} bytes are queued for it"
         logger.warning("Session %s is closed, because %s", connection.session_id, text)
         self._report_slow_consumer(connection, queued_bytes)

@@ -108,7 +108,7 @@ class OpenQuestions:
         return bool(self._members.everyone & ~self._members.silent)
 
     def count_silent(self) -> None:
-        """Count the silent nodes, which are left out of an answer."""
+        """Add the number of silent nodes to ``unanswered``, because an answer is sent without them."""
         self.unanswered += self._members.silent.bit_count()
 
     def check_room(self, caller: Session, call: Call, *, is_large: bool) -> None:

@@ -136,6 +136,6 @@ class OwnInterest:
 
 
 def on_interest_deadline(subject: tuple[OwnInterest, Pattern]) -> None:
-    """Handle the deadline after which the events of a topic or pattern without subscribers are no longer wanted."""
+    """Withdraw the interest in a topic or pattern that has had no subscribers for :data:`LINGER_SECONDS`."""
     interest, pattern = subject
     interest.remove(pattern)

@@ -139,9 +139,10 @@ class RealmRegistrations:
         return True
 
     def register(self, session: Session, message: Register) -> None:
-        """Handle a REGISTER that may be accepted: request the registration, unless the session has it already.
+        """Request the registration for a REGISTER that has passed the permission checks.
 
-        Raises MessageSuspended. Raises RequestRefused.
+        If the session is already a callee and does not set ``force_reregister``, send REGISTERED instead. Raises
+        MessageSuspended until the request is decided, and RequestRefused if the registration is not possible.
         """
         local = self._local
         assert local is not None  # noqa: S101 - a realm with sessions is open

@@ -27,7 +27,7 @@ SessionCounts = Mapping[SessionGroup, int]
 
 
 def to_json(counts: SessionCounts) -> list[list[Any]]:
-    """Return the counts as a list for a JSON column."""
+    """Return the counts as a list for a JSON column. If there are many groups, they are merged without authids."""
     if len(counts) > MAX_STORED_GROUPS:
         merged: Counter[SessionGroup] = Counter()
         for group, count in counts.items():

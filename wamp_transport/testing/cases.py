@@ -76,5 +76,5 @@ class WampTestCase(WampTestMixin, TestCase):
 class WampTransactionTestCase(WampTestMixin, TransactionTestCase):
     """Django's ``TransactionTestCase`` with an in-memory router.
 
-    Events that are published in an ``atomic()`` block are sent when the block ends.
+    Events that are published in an ``atomic()`` block are sent when the transaction is committed.
     """

@@ -87,7 +87,7 @@ class MemoryLink(Protocol):
         """Carry out an effect about the table of registrations that the nodes share."""
 
     def on_idle(self) -> None:
-        """Handle the report that a node has carried out all its effects."""
+        """Called when a node has carried out all its effects."""
 
 
 class MemoryNode:

@@ -183,7 +183,7 @@ class MemoryLinks:
         return cluster
 
     def _report_known(self, sender: int) -> None:
-        """Report to a node up to which number all other nodes have received its announcements."""
+        """Report to a node the number of its latest announcement that all other nodes have received."""
         numbers = [number for (place, _), number in self._acknowledged.items() if place == sender]
         self.nodes[sender].on_interest_known(min(numbers, default=self._cluster(sender).announcements.last))
 

@@ -119,8 +119,8 @@ def whole_masked_frame(data: bytes, start: int) -> tuple[int, int] | None:
     """Return the positions at which the payload of the frame at ``start`` begins and ends.
 
     Return None if the frame is not a common one, or if too few bytes have arrived to decide. A common frame is masked
-    and contains a whole text or binary message. Its length is encoded minimally, and its only extension bit is the
-    compression bit.
+    and contains a whole text or binary message. Its length is encoded minimally. The compression bit may be set,
+    but no other extension bit.
 
     If not all bytes of the frame have arrived, the end lies beyond ``data``. The mask is in the four bytes before the
     payload.

@@ -69,7 +69,7 @@ class WriteBuffer:
     def flush(self) -> bool:
         """Send the collected bytes in one piece, unless the buffer is blocked.
 
-        Return whether the loop can have new work; see :meth:`~.flush_scheduler.Flushable.flush`.
+        Return whether sending may have given the event loop new work; see :meth:`~.flush_scheduler.Flushable.flush`.
         """
         # A stopped buffer is never blocked, because flush_now() must empty it: otherwise, writes would accumulate.
         if self._gate.reasons and self.is_blocked:

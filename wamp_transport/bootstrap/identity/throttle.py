@@ -107,7 +107,7 @@ class Throttle:
 
     @asynccontextmanager
     async def place_for(self, attempt: Attempt) -> AsyncIterator[None]:
-        """Context manager: make the attempt in the block. Before the block, wait while too many attempts are running.
+        """Context manager for a login attempt: on entry, wait while too many attempts are running.
 
         For each counter in :meth:`Attempt.counters`, the number of running attempts is limited to the number of
         failures that the counter allows. Without this limit, an attacker could open many connections and try a secret

@@ -418,7 +418,7 @@ class LedgerClient:
         return []
 
     def _on_name_taken(self, own: OwnKey, attempt: _Attempt, status: Status, now: float) -> list[Outcome]:
-        """Try a REGISTER again if the holders of its name may soon be removed. Otherwise refuse it."""
+        """Retry a REGISTER if its conflicting callees may soon be removed or are not known yet. Otherwise refuse it."""
         holders = self.table.holders(own[0])
         nodes = {node_of(field).decode() for field in holders}
         orphans = nodes - self.table.members.keys()

@@ -138,7 +138,7 @@ def _call(
     caller: Session,
     call: Call,
 ) -> None:
-    """Handle the CALL of a meta procedure: run it on this node, and ask the other nodes if the result needs them."""
+    """Handle the CALL of a meta procedure: run it on this node and, if that is not sufficient, on the other nodes."""
     arguments = read_arguments(context, caller.payload_format, call.args, call.kwargs)
     if not questions.has_nodes:
         questions.count_silent()

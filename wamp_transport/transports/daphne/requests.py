@@ -75,7 +75,7 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
         super().handle_reply(message)
 
     def _secured(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Return the first event of the response, with a Strict-Transport-Security header if it is configured."""
+        """Return the first event of the response. Over HTTPS, add Strict-Transport-Security if ``hsts`` is on."""
         options = self.channel.factory.listener.options if self.channel is not None else None
         if options is None or not (options.hsts and self._is_secure):
             return message
