@@ -48,7 +48,7 @@ class RedisAddress:
 
 
 def _no_client_name() -> dict[str, Any]:
-    """Return the options with which redis-py does not send its name. Otherwise, it sends ``CLIENT SETINFO``."""
+    """Return the options that stop redis-py from sending its name with ``CLIENT SETINFO``."""
     try:
         import redis.driver_info  # noqa: F401, PLC0415
     except ImportError:

@@ -1,4 +1,4 @@
-"""Functions that read a configuration from a file, a text or a mapping. If it is invalid, they raise ConfigError."""
+"""Read a configuration from a file, a string or a mapping. All functions raise ConfigError if it is invalid."""
 
 import json
 import os

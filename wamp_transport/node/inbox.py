@@ -36,7 +36,7 @@ class DecodedMessage(Struct, gc=False):
 
 
 class SessionEnd(Struct, gc=False):
-    """The last item of an inbox: the router has closed the session."""
+    """The last item of an inbox: the session was closed, or its connection was lost."""
 
     reason: str
     message: str

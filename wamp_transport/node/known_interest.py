@@ -36,7 +36,7 @@ class KnownInterest:
         self._peers: dict[str, PeerProgress] = {}
 
     def add(self, peer: str) -> None:
-        """Add a peer, whose acknowledgments are waited for from now on. Do nothing if it was added before."""
+        """Add a peer. From now on, its acknowledgments are required. Do nothing if it was added before."""
         self._peers.setdefault(peer, PeerProgress())
 
     def remove(self, peer: str) -> None:
@@ -74,7 +74,7 @@ class KnownInterest:
             progress.is_silent = is_silent
 
     def on_missed(self, number: int) -> list[str]:
-        """Mark the peers that have not acknowledged the announcement ``number`` in time as late, and return them."""
+        """Mark as late the peers that have not acknowledged announcement ``number`` in time, and return them."""
         late = [
             name
             for name, progress in self._peers.items()

@@ -212,7 +212,7 @@ def of_session(session: Session) -> dict[str, Any]:
 
 
 def _presented_fingerprints(request: AuthenticationRequest) -> list[str]:
-    """Return the fingerprints of the key or certificate that a client presented."""
+    """Return the public key, or the fingerprints of the certificate, that a client presented."""
     if request.method == TLS.name:
         return list(fingerprints_of(request.transport.get("peer_cert")))
     key = public_key((request.hello.details.authextra or {}).get("pubkey"))

@@ -380,7 +380,7 @@ class LedgerClient:
         return [NodeRemoved()]
 
     def _on_renewed(self, answer: Answer, now: float) -> list[Outcome]:
-        """Purge the rows of members that ``renew`` has removed, and of nodes that were no members at two renewals."""
+        """Purge the rows of members that ``renew`` has removed, and of nodes unknown at two renewals."""
         changes = self.table.on_renewed(answer.newest, now)
         if answer.status == "ok":
             self._ledger = answer.ledger
@@ -440,7 +440,7 @@ class LedgerClient:
         return RegisterRefused(attempt.row.token, status)
 
     def _on_restated(self, answer: Answer, now: float) -> list[Outcome]:
-        """End the callees that were lost to others. Send the undecided REGISTERs again."""
+        """Stop holding the callees that were lost to other sessions, and retry the undecided REGISTERs."""
         self._ledger = answer.ledger
         for attempt in self._attempts.values():
             attempt.retry(now, 0)
