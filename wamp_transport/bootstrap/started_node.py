@@ -122,6 +122,7 @@ class StartedNode:
         await self._handlers.start()
         # Before the handlers are registered: the names of procedures are unique in the cluster.
         if self.cluster is not None:
+            self.cluster.clustering.on_rejoined = self._handlers.wake
             await self.cluster.join(configuration)
         try:
             await self.apply(configuration, revision)

@@ -98,6 +98,8 @@ class Clustering:
         self.counters = ClusteringCounters()
         self._joining = Joining()
         self._must_rejoin = asyncio.Event()
+        self.on_rejoined: Callable[[], None] = lambda: None
+        """The function that is called after this node has joined again."""
         self._released = 0
         """The number of the last announcement for which nothing is held back any more."""
         self._losses_reported_at: float | None = None
@@ -143,6 +145,7 @@ class Clustering:
             if self._membership is not None:
                 await self._membership.close()
             await self.join()
+            self.on_rejoined()
             await self.fetch_retained()
             logger.warning("This node is a member of the cluster again, with %d other nodes", self.peers)
 

@@ -353,6 +353,7 @@ def received_publication(event: RelayedEvent) -> Publication:
         event.time,
         is_plain=event.options == NO_OPTIONS,
         shards=event.shards,
+        is_relayed=True,
     )
 
 
