@@ -18,12 +18,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
 
 from ..cluster.ledger.client import CalleeRevoked, NodeRemoved, Outcome, RegisterCompleted, RegisterRefused
-from ..cluster.ledger.layout import MemberRecord
 from ..cluster.ledger.table import MemberJoined, TableChange
+from ..cluster.link import Link
 from ..cluster.link_events import (
     BatchesLost,
     CallFailed,
@@ -38,6 +37,7 @@ from ..cluster.link_events import (
     SnapshotReceived,
     SnapshotWanted,
 )
+from ..cluster.protocol_versions import decode_record
 from ..router.effects import Hold, Relay, ReleaseRegistration, RequestRegistration, Withdraw
 from ..router.relay import Cluster
 from ..router.relayed import InterestUpdate, RelayedCall, RelayedEvent, RelayedQuestion, RelayedRetained
@@ -104,6 +104,8 @@ class Clustering:
         """The number of the last announcement for which nothing is held back any more."""
         self._losses_reported_at: float | None = None
         self._is_unreachable = False
+        self._incompatible: set[str] = set()
+        """The ids of the members that were logged because they are not compatible with this node."""
         node.cluster_runners.update(
             {
                 Relay: self._relay,
@@ -241,7 +243,7 @@ class Clustering:
         link = None if self._membership is None else self._membership.link
         for change in changes:
             if isinstance(change, MemberJoined) and link is not None and change.node != link.node_id:
-                self._on_joined(change.node, change.record, is_peer=change.node in link.peers)
+                self._on_joined(change.node, change.record, link)
         self._loop.call_soon(self._apply_changes)
         self._registrations.add_changes(changes)
         self._joining.wake()
@@ -254,14 +256,21 @@ class Clustering:
             logger.exception("Handling changes of the registrations in the cluster failed")
         self._node.flush_effects()
 
-    def _on_joined(self, name: str, record: bytes, *, is_peer: bool) -> None:
-        """Handle a new member. ``is_peer`` is false if it supports none of this node's versions of the protocol."""
-        if is_peer:
-            self._add_member(name)
-            return
-        with suppress(msgspec.DecodeError):  # a later release can have another kind of record
-            name = msgspec.msgpack.decode(record, type=MemberRecord).name
-        logger.error("Node %s has another version of wampnode: it cannot exchange messages with this node", name)
+    def _on_joined(self, node: str, data: bytes, link: Link) -> None:
+        """Handle a new member. Log it if it is not a peer, because it supports no version of the protocol in common."""
+        if node in link.peers:
+            self._add_member(node)
+        elif node not in self._incompatible:
+            self._incompatible.add(node)
+            record = decode_record(data)
+            logger.error(
+                "Node %s cannot exchange messages with this node, because their releases of wampnode are too different "
+                "(protocol %s, this node %s): events and calls do not reach the clients of that node. Use the same "
+                "release on all nodes",
+                node if record is None else record.name,
+                "unknown" if record is None else _versions(*record.protocols),
+                _versions(link.protocols[0], link.protocols[-1]),
+            )
 
     def _add_member(self, name: str) -> None:
         self._cluster.add_member(name)
@@ -390,6 +399,10 @@ class Clustering:
                 counters.lost_batches,
                 counters.given_up_events,
             )
+
+
+def _versions(lowest: int, highest: int) -> str:
+    return str(lowest) if lowest == highest else f"{lowest} to {highest}"
 
 
 HANDLERS: Final[dict[type[LinkEvent], Callable[[Clustering, Any], None]]] = {

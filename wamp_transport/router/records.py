@@ -261,7 +261,7 @@ class RealmStats(NamedTuple):
     retained: int
 
 
-class ChosenShard(NamedTuple):
+class ChosenShard(Struct, array_like=True, frozen=True, gc=False):
     """The subscriber with a node key that receives a publication through one subscription; see :mod:`.relay`.
 
     ``match`` and ``uri`` are those of the subscription. ``session_id`` is 0 if the publication's black and white lists

@@ -216,7 +216,7 @@ def test_registration_of_django_code_is_restored_when_the_cluster_is_reachable(p
     # A REGISTER whose outcome is not known: those after it are refused without waiting.
     probe = Client(pair.nodes[1])
     probe.send(64, 1, {}, "com.probe")
-    pair.until(lambda: probe.received(), 5)
+    pair.until(probe.received, 5)
     pair.nodes[1].leave(running.run(session.session()).id, "wamp.close.killed", "")
     pair.until(lambda: "reconnects" in caplog.text, 1)
     pair.pass_time(0.4 + seconds)

@@ -78,7 +78,7 @@ def test_each_node_offers_the_procedure_and_calls_itself(cluster):
 
 def test_another_node_is_called_if_the_own_one_has_no_callee(cluster):
     handlers, clients = joined(cluster), joined(cluster)
-    registration = [offer(each, concurrency=1)[2] for each in handlers][0]
+    (registration,) = {offer(each, concurrency=1)[2] for each in handlers}
     clients[0].send([CALL, 1, {}, URI])
     assert handlers[0].receive()[0] == INVOCATION
     clients[0].send([CALL, 2, {}, URI])  # the handler of the own node is busy
@@ -107,7 +107,7 @@ def test_clients_can_register_the_procedure_only_as_far_as_a_single_one(cluster)
 
 def test_policy_that_the_declaration_names_is_used(cluster):
     handlers = joined(cluster)
-    registration = [offer(each, invoke="last")[2] for each in handlers][0]
+    (registration,) = {offer(each, invoke="last")[2] for each in handlers}
     client = cluster.join("realm1")
     client.send([CALL, 1, {}, URI])
     assert handlers[2].receive()[0] == INVOCATION
