@@ -117,6 +117,10 @@ def test_handlers_of_several_nodes(site: Site) -> None:
         assert page.message()[4:6] == [[2], {"username": "joe"}]
         topic = "com.site.user.created"
         site.until_handled("user", [topic, "ann"], [topic, "joe"])
+        # Each node knows the Django user of a session on the other one.
+        assert call(other, 15, "com.site.create", "django") == 3
+        assert call(other, 16, "com.site.announce") is None
+        site.until_handled("who", *(["django", pid] for pid in pids))
         # A rolling deployment: a third node joins, and the first one leaves.
         site.start()
         with joined(site.ports[2]) as third:

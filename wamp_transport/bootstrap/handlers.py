@@ -20,6 +20,7 @@ from ..handlers.parameters import Caller
 from ..handlers.threads import HandlerThreads
 from ..node.local import Registration, Session, Subscription, join
 from ..node.node import Node
+from ..node.remote_users import RemoteUsers
 from ..router.handler_options import HandlerRegisterOptions, HandlerSubscribeOptions
 from ..router.options import TRUSTED
 from ..stores.identity.callers import user_behind
@@ -62,6 +63,8 @@ class AppHandlers(ConfigurationPart):
         self._user_key = user_key
         self._threads = HandlerThreads(threads) if isinstance(threads, int) else threads
         self._on_failure = on_failure
+        self.remote_users: RemoteUsers | None = None
+        """Finds the users of sessions on other nodes; None outside a cluster."""
         self._running: dict[Handler, HandlerExecutor] = {}
         self._realms: list[str] = []
         self._sessions: dict[SessionKey, Session] = {}
@@ -213,9 +216,20 @@ class AppHandlers(ConfigurationPart):
     def _users(self, caller: Caller) -> Callable[[], Any]:
         """Return a function that loads the Django user of a caller; see :class:`~..handlers.execution.UserLookup`."""
         session = None if caller.session is None else self._node.router.sessions.get(caller.session)
+        if session is None and caller.session is not None and self.remote_users is not None:
+            return partial(_find_remote_user, self.remote_users, caller.session, asyncio.get_running_loop())
         if session is None:
             return lambda: None
         return partial(user_behind, self._user_key(session.id), session.authid, session.authprovider)
+
+
+def _find_remote_user(users: RemoteUsers, session_id: int, loop: asyncio.AbstractEventLoop) -> Any:
+    """Return the active Django user of a session on another node, or None. Call this in a thread.
+
+    Raises ApplicationError if another node does not answer.
+    """
+    found = asyncio.run_coroutine_threadsafe(users.find(session_id), loop).result()
+    return None if found is None else user_behind(*found)
 
 
 def _is_temporary(fault: WampError) -> bool:

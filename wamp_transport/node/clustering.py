@@ -40,13 +40,14 @@ from ..cluster.link_events import (
 from ..cluster.protocol_versions import decode_record
 from ..router.effects import Hold, Relay, ReleaseRegistration, RequestRegistration, Withdraw
 from ..router.relay import Cluster
-from ..router.relayed import InterestUpdate, RelayedCall, RelayedEvent, RelayedQuestion, RelayedRetained
+from ..router.relayed import InterestUpdate, RelayedCall, RelayedEvent, RelayedQuestion, RelayedReply, RelayedRetained
 from ..wamp import errors
 from .held_output import HeldOutput
 from .joining import Joining
 from .known_interest import KnownInterest
 from .membership import ClusterHandler, Membership
 from .node import Node
+from .remote_users import RemoteUsers
 from .shared_registrations import SharedRegistrations
 
 logger = logging.getLogger(__name__)
@@ -93,6 +94,7 @@ class Clustering:
         self._cluster: Cluster = cluster
         self._membership: Membership | None = None
         self._interest = KnownInterest()
+        self.users = RemoteUsers(node.router, loop, self._peers, self._send)
         self._registrations = SharedRegistrations(node.router, loop)
         self.held_output = HeldOutput(loop, self._on_hold_missed)
         self.counters = ClusteringCounters()
@@ -121,7 +123,7 @@ class Clustering:
     @property
     def peers(self) -> int:
         """The number of other nodes in the cluster."""
-        return 0 if self._membership is None else sum(one.is_member for one in self._membership.link.peers.values())
+        return len(self._peers())
 
     async def join(self) -> None:
         """Join the cluster, and return when the snapshots of the other nodes have arrived.
@@ -199,6 +201,19 @@ class Clustering:
         membership.flush_soon()
 
     # End of the hot path.
+
+    def _send(self, peer: str, message: RelayedQuestion | RelayedReply) -> bool:
+        """Send a message to a node. Return whether it could be sent."""
+        membership = self._membership
+        if membership is None:
+            return False
+        membership.flush_soon()
+        return bool(membership.link.send(peer, message))
+
+    def _peers(self) -> set[str]:
+        """Return the other nodes."""
+        peers = {} if self._membership is None else self._membership.link.peers
+        return {name for name, peer in peers.items() if peer.is_member}
 
     def _hold(self, effect: Hold) -> None:
         """Hold back the output of a session until an announcement is known."""
@@ -331,6 +346,8 @@ class Clustering:
             self._joining.on_retained(event.peer, message)
             if not message.events:
                 return
+        if self.users.receive(event.peer, message):
+            return
         self._cluster.receive(event.peer, message)  # type: ignore[arg-type] # the link handles its own messages
 
     def _on_snapshot_wanted(self, event: SnapshotWanted) -> None:
@@ -372,6 +389,7 @@ class Clustering:
 
     def _on_gone(self, event: PeerGone) -> None:
         self._joining.on_peer_lost(event.peer)
+        self.users.remove_peer(event.peer)
         self._interest.remove(event.peer)
         self._cluster.remove_member(event.peer)
         self._release()

@@ -39,6 +39,17 @@ def publish(number: int) -> int:
     return api.call("com.site.process")
 
 
+@register("com.site.announce")
+def announce() -> None:
+    """Publish as the session of Django code in this process, whose authid is a username."""
+    api.publish("com.site.who", options=api.PublishOptions(disclose_me=True))
+
+
+@subscribe("com.site.who", each_node=True)
+def who(user: User) -> None:
+    report("who", user.username, os.getpid())
+
+
 @subscribe("com.site.topic")
 def once(number: int) -> None:
     report("once", number)
