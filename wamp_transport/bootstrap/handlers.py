@@ -20,7 +20,7 @@ from ..handlers.parameters import Caller
 from ..handlers.threads import HandlerThreads
 from ..node.local import Registration, Session, Subscription, join
 from ..node.node import Node
-from ..node.remote_users import RemoteUsers
+from ..node.remote_users import REPLY_SECONDS, RemoteUsers
 from ..router.handler_options import HandlerRegisterOptions, HandlerSubscribeOptions
 from ..router.options import TRUSTED
 from ..stores.identity.callers import user_behind
@@ -228,7 +228,8 @@ def _find_remote_user(users: RemoteUsers, session_id: int, loop: asyncio.Abstrac
 
     Raises ApplicationError if another node does not answer.
     """
-    found = asyncio.run_coroutine_threadsafe(users.find(session_id), loop).result()
+    # The time limit matters only if the loop stops in the meantime.
+    found = asyncio.run_coroutine_threadsafe(users.find(session_id), loop).result(2 * REPLY_SECONDS)
     return None if found is None else user_behind(*found)
 
 
