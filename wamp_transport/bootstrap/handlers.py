@@ -230,7 +230,7 @@ def _find_remote_user(users: RemoteUsers, session_id: int, loop: asyncio.Abstrac
     """
     # The time limit matters only if the loop stops in the meantime.
     found = asyncio.run_coroutine_threadsafe(users.find(session_id), loop).result(2 * REPLY_SECONDS)
-    return None if found is None else user_behind(*found)
+    return None if found is None else user_behind(found.user_key, found.authid, found.authprovider)
 
 
 def _is_temporary(fault: WampError) -> bool:

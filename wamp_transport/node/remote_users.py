@@ -6,7 +6,7 @@ Handlers can ask for the Django user of a caller or publisher. Only the node to 
 import asyncio
 from collections.abc import Callable
 from itertools import count
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -25,8 +25,8 @@ REPLY_SECONDS: Final = 2.0
 UNKNOWN: Final = "the user is not known at the moment: another node of the cluster does not answer"
 
 
-class SessionUser(NamedTuple):
-    """The identity of a session's user.
+class SessionUser(msgspec.Struct, array_like=True, frozen=True):
+    """The identity of a session's user. Later releases may add fields at the end.
 
     ``user_key`` is the primary key of the Django user, or None if the login did not store it.
     """
@@ -37,14 +37,19 @@ class SessionUser(NamedTuple):
 
 
 class OpenLookup:
-    """A question to which the nodes in ``missing`` have not replied."""
+    """A question to which the nodes in ``missing`` have not replied.
 
-    def __init__(self, asked: set[str], answer: asyncio.Future[SessionUser | None]) -> None:
-        self.missing = set(asked)
+    ``is_complete`` is false if a node could not be asked, or has left before it replied.
+    """
+
+    def __init__(self, missing: set[str], answer: asyncio.Future[SessionUser | None], *, is_complete: bool) -> None:
+        self.missing = missing
         self.answer = answer
+        self.is_complete = is_complete
 
-    def resolve(self, peer: str, user: SessionUser | None) -> None:
-        """Handle the reply of a node. ``user`` is None if the node does not have the session."""
+    def resolve(self, peer: str, user: SessionUser | None, *, is_reply: bool = True) -> None:
+        """Handle the reply of a node, or that it has left. ``user`` is None if the node does not have the session."""
+        self.is_complete &= is_reply
         self.missing.discard(peer)
         if not self.answer.done() and (user is not None or not self.missing):
             self.answer.set_result(user)
@@ -77,13 +82,14 @@ class RemoteUsers:
     async def find(self, session_id: int) -> SessionUser | None:
         """Return the user of a session on another node. Return None if no node has the session.
 
-        Raises ApplicationError with ``wamp.error.unavailable`` if a node does not answer.
+        Raises ApplicationError with ``wamp.error.unavailable`` if the node that may have the session does not answer.
         """
         question_id = next(self._ids)
         message = RelayedQuestion("", question_id, PROCEDURE, Identity(session_id, "", ""), SERIALIZED)
         peers = self._peers()
         asked = {peer for peer in peers if self._send(peer, message)}
-        lookup = self._open[question_id] = OpenLookup(asked, self._loop.create_future())
+        lookup = OpenLookup(asked.copy(), self._loop.create_future(), is_complete=asked == peers)
+        self._open[question_id] = lookup
         try:
             async with asyncio.timeout(REPLY_SECONDS):
                 user = await lookup.answer if asked else None
@@ -91,7 +97,7 @@ class RemoteUsers:
             raise ApplicationError(errors.UNAVAILABLE, UNKNOWN) from None
         finally:
             del self._open[question_id]
-        if user is None and asked != peers:
+        if user is None and not lookup.is_complete:
             raise ApplicationError(errors.UNAVAILABLE, UNKNOWN)
         return user
 
@@ -108,10 +114,10 @@ class RemoteUsers:
         return False
 
     def remove_peer(self, peer: str) -> None:
-        """Stop waiting for a node that has left the cluster. Its sessions have ended."""
+        """Stop waiting for a node that has left the cluster."""
         for lookup in list(self._open.values()):
             if peer in lookup.missing:
-                lookup.resolve(peer, None)
+                lookup.resolve(peer, None, is_reply=False)
 
     def _answer(self, question: RelayedQuestion) -> RelayedReply:
         session = self._router.sessions.get(question.caller.session_id)

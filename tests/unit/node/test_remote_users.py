@@ -69,13 +69,30 @@ def test_node_that_cannot_be_asked_is_an_error(pair):
         found(pair, 17)
 
 
-def test_node_that_leaves_has_no_session(pair):
+def test_node_that_leaves_is_an_error(pair):
+    """The session may have been there."""
     pair.stop(1)
     task = finding(pair, 17)
     pair.turn()
-    pair.clusterings[0].users.remove_peer(pair.membership(1).node_id)
+    pair.membership(0).link.member_removed(pair.membership(1).node_id)
+    pair.membership(0).flush_soon()
     pair.until(task.done, 0.5)
-    assert task.result() is None
+    with pytest.raises(ApplicationError, match="does not answer"):
+        task.result()
+
+
+def test_reply_with_later_fields_is_known(pair):
+    session = session_of(pair, 1)
+    users = pair.clusterings[1].users
+    answer = users._answer
+
+    def extended(question):
+        reply = answer(question)
+        reply.args = reply.args[:-2] + b',{"later":true}]]'
+        return reply
+
+    users._answer = extended
+    assert found(pair, session.id) == SessionUser(None, session.authid, session.authprovider)
 
 
 def test_late_reply_is_ignored(pair):
