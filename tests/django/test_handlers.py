@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from tests.shop.models import Product
 from wamp_transport.bootstrap.handlers import AppHandlers
 from wamp_transport.checks import check_handlers
-from wamp_transport.handlers import declarations, discovery
+from wamp_transport.handlers import declarations, discovery, subscribe
 from wamp_transport.handlers.declarations import Registry
 from wamp_transport.management.client.failures import Failure
 from wamp_transport.management.subcommands import register
@@ -128,6 +128,20 @@ def test_command_lists_model_events():
         assert (listed["model"], listed["topic"], listed["events"]) == ("shop.Product", "com.shop.product", ["created"])
     finally:
         signal_receivers.remove_publisher(declared)
+
+
+def test_command_shows_which_subscribers_are_on_each_node(registry):
+    @subscribe("com.topic", each_node=True)
+    def everywhere(): ...
+
+    out = io.StringIO()
+    call_command("wamp", "handlers", stdout=out, no_color=True)
+    (line,) = (line for line in out.getvalue().splitlines() if "com.topic" in line)
+    assert "each_node=True" in line
+    out = io.StringIO()
+    call_command("wamp", "handlers", "--json", stdout=out)
+    (found,) = (one for one in json.loads(out.getvalue())["handlers"] if one["uri"] == "com.topic")
+    assert found["each_node"] is True
 
 
 def test_command_without_handlers_says_so(registry):

@@ -34,6 +34,15 @@ pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 PASSWORD = "password-of-redis"
 
+LATER_RELEASE = """
+import runpy, sys
+from wamp_transport.cluster import messages
+messages.PROTOCOLS = range(int(sys.argv[1]), int(sys.argv[2]) + 1)
+sys.argv = sys.argv[3:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""A program that runs ``manage.py`` with other versions of the protocol between nodes. It must run in the root."""
+
 
 def url_of(redis: RedisServer) -> str:
     return f"redis://:{PASSWORD}@127.0.0.1:{redis.port}/0"
@@ -54,8 +63,13 @@ class Nodes:
         self._redis = redis
         self.processes: list[Process] = []
 
-    def start(self, *arguments: str, is_waited_for: bool = True) -> tuple[int, Process]:
-        """Start a node with ``runnode``, or with another command. Return its port and the process."""
+    def start(
+        self, *arguments: str, is_waited_for: bool = True, protocols: tuple[int, int] | None = None
+    ) -> tuple[int, Process]:
+        """Start a node with ``runnode``, or with another command. Return its port and the process.
+
+        With ``protocols``, it supports these versions of the protocol between nodes, as a later release would.
+        """
         port = free_port()
         directory = self._directory / f"node{port}"
         directory.mkdir()
@@ -66,6 +80,8 @@ class Nodes:
             "WAMPNODE_REDIS": url_of(self._redis),
         }
         command = manage(*(arguments or ("runnode",)), "--config", str(directory))
+        if protocols is not None:
+            command = [command[0], "-c", LATER_RELEASE, str(protocols[0]), str(protocols[1]), *command[1:]]
         process = self._stack.enter_context(running(command, directory, **environment))
         self.processes.append(process)
         if is_waited_for:
@@ -245,3 +261,30 @@ def test_node_that_was_stopped_too_long_ends_its_sessions_and_joins_again(nodes:
             again.send_json([16, 1, {}, "com.topic", ["again"]])
             assert here.message()[4] == ["again"]
     assert one.stop() == other.stop() == 0
+
+
+@pytest.mark.full
+def test_nodes_of_incompatible_releases_serve_their_own_clients(nodes: Nodes) -> None:
+    old = [nodes.start(), nodes.start()]
+    new = [nodes.start(protocols=(2, 3)), nodes.start(protocols=(2, 3))]
+    for (first, _), (second, process) in (old, new):
+        process.wait_to_print("joined 1 other node at")
+        with joined(first) as here, joined(second) as there:
+            assert request(here, 32, 1, {}, "com.topic")[0] == 33
+            assert request(there, 64, 1, {}, f"com.add{first}")[0] == 65
+            there.send_json([16, 2, {}, "com.topic", [first]])
+            assert here.message()[4] == [first]
+            here.send_json([48, 2, {}, f"com.add{first}", [1]])
+            _, invocation, *_ = there.message()
+            there.send_json([70, invocation, {}, [2]])
+            assert here.message() == [50, 2, {}, [2]]
+    for port, process in (*old, *new):
+        others = new if (port, process) in old else old
+        process.wait_to_print("cannot exchange messages with this node, because their releases of wampnode are too")
+        until(lambda: process.output.count("cannot exchange messages") == len(others), "both are logged")  # noqa: B023
+    # The nodes of the old release stop. The names of their procedures become free.
+    with joined(old[0][0]) as callee, joined(new[0][0]) as client:
+        assert request(callee, 64, 1, {}, "com.name")[0] == 65
+        assert request(client, 64, 1, {}, "com.name")[4] == "wamp.error.procedure_already_exists"
+        assert [process.stop() for _, process in old] == [0, 0]
+        assert request(client, 64, 2, {}, "com.name")[0] == 65

@@ -44,7 +44,7 @@ async def acatalogue() -> AsyncIterator[str]:
     yield "tea"
 
 
-@subscribe("com.shop.sold", concurrency=3)
+@subscribe("com.shop.sold", concurrency=3, each_node=True)
 async def sold(event: Event, sku: str) -> None:
     assert_type(event.topic, str)
 

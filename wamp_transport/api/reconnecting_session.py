@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from ..node import session as node_session
 from ..node.client_types import EventHandler, Procedure
-from ..wamp.errors import TransportError, WampError
+from ..wamp import errors
+from ..wamp.errors import ApplicationError, TransportError, WampError
 from ..wamp.messages import RegisterOptions, SubscribeOptions
 from .bridge import LoopBridge
 
@@ -18,6 +19,8 @@ logger = logging.getLogger(__name__)
 FIRST_RETRY_SECONDS: Final = 0.2
 MAX_RETRY_SECONDS: Final = 30.0
 """The maximum pause between attempts to reconnect. The pause starts at FIRST_RETRY_SECONDS, and doubles each time."""
+QUIET_SECONDS: Final = 5.0
+"""The time after which it is logged that a handler cannot be established because the router is unavailable."""
 MAX_OPENING_SECONDS: Final = 30.0
 """The time limit for opening a session. When it has passed, the next operation tries again."""
 WITHDRAW_SECONDS: Final = 30.0
@@ -101,11 +104,41 @@ class ReconnectingSession:
         self._session = session
         self._start(self._reconnect_when_closed(session))
         for handler in tuple(self._handlers):
-            try:
-                await self._establish(handler, session)
-            except WampError as fault:
-                logger.error("%s could not be established again: %s", handler.uri, fault)
+            fault = await self._try_to_establish(handler, session)
+            if fault is not None:
+                self._start(self._retry(handler, session, fault))
         return session
+
+    async def _try_to_establish(self, handler: "PersistentHandler", session: node_session.Session) -> WampError | None:
+        """Establish a handler on a new session. Return the exception if this fails."""
+        try:
+            await self._establish(handler, session)
+        except WampError as fault:
+            return fault
+        return None
+
+    async def _retry(self, handler: "PersistentHandler", session: node_session.Session, fault: WampError) -> None:
+        """Try to establish a handler until this succeeds, the session closes, or the handler is withdrawn.
+
+        ``fault`` is the exception of the first attempt. If the router is only unavailable, this is logged after
+        QUIET_SECONDS, because a node that joins its cluster again has this problem for a moment.
+        """
+        pause, waited = FIRST_RETRY_SECONDS, 0.0
+        reported = str(fault) if session.is_open and not _is_unavailable(fault) else ""
+        if reported:
+            logger.error("%s could not be established again; this is retried: %s", handler.uri, reported)
+        while True:
+            await asyncio.sleep(pause)
+            if not session.is_open or handler not in self._handlers:
+                return
+            again = await self._try_to_establish(handler, session)
+            if again is None:
+                return
+            waited += pause
+            if not reported and waited >= QUIET_SECONDS and session.is_open:
+                reported = str(again)
+                logger.warning("%s could not be established again; this is retried: %s", handler.uri, reported)
+            pause = min(2 * pause, MAX_RETRY_SECONDS)
 
     async def _establish(self, handler: "PersistentHandler", session: node_session.Session) -> None:
         # add() and _open() can both try to establish a handler on the same session. With the lock, only one does.
@@ -128,6 +161,10 @@ class ReconnectingSession:
                 logger.warning("A session of Django code cannot reconnect yet: %s", fault)
             else:
                 return
+
+
+def _is_unavailable(fault: WampError) -> bool:
+    return isinstance(fault, ApplicationError) and fault.uri == errors.UNAVAILABLE
 
 
 class PersistentHandler:

@@ -8,7 +8,6 @@ import logging
 import secrets
 from collections.abc import Iterator
 
-import msgspec
 from django.conf import settings
 from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
@@ -17,6 +16,7 @@ from ..cluster.keys import ClusterKeys
 from ..cluster.ledger.layout import MemberRecord
 from ..cluster.ledger.table import LedgerTable
 from ..cluster.messages import PROTOCOLS
+from ..cluster.protocol_versions import decode_record
 from ..conf import SETTING_NAME, ClusterSettings, app_settings
 from ..config.configuration import Configuration
 from ..config.report import ConfigError, Problem, Report
@@ -137,11 +137,8 @@ class NodeCluster:
 def other_leases(table: LedgerTable | None, lease: int) -> Iterator[str]:
     """Yield a sentence for each member whose lease differs from ``lease``, which is in milliseconds."""
     for data in () if table is None else table.members.values():
-        try:
-            record = msgspec.msgpack.decode(data, type=MemberRecord)
-        except msgspec.DecodeError:
-            continue  # a later release can have another kind of record
-        if record.lease != lease:
+        record = decode_record(data)
+        if record is not None and record.lease != lease:
             yield (
                 f"Node {record.name} of the cluster has the LEASE {record.lease / 1000:g} s, but this node has "
                 f"{lease / 1000:g} s: set the same value on all nodes"

@@ -1,9 +1,15 @@
-"""The registration of the apps' handlers on a running node. The node opens a session for them in each realm."""
+"""The registration of the apps' handlers on a running node.
+
+The node opens a session for them in each realm. In a cluster, it opens another one for the subscribers with
+``each_node``. They need it because a session gets each event only once, for all its subscribers to the same topic.
+"""
 
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
+from itertools import product
 from typing import Any, Final
 
 from ..config.configuration import Configuration
@@ -14,10 +20,12 @@ from ..handlers.parameters import Caller
 from ..handlers.threads import HandlerThreads
 from ..node.local import Registration, Session, Subscription, join
 from ..node.node import Node
+from ..node.remote_users import REPLY_SECONDS, RemoteUsers
+from ..router.handler_options import HandlerRegisterOptions, HandlerSubscribeOptions
 from ..router.options import TRUSTED
 from ..stores.identity.callers import user_behind
-from ..wamp.errors import WampError
-from ..wamp.messages import RegisterOptions, SubscribeOptions
+from ..wamp import errors
+from ..wamp.errors import ApplicationError, SessionClosed, WampError
 from .plan import ConfigurationPart
 
 logger = logging.getLogger(__name__)
@@ -27,6 +35,9 @@ SESSION_AUTHID: Final = "django"
 
 CHECK_INTERVAL_SECONDS: Final = 5.0
 """The interval between checks for missing registrations and subscriptions."""
+
+SessionKey = tuple[str, bool]
+"""A realm, and whether the session is for subscribers with ``each_node``."""
 
 UserKey = Callable[[int], str | None]
 """A function that returns the primary key of a session's Django user, as text; None if there is no such user."""
@@ -52,12 +63,18 @@ class AppHandlers(ConfigurationPart):
         self._user_key = user_key
         self._threads = HandlerThreads(threads) if isinstance(threads, int) else threads
         self._on_failure = on_failure
+        self.remote_users: RemoteUsers | None = None
+        """Finds the users of sessions on other nodes; None outside a cluster."""
         self._running: dict[Handler, HandlerExecutor] = {}
         self._realms: list[str] = []
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[SessionKey, Session] = {}
         self._active: dict[tuple[str, Handler], Registration | Subscription] = {}
         self._problems: dict[tuple[str, Handler | None], str] = {}
+        self._delayed: dict[tuple[str, Handler], str] = {}
+        """The handlers whose last registration has failed for a temporary reason, and the reasons."""
+        self._is_delay_reported = False
         self._registering = asyncio.Lock()
+        self._must_check = asyncio.Event()
 
     async def start(self, find: Callable[[], Discovery] = discover) -> Discovery:
         """Import the apps' modules and return the handlers that were found. Faulty handlers are logged and skipped."""
@@ -85,29 +102,40 @@ class AppHandlers(ConfigurationPart):
             if realms is not None:
                 self._realms = list(realms)
                 self._forget_missing_realms()
-            for realm in self._realms:
-                wanted = [one for one in self._running if _is_for(one.declaration, realm)]
-                session = await self._session(realm) if wanted else None
+            delayed_before, self._delayed = self._delayed, {}
+            for key in product(self._realms, (False, True)):
+                wanted = [one for one in self._running if self._is_for(one.declaration, key)]
+                session = await self._session(key) if wanted else None
                 if session is not None:
                     for handler in wanted:
                         await self._register(session, handler)
+            self._report_delay(delayed_before)
 
     async def run(self) -> None:
-        """Restore lost registrations and retry failed ones at intervals, until canceled.
+        """Restore lost registrations and retry failed ones at intervals, and after :meth:`wake`, until canceled.
 
         A registration is lost, for example, if the session is killed. A failed registration can succeed later, for
         example after another callee has unregistered the procedure.
         """
         while True:
-            await asyncio.sleep(CHECK_INTERVAL_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CHECK_INTERVAL_SECONDS):
+                    await self._must_check.wait()
+            self._must_check.clear()
             await self.register_handlers()
+
+    def wake(self) -> None:
+        """Make :meth:`run` check the registrations now."""
+        self._must_check.set()
 
     def close(self) -> None:
         """Stop the threads of the handlers."""
         self._threads.close()
 
-    async def _session(self, realm: str) -> Session | None:
-        session = self._sessions.get(realm)
+    async def _session(self, key: SessionKey) -> Session | None:
+        """Return a session for handlers. Open it if necessary. If this fails, log the problem and return None."""
+        realm, _ = key
+        session = self._sessions.get(key)
         if session is not None and session.is_open:
             return session
         try:
@@ -116,7 +144,7 @@ class AppHandlers(ConfigurationPart):
             self._report_problem(realm, None, f"The handlers of the apps cannot join realm {realm!r}: {fault}")
             return None
         self._problems.pop((realm, None), None)
-        self._sessions[realm] = session
+        self._sessions[key] = session
         return session
 
     async def _register(self, session: Session, handler: Handler) -> None:
@@ -129,17 +157,21 @@ class AppHandlers(ConfigurationPart):
         running = self._running[handler]
         try:
             if one.kind == "subscriber":
-                subscribe_options = SubscribeOptions(match=match)
+                subscribe_options = HandlerSubscribeOptions(match=match, home_only=not one.each_node)
                 self._active[key] = await session.subscribe(one.uri, running.subscriber, options=subscribe_options)
             else:
-                options = RegisterOptions(
+                options = HandlerRegisterOptions(
                     match=match,
                     invoke=one.invoke,
                     concurrency=one.concurrency,
                     disclose_caller=True if handler.wants_caller else None,
+                    prefers_own_node=True,
                 )
                 self._active[key] = await session.register(one.uri, running.procedure, options=options)
         except WampError as fault:
+            if _is_temporary(fault):
+                self._delayed[key] = str(fault)
+                return
             action = "registered" if one.kind == "procedure" else "subscribed"
             text = f"{one.uri} is not {action} in realm {session.realm!r}, for {one.name} ({one.where}): {fault}"
             self._report_problem(session.realm, handler, text)
@@ -152,27 +184,55 @@ class AppHandlers(ConfigurationPart):
             self._problems[realm, handler] = text
             logger.error("%s; this is retried", text)
 
+    def _report_delay(self, before: dict[tuple[str, Handler], str]) -> None:
+        """Log once that registrations fail for a temporary reason, if the attempt ``before`` has failed as well.
+
+        When a node joins its cluster again, registrations can fail for a moment. That is not logged.
+        """
+        delayed = [text for key, text in self._delayed.items() if key in before]
+        if delayed and not self._is_delay_reported:
+            logger.warning("%d handlers are not registered yet; this is retried: %s", len(delayed), delayed[0])
+        self._is_delay_reported = bool(self._delayed) and (self._is_delay_reported or bool(delayed))
+
     def _forget_missing_realms(self) -> None:
         """Forget the sessions in removed realms, because the router has closed them.
 
         Log the handlers that are declared for a realm that does not exist.
         """
-        for realm in self._sessions.keys() - set(self._realms):
-            del self._sessions[realm]
-            self._active = {key: one for key, one in self._active.items() if key[0] != realm}
+        self._sessions = {key: one for key, one in self._sessions.items() if key[0] in self._realms}
+        self._active = {key: one for key, one in self._active.items() if key[0] in self._realms}
         for handler in self._running:
             for realm in handler.declaration.realms or ():
                 if realm not in self._realms:
                     name = handler.declaration.name
                     self._report_problem(realm, handler, f"{name} is for realm {realm!r}, which does not exist")
 
+    def _is_for(self, declaration: Declaration, key: SessionKey) -> bool:
+        """Return whether a handler belongs to a session."""
+        realm, each_node = key
+        needs_own_session = declaration.each_node and self._node.router.cluster is not None
+        return each_node is needs_own_session and (declaration.realms is None or realm in declaration.realms)
+
     def _users(self, caller: Caller) -> Callable[[], Any]:
         """Return a function that loads the Django user of a caller; see :class:`~..handlers.execution.UserLookup`."""
         session = None if caller.session is None else self._node.router.sessions.get(caller.session)
+        if session is None and caller.session is not None and self.remote_users is not None:
+            return partial(_find_remote_user, self.remote_users, caller.session, asyncio.get_running_loop())
         if session is None:
             return lambda: None
         return partial(user_behind, self._user_key(session.id), session.authid, session.authprovider)
 
 
-def _is_for(declaration: Declaration, realm: str) -> bool:
-    return declaration.realms is None or realm in declaration.realms
+def _find_remote_user(users: RemoteUsers, session_id: int, loop: asyncio.AbstractEventLoop) -> Any:
+    """Return the active Django user of a session on another node, or None. Call this in a thread.
+
+    Raises ApplicationError if another node does not answer.
+    """
+    # The time limit matters only if the loop stops in the meantime.
+    found = asyncio.run_coroutine_threadsafe(users.find(session_id), loop).result(2 * REPLY_SECONDS)
+    return None if found is None else user_behind(found.user_key, found.authid, found.authprovider)
+
+
+def _is_temporary(fault: WampError) -> bool:
+    """Return whether a registration has failed because the session or the connection to the cluster was lost."""
+    return isinstance(fault, SessionClosed) or (isinstance(fault, ApplicationError) and fault.uri == errors.UNAVAILABLE)

@@ -122,6 +122,9 @@ class StartedNode:
         await self._handlers.start()
         # Before the handlers are registered: the names of procedures are unique in the cluster.
         if self.cluster is not None:
+            self.cluster.clustering.on_rejoined = self._handlers.wake
+            users = self._handlers.remote_users = self.cluster.clustering.users
+            users.user_key = self._identities.session_watch.user_of
             await self.cluster.join(configuration)
         try:
             await self.apply(configuration, revision)

@@ -67,11 +67,15 @@ class Link:
     """A node's peers, and the state of its writing connection. ``node_id`` is the id of the node.
 
     ``now`` is a monotonic time in seconds, as in all methods. ``peers`` are the peers by node id. ``is_away`` is true
-    while Redis has been unreachable for more than :data:`AWAY_SECONDS`.
+    while Redis has been unreachable for more than :data:`AWAY_SECONDS`. ``protocols`` are the versions of the protocol
+    that the node supports.
     """
 
-    def __init__(self, node_id: str, now: float, sizes: LinkSizes = DEFAULT_SIZES) -> None:
+    def __init__(
+        self, node_id: str, now: float, sizes: LinkSizes = DEFAULT_SIZES, protocols: range = PROTOCOLS
+    ) -> None:
         self.node_id = node_id
+        self.protocols = protocols
         self.peers: dict[str, Peer] = {}
         self.is_away = False
         self.counters = LinkCounters()
@@ -137,7 +141,7 @@ class Link:
             self.counters.invalid += 1
             return
         batch = received.batch
-        if batch.protocol not in PROTOCOLS:
+        if batch.protocol not in self.protocols:
             self.counters.unsupported += 1
             return
         sender = batch.sender
@@ -146,7 +150,8 @@ class Link:
             if sender in self._gone or sender == self.node_id:
                 self.counters.refused += 1
                 return
-            peer = self._add_peer(sender, now, PROTOCOLS[0])
+            # The sender has read the record of this node, so both nodes support this version.
+            peer = self._add_peer(sender, now, batch.protocol)
         self._changed[sender] = peer
         peer.receive(received, now)
 

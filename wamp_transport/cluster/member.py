@@ -33,8 +33,8 @@ from .ledger.table import LedgerTable, MemberJoined, MemberLeft, TableChange
 from .ledger_exchange import LedgerExchange
 from .link import DEFAULT_SIZES, Link
 from .link_events import LinkEvent
-from .messages import PROTOCOLS
 from .peer import ACKNOWLEDGE_SECONDS
+from .protocol_versions import common_version, supported_versions
 from .redis_address import RedisAddress
 from .redis_connection import RedisConnection, UnreachableError
 from .redis_reader import BLOCK_SECONDS, RedisReader
@@ -110,7 +110,7 @@ class ClusterMember:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.node_id = node_id
-        self.link = Link(node_id, self._loop.time(), sizes)
+        self.link = Link(node_id, self._loop.time(), sizes, supported_versions(record))
         self.table = LedgerTable(node_id)
         encoded = msgspec.msgpack.encode(record)
         self.ledger = LedgerClient(node_id, encoded, lease, self.table, self._is_silent, partial(token_hex, 8))
@@ -388,11 +388,10 @@ class ClusterMember:
         self._report_events()
 
     def _add_peer(self, change: MemberJoined, now: float) -> None:
-        """Add a peer to the link unless it has no version of the protocol in common with this release."""
-        lowest, highest = msgspec.msgpack.decode(change.record, type=MemberRecord).protocols
-        common = [version for version in PROTOCOLS if lowest <= version <= highest]
-        if common:
-            self.link.member_joined(change.node, now, common[-1])
+        """Add a peer to the link unless it has no version of the protocol in common with this node."""
+        version = common_version(self.link.protocols, change.record)
+        if version is not None:
+            self.link.member_joined(change.node, now, version)
 
     def _handle_outcomes(self, outcomes: Iterable[Outcome]) -> None:
         """Report outcomes in their order. Delete the inboxes of nodes that are no longer members."""

@@ -32,6 +32,7 @@ class Declaration:
     invoke: Invoke | None = None
     concurrency: int | None = None
     permissions: tuple[str, ...] = ()
+    each_node: bool = False
 
     @property
     def name(self) -> str:
@@ -62,6 +63,8 @@ class Declaration:
             faults.append(f"invoke is {self.invoke!r}, not one of {', '.join(get_args(Invoke))}")
         if self.concurrency is not None and (not isinstance(self.concurrency, int) or self.concurrency < 1):
             faults.append(f"concurrency is {self.concurrency!r}, not a number of at least 1")
+        if not isinstance(self.each_node, bool):
+            faults.append(f"each_node is {self.each_node!r}, not True or False")
         faults += [
             f"permission {one!r} is not of the form 'app.codename'" for one in self.permissions if "." not in one
         ]
@@ -112,10 +115,11 @@ def register(
 ) -> Callable[[Target], Target]:
     """Register a function as a procedure, or the public methods of a class as procedures ``<procedure>.<method>``.
 
-    ``invoke`` is the invocation policy if several sessions register the procedure. ``concurrency`` is the maximum
-    number of concurrent calls; the router refuses further calls. ``permission`` is one or several Django permissions,
-    such as ``"shop.view_price"``, that the calling user must have. ``realm`` is one or several realms; by default, the
-    procedure is registered in all realms.
+    ``invoke`` is the invocation policy if several sessions register the procedure. By default, no other session can
+    register it; in a cluster, each node registers it, and prefers itself for the calls of its own clients.
+    ``concurrency`` is the maximum number of concurrent calls; the router refuses further calls. ``permission`` is one
+    or several Django permissions, such as ``"shop.view_price"``, that the calling user must have. ``realm`` is one or
+    several realms; by default, the procedure is registered in all realms.
 
     The decorated object is returned unchanged. A class is instantiated without arguments, once in each process.
 
@@ -131,16 +135,20 @@ def subscribe(
     *,
     match: Match = "exact",
     concurrency: int = 1,
+    each_node: bool = False,
     realm: str | Iterable[str] | None = None,
 ) -> Callable[[Target], Target]:
     """Subscribe a function to a topic, or the public methods of a class to topics ``<topic>.<method>``.
 
     By default, events are handled one after the other, in order. Up to ``concurrency`` events are handled at the same
-    time. ``realm`` is one or several realms; by default, the function is subscribed in all realms.
+    time. In a cluster, one node handles each event: the one to which the publisher is connected. With ``each_node``,
+    all nodes handle all events. ``realm`` is one or several realms; by default, the function is subscribed in all
+    realms.
 
     See the WAMP specification, Advanced Profile, "Pattern-based Subscription".
     """
-    return _decorator("subscriber", topic, realm, {"match": match, "concurrency": concurrency})
+    options = {"match": match, "concurrency": concurrency, "each_node": each_node}
+    return _decorator("subscriber", topic, realm, options)
 
 
 def _decorator(

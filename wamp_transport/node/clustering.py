@@ -19,12 +19,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
 
 from ..cluster.ledger.client import CalleeRevoked, NodeRemoved, Outcome, RegisterCompleted, RegisterRefused
-from ..cluster.ledger.layout import MemberRecord
 from ..cluster.ledger.table import MemberJoined, TableChange
+from ..cluster.link import Link
 from ..cluster.link_events import (
     BatchesLost,
     CallFailed,
@@ -39,15 +38,17 @@ from ..cluster.link_events import (
     SnapshotReceived,
     SnapshotWanted,
 )
+from ..cluster.protocol_versions import decode_record
 from ..router.effects import Hold, Relay, ReleaseRegistration, RequestRegistration, Withdraw
 from ..router.relay import Cluster
-from ..router.relayed import InterestUpdate, RelayedCall, RelayedEvent, RelayedQuestion, RelayedRetained
+from ..router.relayed import InterestUpdate, RelayedCall, RelayedEvent, RelayedQuestion, RelayedReply, RelayedRetained
 from ..wamp import errors
 from .held_output import HeldOutput
 from .joining import Joining
 from .known_interest import KnownInterest
 from .membership import ClusterHandler, Membership
 from .node import Node
+from .remote_users import RemoteUsers
 from .shared_registrations import SharedRegistrations
 
 logger = logging.getLogger(__name__)
@@ -94,15 +95,20 @@ class Clustering:
         self._cluster: Cluster = cluster
         self._membership: Membership | None = None
         self._interest = KnownInterest()
+        self.users = RemoteUsers(node.router, loop, self._peers, self._send)
         self._registrations = SharedRegistrations(node.router, loop)
         self.held_output = HeldOutput(loop, self._on_hold_missed)
         self.counters = ClusteringCounters()
         self._joining = Joining()
         self._must_rejoin = asyncio.Event()
+        self.on_rejoined: Callable[[], None] = lambda: None
+        """The function that is called after this node has joined again."""
         self._released = 0
         """The number of the last announcement for which nothing is held back any more."""
         self._losses_reported_at: float | None = None
         self._is_unreachable = False
+        self._incompatible: set[str] = set()
+        """The ids of the members that were logged because they are not compatible with this node."""
         node.cluster_runners.update(
             {
                 Relay: self._relay,
@@ -118,7 +124,7 @@ class Clustering:
     @property
     def peers(self) -> int:
         """The number of other nodes in the cluster."""
-        return 0 if self._membership is None else sum(one.is_member for one in self._membership.link.peers.values())
+        return len(self._peers())
 
     async def join(self) -> None:
         """Join the cluster, and wait a few seconds at most for the snapshots of the other nodes.
@@ -144,6 +150,7 @@ class Clustering:
             if self._membership is not None:
                 await self._membership.close()
             await self.join()
+            self.on_rejoined()
             await self.fetch_retained()
             logger.warning("This node is a member of the cluster again, with %d other nodes", self.peers)
 
@@ -196,6 +203,19 @@ class Clustering:
 
     # End of the hot path.
 
+    def _send(self, peer: str, message: RelayedQuestion | RelayedReply) -> bool:
+        """Send a message to a node. Return whether it could be sent."""
+        membership = self._membership
+        if membership is None:
+            return False
+        membership.flush_soon()
+        return bool(membership.link.send(peer, message))
+
+    def _peers(self) -> set[str]:
+        """Return the other nodes."""
+        peers = {} if self._membership is None else self._membership.link.peers
+        return {name for name, peer in peers.items() if peer.is_member}
+
     def _hold(self, effect: Hold) -> None:
         """Hold back the output of a session until the other nodes have acknowledged an announcement of interest."""
         self._release()
@@ -239,7 +259,7 @@ class Clustering:
         link = None if self._membership is None else self._membership.link
         for change in changes:
             if isinstance(change, MemberJoined) and link is not None and change.node != link.node_id:
-                self._on_joined(change.node, change.record, is_peer=change.node in link.peers)
+                self._on_joined(change.node, change.record, link)
         self._loop.call_soon(self._apply_changes)
         self._registrations.add_changes(changes)
         self._joining.wake()
@@ -252,14 +272,21 @@ class Clustering:
             logger.exception("Handling changes of the registrations in the cluster failed")
         self._node.flush_effects()
 
-    def _on_joined(self, name: str, record: bytes, *, is_peer: bool) -> None:
-        """Handle a new member. ``is_peer`` is false if it supports none of this node's versions of the protocol."""
-        if is_peer:
-            self._add_member(name)
-            return
-        with suppress(msgspec.DecodeError):  # a later release can have another kind of record
-            name = msgspec.msgpack.decode(record, type=MemberRecord).name
-        logger.error("Node %s has another version of wampnode: it cannot exchange messages with this node", name)
+    def _on_joined(self, node: str, data: bytes, link: Link) -> None:
+        """Handle a new member. Log it if it is not a peer, because it supports no version of the protocol in common."""
+        if node in link.peers:
+            self._add_member(node)
+        elif node not in self._incompatible:
+            self._incompatible.add(node)
+            record = decode_record(data)
+            logger.error(
+                "Node %s cannot exchange messages with this node, because their releases of wampnode are too different "
+                "(protocol %s, this node %s): events and calls do not reach the clients of that node. Use the same "
+                "release on all nodes",
+                node if record is None else record.name,
+                "unknown" if record is None else _versions(*record.protocols),
+                _versions(link.protocols[0], link.protocols[-1]),
+            )
 
     def _add_member(self, name: str) -> None:
         self._cluster.add_member(name)
@@ -320,6 +347,8 @@ class Clustering:
             self._joining.on_retained(event.peer, message)
             if not message.events:
                 return
+        if self.users.receive(event.peer, message):
+            return
         self._cluster.receive(event.peer, message)  # type: ignore[arg-type] # the link handles its own messages
 
     def _on_snapshot_wanted(self, event: SnapshotWanted) -> None:
@@ -361,6 +390,7 @@ class Clustering:
 
     def _on_gone(self, event: PeerGone) -> None:
         self._joining.on_peer_lost(event.peer)
+        self.users.remove_peer(event.peer)
         self._interest.remove(event.peer)
         self._cluster.remove_member(event.peer)
         self._release()
@@ -388,6 +418,10 @@ class Clustering:
                 counters.lost_batches,
                 counters.given_up_events,
             )
+
+
+def _versions(lowest: int, highest: int) -> str:
+    return str(lowest) if lowest == highest else f"{lowest} to {highest}"
 
 
 HANDLERS: Final[dict[type[LinkEvent], Callable[[Clustering, Any], None]]] = {

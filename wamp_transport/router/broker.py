@@ -26,6 +26,7 @@ from ..wamp.payload import PYTHON, copy_passthru_attributes, positional
 from ..wamp.uris import is_reserved
 from .effects import Confirmation, Effect, Produce, Record, Send
 from .environment import Announce, Environment
+from .handler_options import is_home_only
 from .history import Histories, History, RetainedEvents, is_storable
 from .memory_size import detach, size_of
 from .message_checks import check_announced, check_node_key, check_pattern, check_sizes
@@ -73,7 +74,7 @@ class Broker:
         self._relay = relay
         relay.open(LocalBroker(self._dispatch, self._store, self._index, self.retained, self.histories))
         for subscription in self.subscriptions.values():
-            relay.own.add(subscription.match, subscription.topic)
+            self._update_interest(subscription)
 
     def clear_retained(self, topic: str) -> bool:
         """Delete the retained events of a topic, on all nodes. Return False if it has none."""
@@ -175,8 +176,9 @@ class Broker:
         if subscription is None:
             self._registry.check_room(match, topic)
             subscription = self._create(match, topic)
-        subscription.add(session, message.options.nkey)
+        subscription.add(session, message.options.nkey, home_only=is_home_only(message.options))
         session.subscriptions[subscription.id] = subscription
+        self._update_interest(subscription)
         if self._relay is not None:
             self._relay.on_subscribed(session, subscription, message.options.nkey)
         self._outbox.append(Send((session.id,), Subscribed(message.request_id, subscription.id), PYTHON))
@@ -215,6 +217,8 @@ class Broker:
             self._delete(subscription)
             if not self._is_used_elsewhere(subscription):
                 self._announce("wamp.subscription.on_delete", subscription.topic, session.id, subscription.id)
+        else:
+            self._update_interest(subscription)
 
     def revoke(self, session: Session, subscription: Subscription, reason: str) -> None:
         """Remove a subscriber on the router's initiative.
@@ -336,14 +340,20 @@ class Broker:
 
     def _create(self, match: Match, topic: str) -> Subscription:
         created = self._environment.timestamp()
-        if self._relay is not None:
-            self._relay.own.add(match, topic)
         return self._registry.create(match, topic, lambda new_id: Subscription(new_id, topic, match, created))
 
     def _delete(self, subscription: Subscription) -> None:
         self._registry.remove(subscription.id, subscription.match, subscription.topic)
-        if self._relay is not None:
-            self._relay.own.release(subscription.match, subscription.topic)
+        self._update_interest(subscription)
+
+    def _update_interest(self, subscription: Subscription) -> None:
+        """Announce whether this node wants the events of other nodes for a subscription, if that has changed."""
+        relay, is_wanted = self._relay, subscription.needs_other_nodes
+        if relay is None or subscription.is_announced is is_wanted:
+            return
+        subscription.is_announced = is_wanted
+        announce = relay.own.add if is_wanted else relay.own.release
+        announce(subscription.match, subscription.topic)
 
     def _is_used_elsewhere(self, subscription: Subscription) -> bool:
         """Return whether another node has subscribers for the same topic or pattern."""
@@ -355,6 +365,7 @@ class Broker:
             return
         subscription = self._index.get(match, uri) or self._create(match, uri)
         subscription.is_persistent = True
+        self._update_interest(subscription)
         publications = old.publications() if old is not None else []
         history = History(options, subscription, self.event_histories.space)
         self.event_histories.put(history)
@@ -366,6 +377,8 @@ class Broker:
         subscription.is_persistent = False
         if not subscription.subscribers:
             self._delete(subscription)
+        else:
+            self._update_interest(subscription)
 
     def _filter_by_role(self, subscription: Subscription, to: Sequence[int], topic: str) -> Sequence[int]:
         """Return the receivers whose roles may subscribe to the topic.

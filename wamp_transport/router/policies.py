@@ -5,8 +5,15 @@ See the WAMP specification, Advanced Profile, "Shared Registration" and "Sharded
 
 from collections.abc import Callable, Collection
 from hashlib import blake2b
+from typing import Final
 
 from .records import Callee, Registration
+
+HERE: Final = "here"
+"""The policy of handlers that each node of a cluster registers: prefer the callee on the caller's node.
+
+Clients cannot request it.
+"""
 
 Choice = Callable[[Registration, list[Callee], Callable[[int], int]], Callee]
 
@@ -25,7 +32,8 @@ def choose(
     ]
     if not candidates:
         return None
-    return CHOICES[registration.invoke](registration, candidates, random_below)
+    # A later release can have other policies. Its callees are also in the registrations of this node.
+    return CHOICES.get(registration.invoke, _choose_random)(registration, candidates, random_below)
 
 
 def choose_by_key(registration: Registration, key: str, excluded: Collection[int] = ()) -> Callee | None:
@@ -41,6 +49,11 @@ def choose_by_key(registration: Registration, key: str, excluded: Collection[int
         if callee.node_key is not None and callee.can_accept_call and callee.peer.id not in excluded
     ]
     return max(shards, key=lambda callee: weight(key, callee.node_key or ""), default=None)
+
+
+def public_policy(invoke: str) -> str:
+    """Return the invocation policy of a registration that clients see. It is a policy that clients can request."""
+    return invoke if invoke in CHOICES and invoke != HERE else "single"
 
 
 def weight(key: str, node_key: str) -> bytes:
@@ -82,6 +95,14 @@ def _choose_least_loaded(
     return _choose_roundrobin(registration, least_loaded, random_below)
 
 
+def _choose_here(registration: Registration, candidates: list[Callee], random_below: Callable[[int], int]) -> Callee:
+    """Choose a callee on this node. If there is none, choose any callee."""
+    for callee in candidates:
+        if callee.peer.remote is None:
+            return callee
+    return _choose_random(registration, candidates, random_below)
+
+
 CHOICES: dict[str, Choice] = {
     "single": _choose_first,
     "first": _choose_first,
@@ -89,5 +110,6 @@ CHOICES: dict[str, Choice] = {
     "random": _choose_random,
     "roundrobin": _choose_roundrobin,
     "queue_least_loaded": _choose_least_loaded,
+    HERE: _choose_here,
 }
 """The functions that choose among the candidates, by invocation policy."""

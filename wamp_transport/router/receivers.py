@@ -43,11 +43,12 @@ def receivers(subscription: Subscription, publication: Publication, accepts: Rec
 
     ``accepts`` is the result of :func:`receiver_filter` for the publication.
     """
+    to: Sequence[int]
     if publication.is_plain and publication.session_id not in subscription.subscribers:
-        return subscription.receivers
+        to = subscription.receivers
+        return _without_home_only(subscription, to) if publication.is_relayed else to
     options = publication.message.options
     publisher = publication.session_id if options.exclude_me is not False else 0
-    to: Sequence[int]
     if accepts is not None:
         peers = subscription.subscribers.values()
         to = [peer.id for peer in peers if peer.id != publisher and accepts(peer)]
@@ -55,6 +56,8 @@ def receivers(subscription: Subscription, publication: Publication, accepts: Rec
         to = [session_id for session_id in subscription.receivers if session_id != publisher]
     else:
         to = subscription.receivers
+    if publication.is_relayed:
+        to = _without_home_only(subscription, to)
     if options.rkey is not None and subscription.node_keys:
         return _select_shard(subscription, to, options.rkey, publication.shards)
     return to
@@ -96,6 +99,12 @@ def stored_filter(publication: Publication) -> ReceiverFilter | None:
     if publication.receiver_filter is None:
         publication.receiver_filter = receiver_filter(publication.message.options) or False
     return publication.receiver_filter or None
+
+
+def _without_home_only(subscription: Subscription, to: Sequence[int]) -> Sequence[int]:
+    """Return the ids in ``to`` of the subscribers that also receive events published on other nodes."""
+    home_only = subscription.home_only
+    return [session_id for session_id in to if session_id not in home_only] if home_only else to
 
 
 def _select_shard(

@@ -189,11 +189,16 @@ class RemoteCaller:
 class Subscription:
     """A topic or pattern and its subscribers, in the order in which they subscribed.
 
-    ``node_keys`` maps session ids to node keys, for those subscribers that have a node key. If ``is_persistent`` is
-    true, the subscription has an event history and is kept even without subscribers.
+    - ``node_keys`` maps session ids to node keys, for those subscribers that have a node key.
+    - ``home_only`` contains the session ids of the subscribers that receive only events published on this node.
+    - ``is_persistent`` is true if the subscription has an event history. Then it is kept even without subscribers.
+    - ``is_announced`` is true if the other nodes of a cluster were asked for the events.
     """
 
-    __slots__ = ("_receivers", "created", "id", "is_persistent", "match", "node_keys", "subscribers", "topic")
+    __slots__ = (
+        "_receivers", "created", "home_only", "id", "is_announced", "is_persistent", "match", "node_keys",
+        "subscribers", "topic",
+    )  # fmt: skip
 
     def __init__(self, subscription_id: int, topic: str, match: Match, created: str) -> None:
         self.id = subscription_id
@@ -201,12 +206,18 @@ class Subscription:
         self.match = match
         self.created = created
         self.is_persistent = False
+        self.is_announced = False
+        self.home_only: set[int] = set()
         self.subscribers: dict[int, Peer] = {}
         self.node_keys: dict[int, str] = {}
         self._receivers: tuple[int, ...] | None = None
 
-    def add(self, peer: Peer, node_key: str | None) -> None:
-        """Add a subscriber."""
+    def add(self, peer: Peer, node_key: str | None, *, home_only: bool = False) -> None:
+        """Add a subscriber, or change its options."""
+        if home_only:
+            self.home_only.add(peer.id)
+        else:
+            self.home_only.discard(peer.id)
         self.subscribers[peer.id] = peer
         if node_key is not None:
             self.node_keys[peer.id] = node_key
@@ -216,7 +227,13 @@ class Subscription:
         """Remove a subscriber."""
         self.subscribers.pop(peer.id, None)
         self.node_keys.pop(peer.id, None)
+        self.home_only.discard(peer.id)
         self._receivers = None
+
+    @property
+    def needs_other_nodes(self) -> bool:
+        """Whether events published on other nodes are to be stored, or sent to a subscriber."""
+        return self.is_persistent or len(self.subscribers) > len(self.home_only)
 
     @property
     def is_in_use(self) -> bool:
@@ -244,7 +261,7 @@ class RealmStats(NamedTuple):
     retained: int
 
 
-class ChosenShard(NamedTuple):
+class ChosenShard(Struct, array_like=True, frozen=True, gc=False):
     """The subscriber with a node key that receives a publication through one subscription; see :mod:`.relay`.
 
     ``match`` and ``uri`` are those of the subscription. ``session_id`` is 0 if the publication's black and white lists
@@ -261,6 +278,7 @@ class Publication(Struct, gc=False):
 
     - ``is_plain``: whether it has no options other than ``acknowledge``
     - ``is_disclosed``: whether its receivers learn who published it
+    - ``is_relayed``: whether another node of the cluster has sent it
 
     These fields are set only if the publication is stored: ``time`` is the time of publication, which is also set if
     the publication is sent to other nodes. ``receiver_filter`` checks a peer against the black and white lists, and is
@@ -285,6 +303,7 @@ class Publication(Struct, gc=False):
     retained_number: int = 0
     size: int = 0
     shards: tuple[ChosenShard, ...] = ()
+    is_relayed: bool = False
 
 
 class Callee:

@@ -2,9 +2,11 @@
 
 from ..wamp import errors
 from ..wamp.errors import RequestRefused
-from ..wamp.messages import Unregistered, UnregisteredDetails
+from ..wamp.messages import RegisterOptions, Unregistered, UnregisteredDetails
 from ..wamp.payload import PYTHON
 from .effects import Effect, Send
+from .handler_options import HandlerRegisterOptions
+from .policies import HERE, public_policy
 from .records import ACTIVE_STATES, Callee, CallPeer, Registration
 
 
@@ -20,9 +22,16 @@ def add_callee(registration: Registration, callee: Callee) -> None:
     callee.peer.registrations[registration.id] = registration
 
 
+def requested_policy(options: RegisterOptions) -> str:
+    """Return the invocation policy that a callee requests in a cluster."""
+    if options.invoke is None and isinstance(options, HandlerRegisterOptions) and options.prefers_own_node:
+        return HERE
+    return options.invoke or "single"
+
+
 def check_policy(registration: Registration, invoke: str) -> None:
     """Check that a callee with this invocation policy may join a registration. Raises RequestRefused."""
-    if registration.invoke == "single":
+    if public_policy(registration.invoke) == "single":
         raise already_exists(registration.procedure)
     if registration.invoke != invoke:
         text = f"{registration.procedure!r} is registered with the invocation policy {registration.invoke!r}"
@@ -30,7 +39,7 @@ def check_policy(registration: Registration, invoke: str) -> None:
 
 
 def already_exists(procedure: str) -> RequestRefused:
-    """Return the error for a procedure that is registered with the invocation policy ``single``."""
+    """Return the error for a procedure that no other callee can register, as with the policy ``single``."""
     return RequestRefused(errors.PROCEDURE_ALREADY_EXISTS, f"{procedure!r} is already registered")
 
 
@@ -48,5 +57,5 @@ def describe(registration: Registration) -> dict[str, object]:
         "created": registration.created,
         "uri": registration.procedure,
         "match": registration.match,
-        "invoke": registration.invoke,
+        "invoke": public_policy(registration.invoke),
     }

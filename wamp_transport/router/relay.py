@@ -156,13 +156,15 @@ class RealmRelay:
     def on_subscribed(self, session: Session, subscription: Subscription, node_key: str | None) -> None:
         """Handle a new or repeated subscription of a session, before SUBSCRIBED is sent.
 
-        SUBSCRIBED and what follows it are delayed until all other nodes know that the events are wanted.
+        SUBSCRIBED and what follows it are delayed until all other nodes know that the events are wanted, unless the
+        subscriber does not receive events of other nodes.
         """
         match, topic = subscription.match, subscription.topic
         if node_key is not None:
             shard = RemoteShard(session.id, session.authid, session.authrole, node_key)
             self.own.add_shard(match, topic, shard)
-        self.own.hold(session.id, match, topic)
+        if session.id not in subscription.home_only:
+            self.own.hold(session.id, match, topic)
 
     def _choose_shards(
         self, publication: Publication, subscriptions: PatternIndex[Subscription]

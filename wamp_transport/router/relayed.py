@@ -11,7 +11,7 @@ Later versions may add types, and fields with defaults at the end of a type. Pay
 """
 
 from collections.abc import Callable
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 from msgspec import Raw, Struct
 
@@ -38,7 +38,7 @@ InterestKind = Literal["add", "release", "remove", "add_shard", "remove_shard"]
 """
 
 
-class RemoteShard(NamedTuple):
+class RemoteShard(Struct, array_like=True, frozen=True, gc=False):
     """A subscriber on another node that has a node key.
 
     It has the attributes by which a publication can select its receivers.
@@ -353,6 +353,7 @@ def received_publication(event: RelayedEvent) -> Publication:
         event.time,
         is_plain=event.options == NO_OPTIONS,
         shards=event.shards,
+        is_relayed=True,
     )
 
 

@@ -23,8 +23,16 @@ from .effects import Effect, ReleaseRegistration, RequestRegistration, Send
 from .environment import Announce, Environment
 from .options import Match
 from .pattern_registry import PatternRegistry
+from .policies import public_policy
 from .records import Callee, CallPeer, Registration, Session
-from .registrations import add_callee, already_exists, check_policy, describe, send_unregistered
+from .registrations import (
+    add_callee,
+    already_exists,
+    check_policy,
+    describe,
+    requested_policy,
+    send_unregistered,
+)
 from .relayed import CalleeDetails, CalleeEntry, RegistrationChange
 from .remote import RemoteNode, RemotePeer
 from .suspension import MessageSuspended
@@ -129,7 +137,7 @@ class RealmRegistrations:
         procedure = message.procedure
         if isinstance(answer, RegistrationRefused):
             raise _refusal(answer.status, procedure, local.registry.index.get(match, procedure))
-        entry = CalleeEntry(answer.number, message.options.invoke or "single", answer.created, NO_DETAILS)
+        entry = CalleeEntry(answer.number, requested_policy(message.options), answer.created, NO_DETAILS)
         registration = self._registration(local, match, procedure, entry)
         add_callee(registration, Callee(session, answer.number, message.options))
         self._outbox.append(Send((session.id,), Registered(message.request_id, registration.id), PYTHON))
@@ -148,7 +156,7 @@ class RealmRegistrations:
         assert local is not None  # noqa: S101 - a realm with sessions is open
         options, procedure = message.options, message.procedure
         match: Match = options.match or "exact"
-        invoke = options.invoke or "single"
+        invoke = requested_policy(options)
         registration = local.registry.index.get(match, procedure)
         if registration is not None:
             for callee in list(registration.callees.values()):
@@ -341,7 +349,8 @@ def _entry(registration: Registration, callee: Callee, peer: RemotePeer) -> Call
 
 def _refusal(status: str, procedure: str, registration: Registration | None) -> RequestRefused:
     """Return the error for a REGISTER whose request has failed."""
-    if status == "exists":
+    is_single = registration is not None and public_policy(registration.invoke) == "single"
+    if status == "exists" or (status == "policy" and is_single):
         return already_exists(procedure)
     if status == "policy":
         policy = "another invocation policy"

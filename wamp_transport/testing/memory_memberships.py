@@ -20,7 +20,8 @@ from ..cluster.ledger.layout import MemberRecord
 from ..cluster.ledger.memory import MemoryLedger
 from ..cluster.ledger.table import LedgerTable, MemberJoined, MemberLeft, TableChange
 from ..cluster.link import DEFAULT_SIZES, Link
-from ..cluster.messages import PROTOCOL
+from ..cluster.messages import PROTOCOLS
+from ..cluster.protocol_versions import common_version
 from ..cluster.window import LinkSizes
 from ..node.membership import ClusterHandler
 
@@ -32,11 +33,16 @@ LEASE_SECONDS: Final = 10.0
 
 
 class MemoryNetwork:
-    """The ledger and the inboxes. ``memberships`` contains the memberships by node id, also those that have ended."""
+    """The ledger and the inboxes.
+
+    ``memberships`` contains the memberships by node id, also those that have ended. New memberships support the
+    versions of the protocol in ``protocols``.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sizes: LinkSizes = DEFAULT_SIZES) -> None:
         self.loop = loop
         self.sizes = sizes
+        self.protocols = PROTOCOLS
         self.ledger = MemoryLedger()
         self.inboxes: dict[str, deque[bytes]] = {}
         self.memberships: dict[str, MemoryMembership] = {}
@@ -80,9 +86,11 @@ class MemoryMembership:
         self.node_id = node_id
         self.is_stopped = False
         self.is_closed = False
-        self.link = Link(node_id, network.loop.time(), network.sizes)
+        protocols = network.protocols
+        self.link = Link(node_id, network.loop.time(), network.sizes, protocols)
         self.table = LedgerTable(node_id)
-        record = msgspec.msgpack.encode(MemberRecord(node_id, (PROTOCOL, PROTOCOL), int(LEASE_SECONDS * 1000)))
+        versions = protocols[0], protocols[-1]
+        record = msgspec.msgpack.encode(MemberRecord(node_id, versions, int(LEASE_SECONDS * 1000)))
         self.ledger = LedgerClient(
             node_id, record, LEASE_SECONDS, self.table, self._is_silent, network.new_ledger_id
         )  # fmt: skip
@@ -187,7 +195,9 @@ class MemoryMembership:
     def _handle_changes(self, changes: Sequence[TableChange]) -> None:
         for change in changes:
             if isinstance(change, MemberJoined):
-                self.link.member_joined(change.node, self._loop.time())
+                version = common_version(self.link.protocols, change.record)
+                if version is not None:
+                    self.link.member_joined(change.node, self._loop.time(), version)
             elif isinstance(change, MemberLeft) and change.node != self.node_id:
                 self.link.member_removed(change.node)
         if changes:

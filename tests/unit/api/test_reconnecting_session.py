@@ -113,6 +113,39 @@ def test_handler_that_cannot_be_established_is_discarded(monkeypatch):
     play(scenario, monkeypatch)
 
 
+@pytest.mark.expects_errors("com.x could not be established again; this is retried: ")
+def test_handler_whose_name_is_taken_after_a_reconnect_is_established_later(monkeypatch, caplog):
+    async def scenario(place):
+        registration = Registration(place.session, "com.x", print, RegisterOptions())
+        await place.session.add(registration)
+        place.kill()
+        other = await join(place.node, "realm1", authid="other", authrole="trusted")
+        await other.register("com.x", print)
+        await until(lambda: "com.x could not be established again" in caplog.text)
+        assert not registration.is_active
+        await other.leave()
+        await until(lambda: registration.is_active)
+        assert caplog.text.count("could not be established again") == 1
+
+    play(scenario, monkeypatch)
+
+
+@pytest.mark.expects_errors("could not be established again")
+def test_withdrawn_handler_is_not_retried(monkeypatch, caplog):
+    async def scenario(place):
+        registration = Registration(place.session, "com.x", print, RegisterOptions())
+        await place.session.add(registration)
+        place.kill()
+        other = await join(place.node, "realm1", authid="other", authrole="trusted")
+        await other.register("com.x", print)
+        await until(lambda: "com.x could not be established again" in caplog.text)
+        await registration.aunregister()
+        await until(lambda: len(place.session._tasks) == 1)  # only the task that waits for the end of the session
+        assert not registration.is_active
+
+    play(scenario, monkeypatch)
+
+
 def test_router_that_says_nothing_is_given_up_and_asked_again(monkeypatch):
     monkeypatch.setattr(module, "MAX_OPENING_SECONDS", 0.01)
 

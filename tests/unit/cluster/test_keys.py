@@ -35,3 +35,13 @@ def test_invalid_name_is_refused(name: str) -> None:
 def test_group_for_hints_depends_on_the_secret() -> None:
     assert hint_group("x") == hint_group(b"x") != hint_group("y")
     assert re.fullmatch(r"wamp\.hints\.[0-9a-f]{8}", hint_group("x"))
+
+
+def test_layouts_have_no_keys_in_common(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nodes of releases with different layouts of the data form two clusters on the same server."""
+    keys = ClusterKeys("shop", "secret")
+    monkeypatch.setattr("wamp_transport.cluster.keys.LAYOUT", 2)
+    later = ClusterKeys("shop", "secret")
+    assert later.prefix == key_prefix("shop", "secret") != keys.prefix
+    for each in (keys, later):
+        assert all(key.startswith(each.prefix) for key in (each.members, each.rows, each.log, each.inbox("n1")))

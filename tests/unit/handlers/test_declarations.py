@@ -88,6 +88,7 @@ def test_module_imported_again_replaces_what_it_declared(registry):
     (lambda: register("com.a", invoke="all"), "invoke is 'all'"),
     (lambda: register("com.a", concurrency=0), "concurrency is 0"),
     (lambda: subscribe("com.a", concurrency="many"), "concurrency is 'many'"),
+    (lambda: subscribe("com.a", each_node="yes"), "each_node is 'yes', not True or False"),
     (lambda: register("com.a", permission="view"), "permission 'view'"),
 ])  # fmt: skip
 def test_faults_of_arguments_are_told(registry, declare, fault):

@@ -24,4 +24,6 @@ def test_publication_is_the_same_on_another_node(world, options):
     if is_plain:
         assert received.message.options == PublishOptions()
     received.message.request_id, received.message.options = 7, options
+    assert received.is_relayed
+    received.is_relayed = False
     assert received == publication

@@ -54,6 +54,7 @@ def as_mapping(discovery: Discovery) -> dict[str, Any]:
                 "function": one.declaration.name,
                 "invoke": one.declaration.invoke,
                 "concurrency": one.declaration.concurrency,
+                "each_node": one.declaration.each_node,
                 "permissions": one.declaration.permissions,
                 "defined_at": one.declaration.where,
                 "faults": one.faults,
@@ -77,7 +78,12 @@ def as_mapping(discovery: Discovery) -> dict[str, Any]:
 
 def _row(found: DiscoveredHandler) -> tuple[str, ...]:
     one = found.declaration
-    options = {"invoke": one.invoke, "concurrency": one.concurrency, "permission": ", ".join(one.permissions)}
+    options = {
+        "invoke": one.invoke,
+        "concurrency": one.concurrency,
+        "each_node": one.each_node,
+        "permission": ", ".join(one.permissions),
+    }
     return (
         one.kind,
         one.uri,

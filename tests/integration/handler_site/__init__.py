@@ -1,0 +1,1 @@
+"""A site with handlers and model events, for tests of several nodes."""
