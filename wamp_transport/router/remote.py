@@ -10,6 +10,7 @@ from typing import Any
 from ..wamp import errors
 from ..wamp.errors import PayloadError
 from ..wamp.messages import Error, Interrupt, Invocation, Message, Result
+from .calls import NO_RESULT_DETAILS
 from .effects import Effect, Relay
 from .invocation_details import part_options, relayed_options
 from .members import Members
@@ -53,16 +54,16 @@ class SentCalls(dict[int, CallRecord]):
 
     def pop(self, call_id: int, default: Any = None) -> Any:
         """Remove a call and cancel it. Return its record, or ``default`` if there is no such call."""
-        record = self.take(call_id)
-        if record is None:
+        if call_id not in self:
             return default
+        record = self.take(call_id)
         self._cancel(call_id)
         return record
 
     def take(self, call_id: int) -> CallRecord | None:
         """Remove a call without canceling it, and return its record. Return None if there is no such call."""
         self.with_parts.discard(call_id)
-        return super().pop(call_id, None)
+        return dict.pop(self, call_id, None)
 
 
 class RemoteNode:
@@ -218,10 +219,9 @@ class RemotePeer:
             node.relay(RelayedCancel(realm, call_id, mode, message.options.reason or errors.CANCELED))
         elif isinstance(message, Result):
             payload = node.payload(payload_format, message)
-            progress = message.details.progress is True
-            node.relay(
-                RelayedResult(realm, message.request_id, progress, self._in_flight, message.details, *payload)
-            )  # fmt: skip
+            details = None if message.details is NO_RESULT_DETAILS else message.details
+            progress = details is not None and details.progress is True
+            node.relay(RelayedResult(realm, message.request_id, progress, self._in_flight, details, *payload))
         elif isinstance(message, Error):
             self.send_error(message, payload_format)
         elif isinstance(message, Invocation):
