@@ -8,7 +8,7 @@ begins with the number of its type. Later versions may add types, and fields wit
 reader skips unknown types and ignores additional fields.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, get_args
 
 import msgspec
@@ -107,9 +107,8 @@ _elements = msgspec.msgpack.Decoder(list[Raw])
 _integers = msgspec.msgpack.Decoder(int)
 
 
-def encode_message(message: Message) -> bytes:
-    """Return a message as MessagePack."""
-    return _encoder.encode(message)
+encode_message: Final[Callable[[Message], bytes]] = _encoder.encode
+"""Return a message as MessagePack."""
 
 
 def encode_batch(

@@ -391,7 +391,8 @@ class Peer:
         if self.window.is_full:
             self.counters.refused_calls += 1
             return False
-        self._calls_to[message.call_id] = OpenCall(message.realm, message.is_streaming)
+        is_streaming = message.options is not None and message.is_streaming
+        self._calls_to[message.call_id] = OpenCall(message.realm, is_streaming)
         self._last_call = message.call_id
         return True
 
@@ -415,7 +416,8 @@ class Peer:
         return self._calls_from.pop(message.call_id, None) is not None
 
     def _on_invoke(self, message: relayed.RelayedCall) -> bool:
-        self._calls_from[message.call_id] = OpenCall(message.realm, message.is_streaming)
+        is_streaming = message.options is not None and message.is_streaming
+        self._calls_from[message.call_id] = OpenCall(message.realm, is_streaming)
         return True
 
     def _on_part(self, message: relayed.RelayedCallPart) -> bool:

@@ -154,7 +154,9 @@ class RealmCalls:
             local is None
             or registration is None
             or callee is None
-            or not self._can_accept(callee, registration, message)
+            or callee.peer.remote is not None
+            or not callee.can_accept_call
+            or not (registration.match == "exact" or local.is_permitted(callee, message.procedure))
         ):
             self._refuse(node, message)
             return
@@ -166,7 +168,7 @@ class RealmCalls:
         call = Call(message.call_id, options, message.procedure, args, kwargs)
         record = local.calls.open(caller, call, registration, callee)
         details = received_details(message, registration.match)
-        if message.is_streaming:
+        if message.options is not None and message.is_streaming:
             record.is_streaming = options.progress is True
             record.wants_progress = options.receive_progress is True
             record.details = details
@@ -206,11 +208,6 @@ class RealmCalls:
         args, kwargs = received_payload(message.args), received_payload(message.kwargs)
         error = Error(CALL, record.request_id, message.details, message.uri, args, kwargs)
         local.calls.forward_error(record, error, message.payload_format)
-
-    def _can_accept(self, callee: Callee, registration: Registration, message: RelayedCall) -> bool:
-        if self._local is None or callee.peer.remote is not None or not callee.can_accept_call:
-            return False
-        return registration.match == "exact" or self._local.is_permitted(callee, message.procedure)
 
     def _refuse(self, node: RemoteNode, message: RelayedCall) -> None:
         """Let the home of a call try another callee."""
