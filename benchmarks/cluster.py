@@ -60,7 +60,6 @@ TOPICS = 20_000
 REGISTRATIONS = 10_000
 CALLEES = 50
 AT_ONCE = 500
-ROUNDS = 3
 
 Figures = dict[str, float]
 Result = dict[str, Figures]
@@ -129,9 +128,12 @@ class CallTally(rpc.Tally):
 class Benchmark:
     """The processes of a run: ``alone`` has no cluster, ``nodes`` are the nodes of the cluster."""
 
-    def __init__(self, duration: float, redis: RedisServer, alone: Server, nodes: Sequence[Server]) -> None:
+    def __init__(
+        self, rounds: int, duration: float, redis: RedisServer, alone: Server, nodes: Sequence[Server]
+    ) -> None:
         if redis.process is None:
             raise LoadError("Redis has ended")
+        self.rounds = rounds
         self.duration = duration
         self.redis = redis
         self.redis_pid = redis.process.pid
@@ -173,7 +175,7 @@ class Benchmark:
     async def compare(self, kind: str, depth: int) -> Figures:
         """Measure calls or events on one node and between two nodes, in turn."""
         rounds: dict[str, list[Figures]] = {"alone": [], "relayed": []}
-        for _ in range(ROUNDS):
+        for _ in range(self.rounds):
             rounds["alone"].append(await self.load(kind, depth, self.alone, self.alone))
             rounds["relayed"].append(await self.load(kind, depth, self.nodes[0], self.nodes[1]))
         alone, relayed = (
@@ -274,7 +276,9 @@ def time_until_known() -> float:
     return asyncio.run(join_cluster())
 
 
-async def measure(stack: ExitStack, directory: Path, redis: RedisServer, duration: float) -> dict[str, Result]:
+async def measure(
+    stack: ExitStack, directory: Path, redis: RedisServer, rounds: int, duration: float
+) -> dict[str, Result]:
     """Start the nodes and measure everything."""
 
     def start(name: str, **environment: str) -> Server:
@@ -285,7 +289,7 @@ async def measure(stack: ExitStack, directory: Path, redis: RedisServer, duratio
 
     alone = start("alone", WAMPNODE_REDIS="")
     nodes = [start(f"node{number}", WAMPNODE_REDIS=redis.url) for number in range(2)]
-    benchmark = Benchmark(duration, redis, alone, nodes)
+    benchmark = Benchmark(rounds, duration, redis, alone, nodes)
     loads = {
         f"{kind}, {depth} outstanding": await benchmark.compare(kind, depth)
         for kind in ("call", "event")
@@ -319,13 +323,14 @@ def print_tables(runs: Sequence[dict[str, Any]]) -> None:
 def main() -> None:
     """Measure, print and save the figures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--duration", type=float, default=3.0, help="seconds for each measurement of a load")
     parser.add_argument("--summarize", nargs="+", metavar="RESULT.json")
     options = parser.parse_args()
     if options.summarize:
         print_tables([json.loads(Path(path).read_text()) for path in options.summarize])
         return
-    about = circumstances(ROUNDS, {"duration": options.duration})
+    about = circumstances(options.rounds, {"duration": options.duration})
     os.sched_setaffinity(0, {GENERATOR_CORE})
     with (
         redis_process() as redis,
@@ -334,7 +339,10 @@ def main() -> None:
     ):
         os.environ |= {"DJANGO_SETTINGS_MODULE": "wampnode.settings", "WAMPNODE_REDIS": redis.url}
         os.sched_setaffinity(redis.process.pid if redis.process else 0, {SERVER_CORE})
-        result = {**about, "tables": asyncio.run(measure(stack, Path(directory), redis, options.duration))}
+        result = {
+            **about,
+            "tables": asyncio.run(measure(stack, Path(directory), redis, options.rounds, options.duration)),
+        }
     print(f"{about['date']}: {about['commit']}, load average {about['load_average']:.1f}")
     print_tables([result])
     RESULTS.mkdir(exist_ok=True)
