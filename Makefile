@@ -101,6 +101,10 @@ bench: $(VENV)/.installed-dev .venv-crossbar/.installed .venv-xconn/.installed #
 bench-quick: $(VENV)/.installed-dev ## Report CPU per operation beside a bare echo, in two minutes
 	$(BIN)/python -m benchmarks.compare --quick --rounds 3
 
+.PHONY: bench-cluster
+bench-cluster: $(VENV)/.installed-dev ## Measure calls, events and subscriptions between nodes over Redis (about two minutes)
+	$(BIN)/python -m benchmarks.cluster
+
 .PHONY: bench-growth
 bench-growth: $(VENV)/.installed-dev ## Measure up to 10,000 sessions and 100,000 subscriptions
 	$(BIN)/python -m benchmarks.growth

@@ -81,12 +81,12 @@ def prepare(directory: Path) -> None:
 
 
 @contextmanager
-def ours(directory: Path, options: Mapping[str, Any]) -> Iterator[Server]:
-    """Run ``runnode`` with all checks and limits enabled."""
+def ours(directory: Path, options: Mapping[str, Any], **variables: str) -> Iterator[Server]:
+    """Run ``runnode`` with all checks and limits enabled. ``variables`` are added to its environment."""
     port = free_port()
     realm = {**REALM, "options": LIMITS}
     write_config(directory, _configuration(port, {"options": {**LIMITS, **options}}, realm))
-    environment = {"WAMPNODE_DATABASE": str(directory / "db.sqlite3")}
+    environment = {"WAMPNODE_DATABASE": str(directory / "db.sqlite3"), **variables}
     command = pinned(SERVER_CORE, *manage("runnode", "--config", str(directory)))
     with running(command, directory, PYTHONWARNINGS="", **environment) as process:
         yield _ready(process, port)

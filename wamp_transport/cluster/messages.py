@@ -8,7 +8,7 @@ begins with the number of its type. Later versions may add types, and fields wit
 reader skips unknown types and ignores additional fields.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, get_args
 
 import msgspec
@@ -73,17 +73,14 @@ class Batch(Struct, array_like=True, gc=False):
 
 
 class BatchEnvelope(Struct, array_like=True, gc=False):
-    """A batch whose messages are encoded. See :class:`Batch` for the other fields.
-
-    Without messages, a batch is a *note*. Its number is that of the last batch with messages.
-    """
+    """A received batch whose messages are not decoded yet."""
 
     protocol: int
     sender: str
     number: int
     acknowledged: int
     flags: int
-    messages: Sequence[Raw]
+    messages: list[Raw]
 
 
 class ReceivedBatch(Struct, gc=False):
@@ -110,14 +107,26 @@ _elements = msgspec.msgpack.Decoder(list[Raw])
 _integers = msgspec.msgpack.Decoder(int)
 
 
-def encode_message(message: Message) -> bytes:
-    """Encode a message as MessagePack."""
-    return _encoder.encode(message)
+encode_message: Final[Callable[[Message], bytes]] = _encoder.encode
+"""Encode a message as MessagePack."""
 
 
-def encode_batch(envelope: BatchEnvelope) -> bytes:
-    """Encode a batch as MessagePack."""
-    return _encoder.encode(envelope)
+def encode_batch(
+    protocol: int, sender: str, number: int, acknowledged: int, flags: int, messages: Sequence[bytes]
+) -> bytes:
+    """Encode a batch as MessagePack. ``messages`` are already encoded. See :class:`Batch` for the other fields.
+
+    Without messages, a batch is a *note*. Its number is that of the last batch with messages.
+    """
+    joined = Raw(b"".join((_array_header(len(messages)), *messages)))
+    return _encoder.encode((protocol, sender, number, acknowledged, flags, joined))
+
+
+def _array_header(length: int) -> bytes:
+    """Return the bytes with which MessagePack begins an array of this length."""
+    if length < 16:
+        return bytes((0x90 | length,))
+    return b"\xdc" + length.to_bytes(2) if length < 1 << 16 else b"\xdd" + length.to_bytes(4)
 
 
 def decode_batch(data: bytes) -> ReceivedBatch:

@@ -158,16 +158,20 @@ class Peer:
         may_send = SEND_CHECKS.get(type(message))
         if may_send is not None and not may_send(self, message):
             return 0
-        return self._queue(encode_message(message))
+        window = self.window
+        if window.is_hopeless:
+            self._give_up()
+        return window.add(encode_message(message))
 
     def send_event(self, data: bytes) -> int:
         """Send an encoded :class:`.relayed.RelayedEvent`. Return the number of its batch, or 0 if it is dropped."""
+        window = self.window
         if self.state == "gone":
             return 0
-        if self.window.is_full:
+        if window.is_full:
             self.counters.dropped_events += 1
             return 0
-        return self._queue(data, is_event=True)
+        return window.add_event(data)
 
     def send_interest(self, data: bytes) -> int:
         """Send an encoded :class:`.relayed.InterestUpdate`. Return the number of its batch."""
@@ -238,10 +242,11 @@ class Peer:
             self.counters.received_batches += 1
             self._next_note = min(self._next_note, now + ACKNOWLEDGE_SECONDS)
             self.counters.skipped += received.skipped
+            node_id, events, find_handler = self.id, self._events, HANDLERS.get
             for message in batch.messages:
-                handle = HANDLERS.get(type(message))
+                handle = find_handler(type(message))
                 if handle is None or handle(self, message):
-                    self._events.append(Received(self.id, message))
+                    events.append(Received(node_id, message))
         if batch.flags & ACKNOWLEDGE_NOW:
             self._must_acknowledge = True
         # The messages come first: they can report a loss that the acknowledgment covers.
@@ -267,13 +272,11 @@ class Peer:
 
     # --- inside --------------------------------------------------------------------------------------------------
 
-    def _queue(
-        self, data: bytes, *, is_event: bool = False, is_counted: bool = True, is_urgent: bool = False
-    ) -> int:  # fmt: skip
+    def _queue(self, data: bytes, *, is_counted: bool = True, is_urgent: bool = False) -> int:
         """Add an encoded message to the window. Before that, give the peer up if the window contains too much."""
         if self.window.is_hopeless:
             self._give_up()
-        return self.window.add(data, is_event=is_event, is_counted=is_counted, is_urgent=is_urgent)
+        return self.window.add(data, is_counted=is_counted, is_urgent=is_urgent)
 
     def _give_up(self) -> None:
         """Drop everything that the peer has not acknowledged, and fail all calls to it.
@@ -391,7 +394,8 @@ class Peer:
         if self.window.is_full:
             self.counters.refused_calls += 1
             return False
-        self._calls_to[message.call_id] = OpenCall(message.realm, message.is_streaming)
+        is_streaming = message.options is not None and message.is_streaming
+        self._calls_to[message.call_id] = OpenCall(message.realm, is_streaming)
         self._last_call = message.call_id
         return True
 
@@ -402,36 +406,43 @@ class Peer:
         return message.call_id in self._calls_to
 
     def _may_send_cancel(self, message: relayed.RelayedCancel) -> bool:
-        return _end_or_find(self._calls_to, message.call_id, is_end=message.mode != "kill")
+        if message.mode == "kill":
+            return message.call_id in self._calls_to
+        return self._calls_to.pop(message.call_id, None) is not None
 
     def _may_send_answer(self, message: relayed.RelayedResult) -> bool:
-        return _end_or_find(self._calls_from, message.call_id, is_end=not message.progress)
+        if message.progress:
+            return message.call_id in self._calls_from
+        return self._calls_from.pop(message.call_id, None) is not None
 
     def _may_send_failure(self, message: relayed.RelayedError) -> bool:
         return self._calls_from.pop(message.call_id, None) is not None
 
     def _on_invoke(self, message: relayed.RelayedCall) -> bool:
-        self._calls_from[message.call_id] = OpenCall(message.realm, message.is_streaming)
+        is_streaming = message.options is not None and message.is_streaming
+        self._calls_from[message.call_id] = OpenCall(message.realm, is_streaming)
         return True
 
     def _on_part(self, message: relayed.RelayedCallPart) -> bool:
-        return self._count_late(is_open=message.call_id in self._calls_from)
+        return message.call_id in self._calls_from or self._count_late()
 
     def _on_cancel(self, message: relayed.RelayedCancel) -> bool:
-        is_end = message.mode != "kill"
-        return self._count_late(is_open=_end_or_find(self._calls_from, message.call_id, is_end=is_end))
+        if message.mode == "kill":
+            return message.call_id in self._calls_from or self._count_late()
+        return self._calls_from.pop(message.call_id, None) is not None or self._count_late()
 
     def _on_answer(self, message: relayed.RelayedResult) -> bool:
-        is_end = not message.progress
-        return self._count_late(is_open=_end_or_find(self._calls_to, message.call_id, is_end=is_end))
+        if message.progress:
+            return message.call_id in self._calls_to or self._count_late()
+        return self._calls_to.pop(message.call_id, None) is not None or self._count_late()
 
     def _on_failure(self, message: relayed.RelayedError) -> bool:
-        return self._count_late(is_open=self._calls_to.pop(message.call_id, None) is not None)
+        return self._calls_to.pop(message.call_id, None) is not None or self._count_late()
 
-    def _count_late(self, *, is_open: bool) -> bool:
-        if not is_open:
-            self.counters.late += 1
-        return is_open
+    def _count_late(self) -> bool:
+        """Count a message about a call that has ended. Return False."""
+        self.counters.late += 1
+        return False
 
 
 Handler = Callable[[Peer, Any], bool | None]
@@ -459,8 +470,3 @@ HANDLERS: Final[dict[type[Message], Handler]] = {
     messages.Open: Peer._on_open,
 }
 """Functions that handle a received message, and that return true if the owner of the link must handle it too."""
-
-
-def _end_or_find(calls: dict[int, OpenCall], call_id: int, *, is_end: bool) -> bool:
-    """Return whether a call is open, and remove it if ``is_end`` is true."""
-    return (calls.pop(call_id, None) if is_end else calls.get(call_id)) is not None

@@ -12,9 +12,9 @@ The window does no input or output. It does not know the time.
 from collections import deque
 from typing import Final
 
-from msgspec import Raw, Struct
+from msgspec import Struct
 
-from .messages import ACKNOWLEDGE_NOW, PROTOCOL, BatchEnvelope, encode_batch
+from .messages import ACKNOWLEDGE_NOW, PROTOCOL, encode_batch
 
 GIVE_UP_FACTOR: Final = 4
 """A peer is given up when its window contains this many times its limit."""
@@ -50,7 +50,7 @@ class UnsentBatch:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.messages: list[Raw] = []
+        self.messages: list[bytes] = []
         self.size = 0
         self.counted = 0
         self.events = 0
@@ -109,27 +109,31 @@ class Window:
 
     # Hot path.
 
-    def add(self, message: bytes, *, is_event: bool = False, is_counted: bool = True, is_urgent: bool = False) -> int:
+    def add_event(self, message: bytes) -> int:
+        """Add an encoded event and return the number of its batch."""
+        number = self.add(message)
+        self._unsent[-1].events += 1
+        return number
+
+    def add(self, message: bytes, *, is_counted: bool = True, is_urgent: bool = False) -> int:
         """Add an encoded message and return the number of its batch.
 
         The message counts toward the limit unless ``is_counted`` is false. A message that is larger than the limit
         counts as much as the limit, so that it alone can never make the peer hopeless. If ``is_urgent`` is true, the
         batch requests an immediate acknowledgment.
         """
-        size = len(message)
-        batch = self._unsent[-1] if self._unsent else None
+        size, unsent = len(message), self._unsent
+        batch = unsent[-1] if unsent else None
         if batch is None or batch.size + size > self._batch_bytes or len(batch.messages) >= self._batch_messages:
             self.number += 1
             batch = UnsentBatch(self.number)
-            self._unsent.append(batch)
-        batch.messages.append(Raw(message))
+            unsent.append(batch)
+        batch.messages.append(message)
         batch.size += size
         if is_counted:
-            counted = min(size, self.limit)
+            counted = size if size < self.limit else self.limit
             batch.counted += counted
             self.size += counted
-        if is_event:
-            batch.events += 1
         if is_urgent:
             batch.flags |= ACKNOWLEDGE_NOW
         return batch.number
@@ -192,6 +196,6 @@ class Window:
         self.size = self._size_since_request = 0
         return count, events
 
-    def _encode(self, number: int, acknowledgment: int, flags: int, messages: list[Raw]) -> bytes:
+    def _encode(self, number: int, acknowledgment: int, flags: int, messages: list[bytes]) -> bytes:
         """Return a batch as MessagePack."""
-        return encode_batch(BatchEnvelope(self.protocol, self._sender, number, acknowledgment, flags, messages))
+        return encode_batch(self.protocol, self._sender, number, acknowledgment, flags, messages)

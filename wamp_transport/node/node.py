@@ -294,6 +294,9 @@ class Node:
                     try:
                         if type(effect) is Send:
                             outbound.send(effect)
+                        elif type(effect) is Relay:
+                            # The queued events for clients of this node need not be written before it.
+                            self.cluster_runners[Relay](effect)
                         else:
                             # Events that were queued before this effect must be written before it.
                             outbound.flush_events()
@@ -457,7 +460,6 @@ RUNNERS: dict[type[Effect], Callable[[Node, Effect], None]] = {
     Pause: Node._set_paused,  # type: ignore[dict-item]
     Produce: lambda node, effect: node._paced_output.start(effect),  # type: ignore[arg-type]
     Resume: Node._set_paused,  # type: ignore[dict-item]
-    Relay: Node._run_in_cluster,
     Hold: Node._run_in_cluster,
     RequestRegistration: Node._run_in_cluster,
     ReleaseRegistration: Node._run_in_cluster,

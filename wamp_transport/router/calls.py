@@ -104,11 +104,12 @@ class Calls:
 
     def send(self, peer: CallPeer, message: Invocation | Interrupt | Result | Error, payload_format: str) -> None:
         """Send a message about a call to a caller or callee, on this node or another one."""
-        if peer.remote is None:
+        remote = peer.remote
+        if remote is None:
             self._outbox.append(Send((peer.id,), message, payload_format))
             return
         try:
-            peer.remote.send(message, payload_format)
+            remote.send(message, payload_format)
         except PayloadError as fault:
             if not isinstance(message, Interrupt):
                 self.on_undeliverable(peer, message, fault)

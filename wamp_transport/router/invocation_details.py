@@ -68,10 +68,10 @@ def part_details(record: CallRecord, options: CallOptions) -> InvocationDetails:
     )
 
 
-def relayed_options(details: InvocationDetails) -> CallOptions:
+def relayed_options(details: InvocationDetails) -> CallOptions | None:
     """Return the CALL options for the callee's node, which :func:`received_details` converts back."""
     if details is NO_DETAILS:
-        return NO_CALL_OPTIONS
+        return None
     options = CallOptions(
         timeout=details.timeout,
         receive_progress=details.receive_progress,
@@ -94,9 +94,9 @@ def part_options(details: InvocationDetails) -> CallOptions:
 def received_details(message: RelayedCall, match: Match) -> InvocationDetails:
     """Return the details of the INVOCATION for a call from another node. ``match`` is that of the registration."""
     options, caller = message.options, message.caller
-    is_plain = caller is None and message.trustlevel is None and options == NO_CALL_OPTIONS
-    if is_plain and match == "exact":
+    if options is None and caller is None and message.trustlevel is None and match == "exact":
         return NO_DETAILS
+    options = NO_CALL_OPTIONS if options is None else options
     details = InvocationDetails(
         procedure=None if match == "exact" else message.procedure,
         progress=options.progress,

@@ -35,7 +35,7 @@ from .relayed import (
     received_publication,
     relayed_event,
 )
-from .remote_calls import CallMessage, RemoteCalls
+from .remote_calls import CALL_MESSAGES, RemoteCalls
 
 EVENTS_PER_PAGE: Final = 100
 """Maximum number of events in one page of a node's retained events."""
@@ -106,11 +106,22 @@ class RealmRelay:
             members = self.remote.members_for(message.topic)
             if not members:
                 return
-            publication.time = self._environment.utc_now()
+            if local.histories:
+                publication.time = self._environment.utc_now()
         if message.options.rkey is not None:
             publication.shards = tuple(self._choose_shards(publication, local.subscriptions))
         event = relayed_event(self._realm, publication, self._environment.serialize)
         self._outbox.append(Relay(self._members.names(members), event))
+
+    def receive_event(self, event: RelayedEvent) -> None:
+        """Handle an event of another node."""
+        local = self._local
+        if local is None:
+            return
+        publication = received_publication(event)
+        local.dispatch(publication)
+        if local.histories or (event.options is not None and event.options.retain):
+            local.store(publication, None, is_own=False)
 
     # End of the hot path.
 
@@ -130,17 +141,12 @@ class RealmRelay:
             yield RelayedRetained(self._realm, events[start : start + EVENTS_PER_PAGE])
 
     def receive(self, bit: int, message: RelayedMessage) -> None:
-        """Handle a message from the node with this bit."""
+        """Handle a message, other than an event, from the node with this bit."""
         local = self._local
         if isinstance(message, InterestUpdate):
             self.remote.update(bit, message.changes)
         elif local is None:
             pass
-        elif isinstance(message, RelayedEvent):
-            publication = received_publication(message)
-            local.dispatch(publication)
-            if message.options.retain or local.histories:
-                local.store(publication, None, is_own=False)
         elif isinstance(message, RelayedClear):
             local.retained.clear(message.topic, message.time)
         elif isinstance(message, RelayedRetained):
@@ -268,14 +274,18 @@ class Cluster:
         bit = self.members.bit(name)
         if not bit:
             return
-        if isinstance(message, WantRetained):
+        if type(message) is RelayedEvent:
+            relay = self.realms.get(message.realm)
+            if relay is not None:
+                relay.receive_event(message)
+        elif type(message) in CALL_MESSAGES:
+            self.calls.receive(name, message)  # type: ignore[arg-type] # mypy does not narrow by a set of types
+        elif isinstance(message, WantRetained):
             self._send_retained(name)
         elif isinstance(message, RelayedQuestion):
             self._outbox.append(Relay((name,), self._answer(message)))
         elif isinstance(message, RelayedReply):
             self.questions.on_reply(bit, message)
-        elif isinstance(message, CallMessage):
-            self.calls.receive(name, message)
         else:
             self.realm(message.realm).receive(bit, message)
 

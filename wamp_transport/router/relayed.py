@@ -20,7 +20,7 @@ from ..wamp.payload import ABSENT, PYTHON
 from .options import Match
 from .records import ChosenShard, Publication
 
-NO_OPTIONS = PublishOptions()
+NO_OPTIONS: Final = PublishOptions()
 
 SERIALIZED: Final = "json"
 """The format to which payload of Python values is converted. Unlike MessagePack, it has integers of any size."""
@@ -90,8 +90,9 @@ class InterestUpdate(Struct, array_like=True, tag=2):
 class RelayedEvent(Struct, array_like=True, tag=4, gc=False):
     """A publication on its way from its home to a node with subscribers.
 
-    ``time`` is the date and time of publication. ``shards`` contains the subscribers with a node key that the home has
-    chosen; it is empty if the publication has no resource key. For the other fields see :class:`.Publication`.
+    ``time`` is the date and time of publication, None if the home does not store the event. ``options`` is None if
+    there are none. ``shards`` contains the subscribers with a node key that the home has chosen; it is empty if the
+    publication has no resource key. For the other fields see :class:`.Publication`.
     """
 
     realm: str
@@ -103,7 +104,7 @@ class RelayedEvent(Struct, array_like=True, tag=4, gc=False):
     authrole: str
     trustlevel: int | None
     is_disclosed: bool
-    options: PublishOptions
+    options: PublishOptions | None
     payload_format: str
     args: bytes = b""
     kwargs: bytes = b""
@@ -148,7 +149,7 @@ class RelayedCall(Struct, array_like=True, tag=5, gc=False):
     id. ``caller`` is None if the caller is not disclosed. ``time_left`` is the number of seconds until the call times
     out, 0 if it does not. ``accepts_passthru`` is true if the caller can receive payload in passthru mode.
 
-    ``options`` contains only those options of the CALL message that the callee's node needs.
+    ``options`` contains only those options of the CALL message that the callee's node needs; None if it needs none.
     """
 
     realm: str
@@ -158,7 +159,7 @@ class RelayedCall(Struct, array_like=True, tag=5, gc=False):
     procedure: str
     caller: Identity | None
     trustlevel: int | None
-    options: CallOptions
+    options: CallOptions | None
     time_left: float
     payload_format: str
     args: bytes = b""
@@ -168,7 +169,8 @@ class RelayedCall(Struct, array_like=True, tag=5, gc=False):
     @property
     def is_streaming(self) -> bool:
         """Whether the call has progressive results or is a progressive call."""
-        return bool(self.options.receive_progress or self.options.progress)
+        options = self.options
+        return options is not None and bool(options.receive_progress or options.progress)
 
 
 class RelayedCallPart(Struct, array_like=True, tag=6, gc=False):
@@ -197,14 +199,14 @@ class RelayedCancel(Struct, array_like=True, tag=7, gc=False):
 class RelayedResult(Struct, array_like=True, tag=8, gc=False):
     """A result of a call on its way to the call's home. If ``progress`` is true, another result or error follows.
 
-    ``in_flight`` is the number of calls that the callee has not answered yet.
+    ``in_flight`` is the number of calls that the callee has not answered yet. ``details`` is None if there are none.
     """
 
     realm: str
     call_id: int
     progress: bool
     in_flight: int
-    details: ResultDetails
+    details: ResultDetails | None
     payload_format: str
     args: bytes = b""
     kwargs: bytes = b""
@@ -318,7 +320,7 @@ RelayedMessage = (
 
 
 def relayed_event(realm: str, publication: Publication, serialize: Callable[[Any], bytes]) -> RelayedEvent:
-    """Return the event to send to other nodes for a publication, whose time must be set."""
+    """Return the event to send to other nodes for a publication."""
     message = publication.message
     payload_format, args, kwargs = payload_bytes(publication.payload_format, message, serialize)
     return RelayedEvent(
@@ -331,7 +333,7 @@ def relayed_event(realm: str, publication: Publication, serialize: Callable[[Any
         publication.authrole,
         publication.trustlevel,
         publication.is_disclosed,
-        NO_OPTIONS if publication.is_plain else message.options,
+        None if publication.is_plain else message.options,
         payload_format,
         args,
         kwargs,
@@ -341,9 +343,16 @@ def relayed_event(realm: str, publication: Publication, serialize: Callable[[Any
 
 def received_publication(event: RelayedEvent) -> Publication:
     """Return the publication that another node has sent."""
+    options, args, kwargs = event.options, event.args, event.kwargs
     return Publication(
         event.publication_id,
-        Publish(1, event.options, event.topic, received_payload(event.args), received_payload(event.kwargs)),
+        Publish(
+            1,
+            NO_OPTIONS if options is None else options,
+            event.topic,
+            Raw(args) if args else ABSENT,
+            Raw(kwargs) if kwargs else ABSENT,
+        ),
         event.payload_format,
         event.session_id,
         event.authid,
@@ -351,7 +360,7 @@ def received_publication(event: RelayedEvent) -> Publication:
         event.is_disclosed,
         event.trustlevel,
         event.time,
-        is_plain=event.options == NO_OPTIONS,
+        is_plain=options is None,
         shards=event.shards,
         is_relayed=True,
     )
@@ -363,7 +372,8 @@ def payload_bytes(payload_format: str, message: Any, serialize: Callable[[Any], 
     Python values are serialized; see :class:`.Environment`. Raises PayloadError.
     """
     if payload_format != PYTHON:
-        return payload_format, bytes(message.args), bytes(message.kwargs)
+        args, kwargs = message.args, message.kwargs
+        return payload_format, b"" if args is ABSENT else bytes(args), b"" if kwargs is ABSENT else bytes(kwargs)
     args, kwargs = (b"" if part is ABSENT else serialize(part) for part in (message.args, message.kwargs))
     return SERIALIZED, args, kwargs
 

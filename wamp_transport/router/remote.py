@@ -10,8 +10,9 @@ from typing import Any
 from ..wamp import errors
 from ..wamp.errors import PayloadError
 from ..wamp.messages import Error, Interrupt, Invocation, Message, Result
+from .calls import NO_RESULT_DETAILS
 from .effects import Effect, Relay
-from .invocation_details import part_options, relayed_options
+from .invocation_details import NO_DETAILS, part_options, relayed_options
 from .members import Members
 from .records import Callee, CallRecord, Registration, State
 from .relayed import (
@@ -54,16 +55,16 @@ class SentCalls(dict[int, CallRecord]):
 
     def pop(self, call_id: int, default: Any = None) -> Any:
         """Remove a call and cancel it. Return its record, or ``default`` if there is no such call."""
-        record = self.take(call_id)
-        if record is None:
+        if call_id not in self:
             return default
+        record = self.take(call_id)
         self._cancel(call_id)
         return record
 
     def take(self, call_id: int) -> CallRecord | None:
         """Remove a call without canceling it, and return its record. Return None if there is no such call."""
         self.with_parts.discard(call_id)
-        return super().pop(call_id, None)
+        return dict.pop(self, call_id, None)
 
 
 class RemoteNode:
@@ -72,20 +73,22 @@ class RemoteNode:
     - ``sent``: the calls that this node has sent to the other node
     - ``received``: the calls that this node has received from it, by call id XORed with :data:`.REQUEST_KEY`
     - ``peers``: its sessions that have registrations, by session id
+    - ``outbox``: the effects of this node
+    - ``serialize(values)``: see :class:`.Environment`
     """
 
     __slots__ = (
         "_members",
-        "_outbox",
-        "_serialize",
         "bit",
         "call_ids",
         "name",
         "names",
+        "outbox",
         "peers",
         "realm",
         "received",
         "sent",
+        "serialize",
     )
 
     def __init__(
@@ -106,8 +109,8 @@ class RemoteNode:
         self.received: dict[int, CallRecord] = {}
         self.peers: dict[int, RemotePeer] = {}
         self._members = members
-        self._outbox = outbox
-        self._serialize = serialize
+        self.outbox = outbox
+        self.serialize = serialize
 
     @property
     def is_silent(self) -> bool:
@@ -116,11 +119,11 @@ class RemoteNode:
 
     def relay(self, message: RelayedMessage) -> None:
         """Send a message to the node."""
-        self._outbox.append(Relay(self.names, message))
+        self.outbox.append(Relay(self.names, message))
 
     def payload(self, payload_format: str, message: Any) -> tuple[str, bytes, bytes]:
         """Return the payload of a WAMP message for a message to the node. Raises PayloadError."""
-        return payload_bytes(payload_format, message, self._serialize)
+        return payload_bytes(payload_format, message, self.serialize)
 
     def _cancel(self, call_id: int) -> None:
         self.relay(RelayedCancel(self.realm, call_id, "skip", errors.CANCELED))
@@ -187,37 +190,37 @@ class RemotePeer:
         if details.caller is not None:
             caller = Identity(details.caller, details.caller_authid or "", details.caller_authrole or "")
         try:
-            payload_format, args, kwargs = node.payload(payload_format, invocation)
+            payload_format, args, kwargs = payload_bytes(payload_format, invocation, node.serialize)
         except PayloadError:
             node.sent.take(record.invocation_id)
             raise
-        node.relay(
-            RelayedCall(
-                self.realm,
-                record.invocation_id,
-                invocation.registration_id,
-                self.id,
-                record.call.procedure,
-                caller,
-                details.trustlevel,
-                relayed_options(details),
-                record.timeout,
-                payload_format,
-                args,
-                kwargs,
-                record.caller.has("caller", PASSTHRU),
-            )
+        call = RelayedCall(
+            self.realm,
+            record.invocation_id,
+            invocation.registration_id,
+            self.id,
+            record.call.procedure,
+            caller,
+            details.trustlevel,
+            None if details is NO_DETAILS else relayed_options(details),
+            record.timeout,
+            payload_format,
+            args,
+            kwargs,
+            record.caller.has("caller", PASSTHRU),
         )
+        node.outbox.append(Relay(node.names, call))
 
     def send(self, message: Message, payload_format: str) -> None:
         """Send a message about a call to the peer. Raises PayloadError."""
         node, realm = self.node, self.realm
         if isinstance(message, Result):
-            payload = node.payload(payload_format, message)
-            progress = message.details.progress is True
-            node.relay(
-                RelayedResult(realm, message.request_id, progress, self._in_flight, message.details, *payload)
-            )  # fmt: skip
+            payload = payload_bytes(payload_format, message, node.serialize)
+            details = None if message.details is NO_RESULT_DETAILS else message.details
+            progress = details is not None and details.progress is True
+            in_flight = 0 if self.callee is None else self.callee.in_flight
+            result = RelayedResult(realm, message.request_id, progress, in_flight, details, *payload)
+            node.outbox.append(Relay(node.names, result))
         elif isinstance(message, Error):
             self.send_error(message, payload_format)
         elif isinstance(message, Interrupt):
@@ -238,11 +241,8 @@ class RemotePeer:
         If ``may_retry`` is true, the caller's node can try another callee.
         """
         payload = self.node.payload(payload_format, message)
+        in_flight = 0 if self.callee is None else self.callee.in_flight
         error = RelayedError(
-            self.realm, message.request_id, self._in_flight, may_retry, message.error, message.details, *payload
+            self.realm, message.request_id, in_flight, may_retry, message.error, message.details, *payload
         )
         self.node.relay(error)
-
-    @property
-    def _in_flight(self) -> int:
-        return 0 if self.callee is None else self.callee.in_flight

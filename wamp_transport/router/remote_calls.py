@@ -6,15 +6,17 @@ home tries the next callee.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple, get_args
+
+from msgspec import Raw
 
 from ..wamp import errors
 from ..wamp.messages import CODES, Call, Error, ErrorDetails, Invocation, Result
-from ..wamp.payload import PYTHON, positional
-from .calls import Calls
+from ..wamp.payload import ABSENT, PYTHON, positional
+from .calls import NO_RESULT_DETAILS, Calls
 from .effects import Effect, Send
 from .environment import Environment
-from .invocation_details import part_details, received_details
+from .invocation_details import NO_CALL_OPTIONS, part_details, received_details
 from .members import Members
 from .policies import choose, choose_by_key
 from .records import REQUEST_KEY, Callee, CallRecord, Registration
@@ -32,8 +34,14 @@ from .remote_registrations import LocalRegistrations, RealmRegistrations
 
 CALL = CODES[Call]
 
+NO_FEATURES: Final[frozenset[str]] = frozenset()
+PASSTHRU_FEATURES: Final = frozenset((PASSTHRU,))
+
 CallMessage = RelayedCall | RelayedCallPart | RelayedCancel | RelayedResult | RelayedError
 """A message about a call between two nodes."""
+
+CALL_MESSAGES: Final = frozenset(get_args(CallMessage))
+"""The types of messages about calls."""
 
 
 class LocalDealer(NamedTuple):
@@ -146,19 +154,21 @@ class RealmCalls:
             local is None
             or registration is None
             or callee is None
-            or not self._can_accept(callee, registration, message)
+            or callee.peer.remote is not None
+            or not callee.can_accept_call
+            or not (registration.match == "exact" or local.is_permitted(callee, message.procedure))
         ):
             self._refuse(node, message)
             return
-        features = frozenset((PASSTHRU,)) if message.accepts_passthru else frozenset()
-        caller = RemotePeer(node, 0, "", features)
+        caller = RemotePeer(node, 0, "", PASSTHRU_FEATURES if message.accepts_passthru else NO_FEATURES)
         caller.callee = callee
-        options = message.options
-        args, kwargs = received_payload(message.args), received_payload(message.kwargs)
+        options = NO_CALL_OPTIONS if message.options is None else message.options
+        args = Raw(message.args) if message.args else ABSENT
+        kwargs = Raw(message.kwargs) if message.kwargs else ABSENT
         call = Call(message.call_id, options, message.procedure, args, kwargs)
         record = local.calls.open(caller, call, registration, callee)
         details = received_details(message, registration.match)
-        if message.is_streaming:
+        if message.options is not None and message.is_streaming:
             record.wants_progress = options.receive_progress is True
             record.details = details
         invocation = Invocation(record.invocation_id, registration.id, details, args, kwargs)
@@ -175,8 +185,10 @@ class RealmCalls:
             node.sent.take(message.call_id)
             local.calls.end(record)
         record.callee.elsewhere = max(0, message.in_flight - record.callee.in_flight)
-        args, kwargs = received_payload(message.args), received_payload(message.kwargs)
-        result = Result(record.request_id, message.details, args, kwargs)
+        args = Raw(message.args) if message.args else ABSENT
+        kwargs = Raw(message.kwargs) if message.kwargs else ABSENT
+        details = NO_RESULT_DETAILS if message.details is None else message.details
+        result = Result(record.request_id, details, args, kwargs)
         self._outbox.append(Send((record.caller.id,), result, message.payload_format))
 
     # End of the hot path.
@@ -196,14 +208,9 @@ class RealmCalls:
         error = Error(CALL, record.request_id, message.details, message.uri, args, kwargs)
         local.calls.forward_error(record, error, message.payload_format)
 
-    def _can_accept(self, callee: Callee, registration: Registration, message: RelayedCall) -> bool:
-        if self._local is None or callee.peer.remote is not None or not callee.can_accept_call:
-            return False
-        return registration.match == "exact" or self._local.is_permitted(callee, message.procedure)
-
     def _refuse(self, node: RemoteNode, message: RelayedCall) -> None:
         """Let the home of a call try another callee."""
-        peer = RemotePeer(node, 0, "", frozenset())
+        peer = RemotePeer(node, 0, "", NO_FEATURES)
         text = f"the callee of {message.procedure!r} is not available"
         error = Error(CALL, message.call_id, ErrorDetails(), errors.NO_AVAILABLE_CALLEE, positional(text))
         peer.send_error(error, PYTHON, may_retry=True)
@@ -283,7 +290,8 @@ class RemoteCalls:
 
     def receive(self, name: str, message: CallMessage) -> None:
         """Handle a message from another node."""
-        self.realm(message.realm).receive(name, message)
+        realm = self.realms.get(message.realm) or self.realm(message.realm)
+        realm.receive(name, message)
 
     def remove_member(self, name: str) -> None:
         """End all calls with a node that leaves the cluster, and remove its callees. Call this while it is a member."""

@@ -166,8 +166,7 @@ def test_name_of_a_node_that_was_never_heard_is_tried_again() -> None:
             await turns()
             assert node.refused == {}
             page = messages.encode_message(InterestPage("", [], True, True))
-            envelope = messages.BatchEnvelope(1, "other", 1, 0, 0, [msgspec.Raw(page)])
-            node.member.on_batch(messages.encode_batch(envelope))
+            node.member.on_batch(messages.encode_batch(1, "other", 1, 0, 0, [page]))
             token = node.register("com.x", session=2)
             await until(lambda: node.refused.get(token or 0) == "exists", "the name is refused")
 
@@ -226,7 +225,7 @@ def test_error_of_the_handler_is_logged_and_the_connection_is_made_again() -> No
     async def run() -> None:
         cluster = FakeCluster()
         cluster.has_other = False
-        stranger = messages.encode_batch(messages.BatchEnvelope(1, "stranger", 0, 0, 0, []))
+        stranger = messages.encode_batch(1, "stranger", 0, 0, 0, [])
         entry = array(bulk(b"5-0"), array(bulk(b"b"), bulk(stranger)))
         reads = 0
 

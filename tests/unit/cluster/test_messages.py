@@ -10,7 +10,6 @@ from msgspec import Raw
 from wamp_transport.cluster import messages
 from wamp_transport.cluster.messages import (
     Batch,
-    BatchEnvelope,
     BatchError,
     decode_batch,
     encode_batch,
@@ -59,11 +58,18 @@ def test_there_is_an_example_of_each_type() -> None:
 
 
 def test_messages_are_read_as_they_were_written() -> None:
-    data = encode_batch(BatchEnvelope(1, "a", 5, 4, 1, [Raw(encode_message(each)) for each in EXAMPLES]))
+    data = encode_batch(1, "a", 5, 4, 1, [encode_message(each) for each in EXAMPLES])
     received = decode_batch(data)
     assert received.batch == Batch(1, "a", 5, 4, 1, EXAMPLES)
     assert received.skipped == 0
     assert not received.is_note
+
+
+@pytest.mark.parametrize("length", [0, 1, 15, 16, 255, 256, 65_535, 65_536])
+def test_batches_of_any_length_are_read(length: int) -> None:
+    message = messages.Reconcile(1)
+    data = encode_batch(1, "a", 5, 4, 1, [encode_message(message)] * length)
+    assert decode_batch(data).batch.messages == [message] * length
 
 
 def test_unknown_types_are_skipped_and_counted() -> None:
@@ -104,7 +110,7 @@ def test_additional_fields_of_a_batch_are_ignored() -> None:
         batch_of([["text"]]),
         batch_of([5]),
         batch_of([[99], [11, "text"]]),
-        encode_batch(BatchEnvelope(1, "a", 5, 4, 1, []))[:-1],
+        encode_batch(1, "a", 5, 4, 1, [])[:-1],
     ],
 )
 def test_invalid_data_is_refused(data: bytes) -> None:

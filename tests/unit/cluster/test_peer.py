@@ -3,14 +3,12 @@
 from typing import Any
 
 import pytest
-from msgspec import Raw
 
 from wamp_transport.cluster import link_events as events
 from wamp_transport.cluster import messages
 from wamp_transport.cluster.messages import (
     ACKNOWLEDGE_NOW,
     Batch,
-    BatchEnvelope,
     Message,
     ReceivedBatch,
     decode_batch,
@@ -36,8 +34,8 @@ class OnePeer:
         self.peer = Peer("b", Window("a", LinkSizes(min_window_bytes=1000)), self.events, self.now)
 
     def receive(self, number: int, *sent: Message, acknowledged: int = 0, flags: int = 0) -> None:
-        envelope = BatchEnvelope(1, "b", number, acknowledged, flags, [Raw(encode_message(each)) for each in sent])
-        self.peer.receive(decode_batch(encode_batch(envelope)), self.now)
+        data = encode_batch(1, "b", number, acknowledged, flags, [encode_message(each) for each in sent])
+        self.peer.receive(decode_batch(data), self.now)
 
     def flush(self, *, is_connected: bool = True, resend: bool = False) -> list[Batch]:
         batches = self.peer.flush(self.now, is_connected=is_connected, resend=resend)

@@ -149,10 +149,10 @@ def test_each_half_window_requests_an_acknowledgment(window: Window) -> None:
 
 
 def test_giving_up_empties_the_window_and_the_numbers_go_on(window: Window) -> None:
-    window.add(fill(5), is_event=True)
-    window.add(fill(5), is_event=True)
+    window.add_event(fill(5))
+    window.add_event(fill(5))
     window.seal(0)
-    window.add(fill(5), is_event=True)
+    window.add_event(fill(5))
     window.add(fill(5))
     assert window.give_up() == (2, 3)
     assert (window.size, window.number, window.is_empty) == (0, 2, True)

@@ -1,6 +1,7 @@
 """Nodes that form one router: events, retained events, joining and leaving."""
 
 import asyncio
+import json
 
 import msgspec
 import pytest
@@ -11,9 +12,11 @@ from wamp_transport.cluster.ledger.table import MemberJoined
 from wamp_transport.cluster.messages import PROTOCOL, decode_batch
 from wamp_transport.cluster.window import LinkSizes
 from wamp_transport.node.clustering import Clustering
+from wamp_transport.node.connection import MessageEncoder
 from wamp_transport.node.local import join as join_locally
 from wamp_transport.node.node import Node
 from wamp_transport.router.relayed import RelayedRetained
+from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.testing.memory_memberships import MemoryNetwork
 
 __all__ = ["pair", "world"]
@@ -46,6 +49,27 @@ def test_event_reaches_the_other_node(pair):
     pair.turn()
     ((kind, _, _, _, args, kwargs),) = subscriber.received()
     assert (kind, args, kwargs) == (36, ["hi"], {"a": 1})
+
+
+def test_relayed_events_do_not_separate_the_events_for_clients_of_this_node(pair):
+    encoder = MessageEncoder(SERIALIZERS["json"], lambda data: data + b"\n")
+    near, far = [Client(pair.nodes[0]) for _ in range(2)], Client(pair.nodes[1])
+    for client in (*near, far):
+        client.send(32, 1, {}, "com.topic")
+    pair.turn()
+    for client in (*near, far):
+        assert client.kinds() == [33]
+    for client in near:
+        client.connection.encoder = encoder
+    publisher = Client(pair.nodes[0]).connection
+    for number in range(3):
+        publisher.feed(json.dumps([16, number + 1, {}, "com.topic", [number]]).encode())
+    publisher.flush_effects()
+    pair.turn()
+    for client in near:
+        (written,) = client.recorder.written
+        assert [json.loads(line)[4] for line in written.splitlines()] == [[0], [1], [2]]
+    assert far.kinds() == [36, 36, 36]
 
 
 def test_node_that_joins_later_knows_what_is_wanted(world):

@@ -27,13 +27,13 @@ def extended(message: list) -> list:
         changes = [[*change[:3], change[3] and [*change[3], "later"], "later"] for change in message[2]]
         message = [*message[:2], changes, *message[3:]]
     elif kind == EVENT:
-        message[10]["later"] = True
+        message[10] = {**(message[10] or {}), "later": True}
         message = [*message[:14], [[*shard, "later"] for shard in message[14]]]
     elif kind in (CALL, QUESTION):
         place = 6 if kind == CALL else 4
         caller = message[place]
         if kind == CALL:
-            message[8]["later"] = True
+            message[8] = {**(message[8] or {}), "later": True}
         message = [*message[:place], caller and [*caller, "later"], *message[place + 1 :]]
     return [*message, {"later": [1, 2, 3]}]
 

@@ -3,7 +3,6 @@ from types import SimpleNamespace
 import pytest
 
 from wamp_transport.router.invocation_details import (
-    NO_CALL_OPTIONS,
     NO_DETAILS,
     part_details,
     part_options,
@@ -39,7 +38,7 @@ def test_details_arrive_at_the_callees_node(details):
 
 
 def test_plain_call_needs_no_new_objects():
-    assert relayed_options(NO_DETAILS) is NO_CALL_OPTIONS
+    assert relayed_options(NO_DETAILS) is None
     assert received_details(relayed(NO_DETAILS), "exact") is NO_DETAILS
 
 

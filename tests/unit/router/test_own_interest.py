@@ -1,4 +1,5 @@
 import pytest
+from msgspec.structs import replace
 
 from wamp_transport.router.effects import Hold, Relay
 from wamp_transport.router.members import Members
@@ -125,7 +126,7 @@ def test_new_node_key_must_be_known_too(interest, announcements, announced, outb
 def test_node_key_of_a_subscriber_can_change(interest, announced):
     interest.add(*TOPIC)
     interest.add_shard(*TOPIC, SHARD)
-    interest.add_shard(*TOPIC, SHARD._replace(node_key="other"))
+    interest.add_shard(*TOPIC, replace(SHARD, node_key="other"))
     interest.remove_shard(*TOPIC, SHARD.id)
     interest.remove_shard(*TOPIC, SHARD.id)
     assert [kind for kind, *_ in announced()] == ["add", "add_shard", "add_shard", "remove_shard"]

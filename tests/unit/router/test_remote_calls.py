@@ -93,7 +93,7 @@ def test_call_is_sent_to_the_node_of_the_callee(cluster, sent):
     assert records(cluster) == [(1, 0, 1, 0), (0, 1, 0, 1), (0, 0, 0, 0)]
     (call,) = messages(sent, RelayedCall)
     assert call == RelayedCall(
-        "realm1", 1, registration, callee.session_id, PROCEDURE, None, None, CallOptions(), 0.0, "json", b"[1]",
+        "realm1", 1, registration, callee.session_id, PROCEDURE, None, None, None, 0.0, "json", b"[1]",
         b'{"a": 2}', accepts_passthru=True,
     )  # fmt: skip
     callee.send([YIELD, callee.receive()[1], {}, ["done"]])
