@@ -142,13 +142,12 @@ class RealmCalls:
         local = self._local
         registration = None if local is None else local.registrations.get(message.registration_id)
         callee = None if registration is None else registration.callees.get(message.callee)
-        if (
-            local is None
-            or registration is None
-            or callee is None
-            or not self._can_accept(callee, registration, message)
-        ):
-            self._refuse(node, message)
+        if local is None or registration is None or callee is None:
+            # The home did not know yet that the callee has unregistered the procedure.
+            self._refuse(node, message, errors.NO_SUCH_PROCEDURE)
+            return
+        if not self._can_accept(callee, registration, message):
+            self._refuse(node, message, errors.NO_AVAILABLE_CALLEE)
             return
         features = frozenset((PASSTHRU,)) if message.accepts_passthru else frozenset()
         caller = RemotePeer(node, 0, "", features)
@@ -191,7 +190,9 @@ class RealmCalls:
         local.calls.end(record)
         record.callee.elsewhere = max(0, message.in_flight - record.callee.in_flight)
         if message.may_retry and not record.is_killed:
-            local.reroute(record, errors.NO_AVAILABLE_CALLEE, was_started=was_started)
+            is_last = message.uri == errors.NO_SUCH_PROCEDURE and len(record.registration.callees) <= 1
+            failure = errors.NO_SUCH_PROCEDURE if is_last else errors.NO_AVAILABLE_CALLEE
+            local.reroute(record, failure, was_started=was_started)
             return
         args, kwargs = received_payload(message.args), received_payload(message.kwargs)
         error = Error(CALL, record.request_id, message.details, message.uri, args, kwargs)
@@ -202,11 +203,11 @@ class RealmCalls:
             return False
         return registration.match == "exact" or self._local.is_permitted(callee, message.procedure)
 
-    def _refuse(self, node: RemoteNode, message: RelayedCall) -> None:
-        """Let the home of a call try another callee."""
+    def _refuse(self, node: RemoteNode, message: RelayedCall, uri: str) -> None:
+        """Let the home of a call try another callee. ``uri`` is the error if there is none."""
         peer = RemotePeer(node, 0, "", frozenset())
         text = f"the callee of {message.procedure!r} is not available"
-        error = Error(CALL, message.call_id, ErrorDetails(), errors.NO_AVAILABLE_CALLEE, positional(text))
+        error = Error(CALL, message.call_id, ErrorDetails(), uri, positional(text))
         peer.send_error(error, PYTHON, may_retry=True)
 
     def _on_part(self, record: CallRecord, message: RelayedCallPart) -> None:
