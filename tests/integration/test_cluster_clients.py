@@ -1,13 +1,17 @@
 """Clients of other people on different nodes of a cluster, and ten subscribers at several processes."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
+from redis import Redis
 
+from ..effort import examples
 from ..redis_server import redis_process
 from .abilities import LIBRARIES
 from .clients import Kind, ProcessClient, Program, running_program
@@ -101,7 +105,7 @@ class NodeClient(ProcessClient):
 
 
 @contextmanager
-def two_nodes(directory: Path) -> Iterator[tuple[int, int]]:
+def two_nodes(directory: Path, **environment: str) -> Iterator[tuple[int, int]]:
     """Run two nodes that form one router. Yield their ports.
 
     Anonymous clients may do everything, but nothing below ``com.forbidden``.
@@ -120,12 +124,12 @@ def two_nodes(directory: Path) -> Iterator[tuple[int, int]]:
             home.mkdir()
             migrate(home / "db.sqlite3")
             write_config(home, configuration(web(port), realms=realms))
-            environment = {
+            own = {
                 "WAMPNODE_DATABASE": str(home / "db.sqlite3"),
                 "WAMPNODE_REDIS": f"redis://127.0.0.1:{redis.port}/0",
             }
             command = manage("runnode", "--config", str(home))
-            process = stack.enter_context(running(command, home, **environment))
+            process = stack.enter_context(running(command, home, **own, **environment))
             processes.append(process.wait_for(port))
             ports.append(port)
         yield ports[0], ports[1]
@@ -168,3 +172,51 @@ def test_clients_of_two_nodes(clients, one, other, scenario) -> None:
     first.forget_events()
     second.forget_events()
     scenario(first, second)
+
+
+# --- ten subscribers and one publisher at several processes ---------------------------------------------------------
+
+SITE = {"DJANGO_SETTINGS_MODULE": "tests.integration.api_site.settings"}
+
+
+@contextmanager
+def two_workers(directory: Path) -> Iterator[tuple[int, int]]:
+    """Run gunicorn with two workers of uvicorn, which form one router. Yield its port twice."""
+    port = free_port()
+    migrate(directory / "db.sqlite3")
+    with redis_process(has_port=True) as redis:
+        environment = {
+            "WAMPNODE_DATABASE": str(directory / "db.sqlite3"),
+            "WAMPNODE_REDIS": f"redis://127.0.0.1:{redis.port}/0",
+        }
+        options = ("-w", "2", "-k", "uvicorn_worker.UvicornWorker", "-b", f"127.0.0.1:{port}", "--no-control-socket")
+        command = [sys.executable, "-m", "gunicorn", "wampnode.asgi:application", *options]
+        with running(command, directory, **environment, **SITE) as process:
+            process.wait_for(port)
+            # The second worker is ready when both have joined.
+            until(lambda: _members(redis.port) == 2, "both workers have joined")
+            yield port, port
+            assert process.stop() == 0
+            assert_quiet(process.output)
+            assert "not the only node" not in process.output
+
+
+def _members(port: int) -> int:
+    """Return the number of nodes in the only cluster of a Redis server."""
+    with Redis(port=port) as redis:
+        (key,) = redis.keys("*members") or [None]
+        return 0 if key is None else sum(b":" in field for field in redis.hkeys(key))
+
+
+@pytest.mark.parametrize("kind", ["runnode", "gunicorn"])
+def test_all_subscribers_of_all_processes_get_the_event(kind: str, tmp_path: Path) -> None:
+    with two_nodes(tmp_path, **SITE) if kind == "runnode" else two_workers(tmp_path) as ports:
+        for number in range(examples(2)):
+            with ExitStack() as stack:
+                subscribers = [stack.enter_context(joined(port)) for port in ports * 5]
+                for subscriber in subscribers:
+                    subscriber.send_json([32, 1, {}, "com.site.user.created"])
+                    assert subscriber.message()[0] == 33
+                with urlopen(f"http://127.0.0.1:{ports[number % 2]}/create/?name=user{number}") as answer:
+                    assert answer.read() == b"created"
+                assert [subscriber.message()[4] for subscriber in subscribers] == [[f"user{number}"]] * 10
