@@ -38,6 +38,7 @@ from ..cluster.link_events import (
     SnapshotReceived,
     SnapshotWanted,
 )
+from ..cluster.node_state import NodeState
 from ..router.effects import Hold, Relay, ReleaseRegistration, RequestRegistration, Withdraw
 from ..router.relay import Cluster
 from ..router.relayed import InterestUpdate, RelayedCall, RelayedEvent, RelayedQuestion, RelayedRetained
@@ -45,7 +46,7 @@ from ..wamp import errors
 from .held_output import HeldOutput
 from .joining import Joining
 from .known_interest import KnownInterest
-from .membership import ClusterHandler, Membership
+from .membership import ClusterHandler, Membership, with_peers
 from .node import Node
 from .shared_registrations import SharedRegistrations
 
@@ -67,12 +68,15 @@ class ClusteringCounters(Struct, gc=False):
     - ``removals``: how often this node was removed from the cluster
     - ``lost_batches``: batches of other nodes that did not arrive here
     - ``given_up_events``: events that were dropped because another node did not acknowledge them
+    - ``dropped_events``: events that were not sent because another node or Redis was too slow. Those of the current
+      membership are counted by the link.
     - ``unsent``: calls, results and other messages, except events, that could not be sent to another node
     """
 
     removals: int = 0
     lost_batches: int = 0
     given_up_events: int = 0
+    dropped_events: int = 0
     unsent: int = 0
 
 
@@ -118,6 +122,20 @@ class Clustering:
     def peers(self) -> int:
         """The number of other nodes in the cluster."""
         return 0 if self._membership is None else sum(one.is_member for one in self._membership.link.peers.values())
+
+    def state(self, cluster: str, prefix: str) -> NodeState:
+        """Return the state of this node. ``cluster`` is the name of the cluster, ``prefix`` that of its keys."""
+        counters, membership = self.counters, self._membership
+        state = NodeState(
+            cluster,
+            prefix,
+            lost_batches=counters.lost_batches,
+            dropped_events=counters.given_up_events + counters.dropped_events,
+            unsent=counters.unsent,
+            missed_holds=self.held_output.missed,
+            removals=counters.removals,
+        )
+        return state if membership is None else with_peers(state, membership, is_cut_off=self._is_unreachable)
 
     async def join(self) -> None:
         """Join the cluster, and return when the snapshots of the other nodes have arrived.
@@ -306,6 +324,7 @@ class Clustering:
         link = membership.link
         for peer in list(link.peers):
             link.member_removed(peer)
+        self.counters.dropped_events += link.dropped_events
         self.on_link_events(link.take_events())
         self._registrations.use(None)
         self._node.flush_effects()

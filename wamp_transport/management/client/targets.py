@@ -4,7 +4,7 @@ import getpass
 import os
 import ssl
 from argparse import ArgumentParser
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from wamp_transport.models import RunningNode
 from wamp_transport.node.remote import OFFERED_SERIALIZERS, ConnectOptions
 from wamp_transport.router.options import TRUSTED
 from wamp_transport.stores import operators
+from wamp_transport.stores.cluster_states import cluster_of, is_connected
 from wamp_transport.stores.connections import NoDatabase
 from wamp_transport.stores.operators import WampService
 
@@ -59,7 +60,9 @@ def add_target_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--url", help="URL of a WAMP router, such as wss://example.com/ws")
     group.add_argument("--realm", help="the realm; may be omitted if this project's node has only one")
     group.add_argument(
-        "--node", metavar="NAME", help="the node to use if several nodes of this project run on this machine"
+        "--node",
+        metavar="NAME",
+        help="the node to use if several nodes of this project run on this machine and do not form a cluster",
     )
     group.add_argument(
         "--serializer",
@@ -147,7 +150,8 @@ def _own_node(options: Mapping[str, Any], *, is_needed: bool) -> RunningNode | N
     """Return this project's node on this host.
 
     If no node is running, or if the database cannot be read, return None, or raise Failure if ``is_needed`` or if the
-    options name a node. Also raises Failure if several nodes are running and the options name none of them.
+    options name a node. Also raises Failure if several nodes are running, the options name none of them, and they do
+    not form a cluster. If they form a cluster, any of them can answer for all.
     """
     is_needed = is_needed or options["node"] is not None
     try:
@@ -161,6 +165,8 @@ def _own_node(options: Mapping[str, Any], *, is_needed: bool) -> RunningNode | N
         raise Failure(f"{text}: {advice}", UNREACHABLE) from None
     if options["node"] is not None:
         here = [node for node in here if node.name == options["node"]]
+    if len(here) > 1 and _is_one_cluster(here):
+        return min(here, key=lambda node: (not operators.services_of(node), not is_connected(node)))
     if len(here) > 1:
         names = ", ".join(node.name for node in here)
         raise Failure(
@@ -169,6 +175,11 @@ def _own_node(options: Mapping[str, Any], *, is_needed: bool) -> RunningNode | N
     if not here and is_needed:
         raise Failure(_nothing_runs(options["node"], [node.host for node in elsewhere]), UNREACHABLE)
     return here[0] if here else None
+
+
+def _is_one_cluster(nodes: Sequence[RunningNode]) -> bool:
+    clusters = {cluster_of(node) for node in nodes}
+    return len(clusters) == 1 and "" not in clusters
 
 
 def _nothing_runs(name: str | None, hosts: list[str]) -> str:
