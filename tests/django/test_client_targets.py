@@ -33,7 +33,7 @@ def refused(code, **options):
 def started(name="here", realms=("realm1",), url="ws://127.0.0.1:8000/ws", cluster=None, **columns):
     services = [{"url": url, "realms": list(realms), "socket": None, "origin": None}]
     services = services if realms else []
-    nodes.report(name, 1, None, services=services, operator_salt="salt", cluster=to_json(cluster))
+    nodes.report(name, 1, None, services=services, operator_salt=f"salt of {name}", cluster=to_json(cluster))
     RunningNode.objects.filter(name=name).update(**columns)
 
 
@@ -84,6 +84,9 @@ def test_any_node_will_do_where_all_are_in_one_cluster():
     started("unknown", realms=(), cluster=joined)
     started("last", url="ws://127.0.0.1:8002/ws", cluster=cut_off)
     assert target().url == "ws://127.0.0.1:8001/ws"
+    here = RunningNode.objects.exclude(name="far")
+    # The nodes can share a port, so that the command reaches another one.
+    assert set(target().credential.keys) == set(operators.operator_keys(here))
     assert target(node="last").url == "ws://127.0.0.1:8002/ws"
     started("one", url="ws://127.0.0.1:8001/ws", cluster=cut_off)
     assert target().url.startswith("ws://127.0.0.1:800")

@@ -85,6 +85,8 @@ def report(
     stored = revision if isinstance(revision, int) else None
     process = {"pid": os.getpid(), "host": socket.gethostname()}
     with transaction.atomic():
+        # Write first: in SQLite, a transaction that begins with a query fails if another process is writing.
+        RunningNode.objects.filter(name=name).update(seen_at=now)
         node = RunningNode.objects.select_for_update().filter(name=name).first()
         if node is None or (node.pid, node.host) != (process["pid"], process["host"]):
             started = {"started_at": now, "applied_at": now}
