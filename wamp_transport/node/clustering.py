@@ -46,7 +46,7 @@ from ..wamp import errors
 from .held_output import HeldOutput
 from .joining import Joining
 from .known_interest import KnownInterest
-from .membership import ClusterHandler, Membership, with_peers
+from .membership import ClusterHandler, Membership, name_of, with_peers
 from .node import Node
 from .shared_registrations import SharedRegistrations
 
@@ -223,7 +223,8 @@ class Clustering:
     def _on_hold_missed(self, number: int) -> None:
         late = self._interest.on_missed(number)
         if late:
-            logger.warning("Nodes of the cluster are late: SUBSCRIBED is no longer delayed for %s", ", ".join(late))
+            names = ", ".join(name_of(self._membership, peer) for peer in late)
+            logger.warning("Nodes of the cluster are late: SUBSCRIBED is no longer delayed for %s", names)
         self._release()
 
     def _release(self) -> None:
@@ -402,7 +403,7 @@ class Clustering:
             counters = self.counters
             logger.warning(
                 f"{text} (since the start: %d lost batches, %d dropped events)",
-                peer,
+                name_of(self._membership, peer),
                 counters.lost_batches,
                 counters.given_up_events,
             )

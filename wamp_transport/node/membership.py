@@ -7,9 +7,11 @@ with the other nodes, and the *ledger*, which contains the members and registrat
 from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
 from msgspec.structs import replace
 
 from ..cluster.ledger.client import LedgerClient, Outcome
+from ..cluster.ledger.layout import MemberRecord
 from ..cluster.ledger.table import LedgerTable, TableChange
 from ..cluster.link import Link
 from ..cluster.link_events import LinkEvent
@@ -65,6 +67,15 @@ class Membership(Protocol):
 
     async def close(self) -> None:
         """Close all connections without leaving."""
+
+
+def name_of(membership: Membership | None, node_id: str) -> str:
+    """Return the name of a node for messages to people: host and process. Return its id if the name is not known."""
+    record = b"" if membership is None else membership.table.members.get(node_id, b"")
+    try:
+        return msgspec.msgpack.decode(record, type=MemberRecord).name
+    except msgspec.DecodeError:  # a later release can have another kind of record
+        return node_id
 
 
 def with_peers(state: NodeState, membership: Membership, *, is_cut_off: bool) -> NodeState:

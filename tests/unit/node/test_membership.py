@@ -1,7 +1,11 @@
 """The state of a node in its cluster, as it is reported."""
 
+import msgspec
+
 from tests.unit.node.cluster_world import Client, pair, world
+from wamp_transport.cluster.ledger.layout import MemberRecord
 from wamp_transport.cluster.node_state import NodeState, PeerState
+from wamp_transport.node.membership import name_of
 
 __all__ = ["pair", "world"]
 
@@ -63,3 +67,12 @@ def test_subscriptions_that_were_not_confirmed_and_losses_are_counted(pair):
     pair.pass_time(1.2)
     first, second = states(pair)
     assert (first.missed_holds, first.lost_batches, second.lost_batches) == (1, 0, 1)
+
+
+def test_nodes_are_named_in_messages_as_in_the_admin(pair):
+    membership = pair.membership(0)
+    membership.table.members["node2"] = msgspec.msgpack.encode(MemberRecord("web-1:4711", (1, 1), 10_000))
+    assert name_of(membership, "node2") == "web-1:4711"
+    membership.table.members["node2"] = b"of a later release"
+    assert name_of(membership, "node2") == "node2"
+    assert name_of(membership, "node3") == name_of(None, "node3") == "node3"
