@@ -38,8 +38,8 @@ JOIN_SECONDS: Final = 30.0
 class Target:
     """A router, a realm and a credential.
 
-    ``pid`` is the ID of the node's process if the router is this project's node on this host; otherwise it is None.
-    ``join_seconds`` is the time limit for the login.
+    ``pid`` is the ID of the node's process if the router is this project's node on this host; otherwise it is None. It
+    is also None if several nodes listen at the same address. ``join_seconds`` is the time limit for the login.
     """
 
     url: str
@@ -144,7 +144,11 @@ def _at_node(nodes: Sequence[RunningNode], options: Mapping[str, Any], given: Cr
     if credential is not None and options["role"]:
         raise Failure("--role cannot be used with a credential, which determines the role", USAGE)
     return Target(
-        service.url, realm, credential or _operator(options, nodes), _connect_options(options, service), node.pid
+        service.url,
+        realm,
+        credential or _operator(options, nodes),
+        _connect_options(options, service),
+        None if any(service in operators.services_of(other) for other in nodes[1:]) else node.pid,
     )
 
 
