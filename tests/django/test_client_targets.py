@@ -6,6 +6,7 @@ from django.test import override_settings
 
 from wamp_transport.auth.credentials import Anonymous, SharedSecret, Ticket
 from wamp_transport.auth.operators import Operator
+from wamp_transport.cluster.node_state import NodeState, to_json
 from wamp_transport.management.client.credentials import KINDS
 from wamp_transport.management.client.failures import Failure
 from wamp_transport.management.client.targets import JOIN_SECONDS, target_of
@@ -29,9 +30,10 @@ def refused(code, **options):
     return str(caught.value)
 
 
-def started(name="here", realms=("realm1",), url="ws://127.0.0.1:8000/ws", **columns):
+def started(name="here", realms=("realm1",), url="ws://127.0.0.1:8000/ws", cluster=None, **columns):
     services = [{"url": url, "realms": list(realms), "socket": None, "origin": None}]
-    nodes.report(name, 1, None, services=services if realms else (), operator_salt="salt")
+    services = services if realms else []
+    nodes.report(name, 1, None, services=services, operator_salt=f"salt of {name}", cluster=to_json(cluster))
     RunningNode.objects.filter(name=name).update(**columns)
 
 
@@ -73,6 +75,29 @@ def test_node_is_asked_for_where_there_are_several():
     (node,) = RunningNode.objects.filter(name="other")
     assert target(node="other").credential.keys == operators.operator_keys([node]), "it is for that node alone"
     assert "called third" in refused(3, node="third")
+
+
+def test_any_node_will_do_where_all_are_in_one_cluster():
+    joined, cut_off = (NodeState("shop", "p", "id", membership) for membership in ("joined", "cut off"))
+    started("far", url="ws://127.0.0.1:8003/ws", host="elsewhere", cluster=NodeState("shop", "q"))
+    started("one", url="ws://127.0.0.1:8001/ws", cluster=joined)
+    started("unknown", realms=(), cluster=joined)
+    started("last", url="ws://127.0.0.1:8002/ws", cluster=cut_off)
+    assert target().url == "ws://127.0.0.1:8001/ws"
+    here = RunningNode.objects.exclude(name="far")
+    # The nodes can share a port, so that the command reaches another one.
+    assert set(target().credential.keys) == set(operators.operator_keys(here))
+    assert target(node="last").url == "ws://127.0.0.1:8002/ws"
+    started("one", url="ws://127.0.0.1:8001/ws", cluster=cut_off)
+    assert target().url.startswith("ws://127.0.0.1:800")
+
+
+@pytest.mark.parametrize("cluster", [None, NodeState("shop", "q", "id", "joined")])
+def test_node_is_asked_for_where_not_all_are_in_one_cluster(cluster):
+    for name in ("one", "two"):
+        started(name, cluster=NodeState("shop", "p", name, "joined"))
+    started("three", cluster=cluster)
+    assert "--node: three, two, one" in refused(2)
 
 
 def test_node_cannot_be_named_beside_a_url(monkeypatch):

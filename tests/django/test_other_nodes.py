@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from wamp_transport.bootstrap.other_nodes import OtherNodes
 from wamp_transport.checks import check_single_process
+from wamp_transport.cluster.node_state import NodeState, to_json
 from wamp_transport.models import RunningNode
 from wamp_transport.stores import nodes
 from wamp_transport.stores.processes import process_exists
@@ -17,9 +18,9 @@ from wamp_transport.stores.processes import process_exists
 pytestmark = pytest.mark.django_db
 
 
-def report(name, pid=None, host=None, seconds_ago=0):
+def report(name, pid=None, host=None, seconds_ago=0, cluster=None):
     """Store the report of another process."""
-    nodes.report(name, 1, 0)
+    nodes.report(name, 1, 0, cluster=to_json(None if cluster is None else NodeState("shop", cluster)))
     columns = {"pid": pid, "host": host, "seen_at": timezone.now() - timedelta(seconds=seconds_ago)}
     RunningNode.objects.filter(name=name).update(**{key: each for key, each in columns.items() if each is not None})
 
@@ -37,9 +38,9 @@ def look(caplog):
     others = OtherNodes("own")
     nodes.report("own", 1, 0)
 
-    def look():
+    def look(cluster=""):
         caplog.clear()
-        found = others.look(nodes.running())
+        found = others.look(nodes.running(), cluster)
         assert bool(found) == bool(caplog.records)
         return [each.name for each in found]
 
@@ -102,6 +103,30 @@ def test_node_that_comes_back_is_logged_again(look):
     assert look() == []
     report("other", pid=os.getppid())
     assert look() == ["other"]
+
+
+def test_nodes_of_the_same_cluster_are_not_logged(look):
+    report("member", pid=os.getppid(), cluster="p")
+    report("alone", pid=os.getppid())
+    assert look("p") == []
+
+
+def test_node_of_another_cluster_is_logged(look, caplog):
+    report("member", pid=os.getppid(), cluster="q")
+    assert look("p") == ["member"]
+    assert "the same NAME and KEY in WAMP_TRANSPORT['CLUSTER']" in caplog.text
+    assert "Each process is a router of its own" not in caplog.text
+
+
+def test_process_that_does_not_join_the_cluster_in_the_settings_is_told_how(look, caplog, settings):
+    report("member", pid=os.getppid(), cluster="p")
+    assert look() == ["member"]
+    assert "Set WAMP_TRANSPORT['CLUSTER']" in caplog.text
+    settings.WAMP_TRANSPORT = {"CLUSTER": {"NAME": "shop", "URL": "redis://127.0.0.1"}}
+    report("another", pid=os.getppid(), cluster="p")
+    assert look() == ["another"]
+    assert "runserver --cluster" in caplog.text
+    assert "Set WAMP" not in caplog.text
 
 
 def test_process_exists():

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from wamp_transport.models import ConfigurationState, RunningNode
@@ -84,6 +86,14 @@ def test_row_of_a_node_that_does_not_report_is_deleted_after_a_day():
     names_after(2 * 86_400)
     nodes.report("new", 1, 7)
     assert [each.name for each in RunningNode.objects.all()] == ["new"]
+
+
+def test_transaction_begins_with_a_write():
+    """In SQLite, a transaction that begins with a query cannot wait for another writer."""
+    with CaptureQueriesContext(connection) as queries:
+        nodes.report("main", 1, 7)
+    statements = [each["sql"].split()[0] for each in queries]
+    assert next(word for word in statements if word not in ("SAVEPOINT", "BEGIN")) == "UPDATE"
 
 
 def test_forgotten_node_is_gone():

@@ -1,4 +1,7 @@
-"""The page for running nodes. It shows whether each node has applied the stored configuration."""
+"""The page for running nodes.
+
+It shows whether each node has applied the stored configuration, and the state of each node in its cluster.
+"""
 
 from typing import Any
 
@@ -38,13 +41,15 @@ class RunningNodeAdmin(AnyModelAdmin):
         """Return the page "Running nodes"."""
         if not self.has_view_permission(request):
             raise PermissionDenied
+        running = nodes.running()
         context = {
             **self.admin_site.each_context(request),
             "title": capfirst(self.opts.verbose_name_plural),
             "subtitle": None,
             "opts": self.opts,
             "media": self.media,
-            "nodes": nodes.running(),
+            "nodes": running,
+            "members": [status for status in running if status.cluster is not None],
             "state": ConfigurationState.objects.filter(pk=ConfigurationState.ONLY).first(),
             "is_empty": is_empty(),
             "report": stored_report(),

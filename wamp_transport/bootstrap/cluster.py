@@ -16,6 +16,7 @@ from ..cluster.keys import ClusterKeys
 from ..cluster.ledger.layout import MemberRecord
 from ..cluster.ledger.table import LedgerTable
 from ..cluster.messages import PROTOCOLS
+from ..cluster.node_state import NodeState
 from ..cluster.protocol_versions import decode_record
 from ..conf import SETTING_NAME, ClusterSettings, app_settings
 from ..config.configuration import Configuration
@@ -94,6 +95,10 @@ class NodeCluster:
         count = self.clustering.peers
         nodes = f"{count} other node{'' if count == 1 else 's'}"
         return f'cluster "{self._settings.name}": joined {nodes} at {self._address}'
+
+    def state(self) -> NodeState:
+        """Return the state of this node in the cluster."""
+        return self.clustering.state(self._settings.name, self._keys.prefix)
 
     async def join(self, configuration: Configuration) -> None:
         """Join the cluster. Retry while Redis cannot be reached.

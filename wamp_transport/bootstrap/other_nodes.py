@@ -1,11 +1,16 @@
-"""Detect and log other nodes that use the same database, although there is no cluster that makes them one router."""
+"""Detect and log other nodes that use the same database, but do not form one router with this one.
+
+Nodes form one router if they belong to the same cluster.
+"""
 
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
+from ..conf import app_settings
 from ..models import RunningNode
+from ..stores.cluster_states import cluster_of
 from ..stores.nodes import NodeStatus
 
 logger = logging.getLogger(__name__)
@@ -18,6 +23,14 @@ ADVICE: Final = (
     "Set WAMP_TRANSPORT['CLUSTER'], so that all processes form one router, or serve WAMP with a single process: "
     "'manage.py runnode', or one worker ('uvicorn --workers 1', 'gunicorn --workers 1')."
 )
+JOIN_ADVICE: Final = (
+    "The setting WAMP_TRANSPORT['CLUSTER'] exists, but this process does not use it: start it with "
+    "'manage.py runserver --cluster', or with 'manage.py runnode'."
+)
+OTHER_CLUSTER: Final = (
+    "That is another cluster than the one of this process, so they are different routers. Set the same NAME and KEY in "
+    "WAMP_TRANSPORT['CLUSTER'] for all processes."
+)
 
 
 class OtherNodes:
@@ -28,28 +41,38 @@ class OtherNodes:
         self._first_reports: dict[str, datetime] | None = None
         self._known: set[str] = set()
 
-    def look(self, statuses: Iterable[NodeStatus]) -> list[RunningNode]:
-        """Log and return the other nodes that are found for the first time.
+    def look(self, statuses: Iterable[NodeStatus], cluster: str = "") -> list[RunningNode]:
+        """Log and return the nodes of other routers that are found for the first time.
 
-        ``statuses`` contains the statuses of all nodes, and can include that of the detector's own node. A node that
-        was killed leaves its row in the database. Such a row is not reported as another node.
+        ``statuses`` contains the statuses of all nodes, and can include that of the detector's own node. ``cluster``
+        identifies the cluster of this node, as :func:`.cluster_of` does; it is empty if there is none. A node that was
+        killed leaves its row in the database. Such a row is not reported as another node.
+
+        A node in a cluster reports only nodes of other clusters. Nodes without a cluster report themselves.
         """
         others = {one.node.name: one for one in statuses if one.node.name != self._name}
         first = self._first_reports
         if first is None:
             first = self._first_reports = {name: one.node.seen_at for name, one in others.items()}
-        alive = {name for name, one in others.items() if _is_alive(one, first.get(name))}
+        alive = {
+            name
+            for name, one in others.items()
+            if _is_alive(one, first.get(name)) and (not cluster or cluster_of(one.node) not in ("", cluster))
+        }
         found = [others[name].node for name in sorted(alive - self._known)]
         self._known = alive
         if found:
             logger.warning(
-                "This process (%s) is not the only node of this project: %s. %s %s",
+                "This process (%s) is not the only node of this project: %s. %s",
                 self._name,
                 described(found),
-                NOT_SHARED,
-                ADVICE,
+                OTHER_CLUSTER if cluster else f"{NOT_SHARED} {_advice()}",
             )
         return found
+
+
+def _advice() -> str:
+    return ADVICE if app_settings().cluster is None else JOIN_ADVICE
 
 
 def _is_alive(status: NodeStatus, first_report: datetime | None) -> bool:

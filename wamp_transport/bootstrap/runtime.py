@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from django.db import DatabaseError
 
+from ..cluster import node_state
+from ..cluster.node_state import NodeState
 from ..conf import app_settings
 from ..config.configuration import Configuration, PathService
 from ..models.commits import CONFIGURATION, IDENTITY
@@ -80,6 +82,12 @@ class Runtime:
         """A sentence that says which cluster this process has joined; empty if it is a router of its own."""
         cluster = None if self.started is None else self.started.cluster
         return "" if cluster is None else cluster.status
+
+    @property
+    def cluster_state(self) -> NodeState | None:
+        """The state of this process in its cluster; None if it is a router of its own."""
+        cluster = None if self.started is None else self.started.cluster
+        return None if cluster is None else cluster.state()
 
     @property
     def session_counts(self) -> SessionCounts:
@@ -169,8 +177,10 @@ class Runtime:
             if snapshot is None or not has_database():
                 return
             has_operators = app_settings().local_operators
+            cluster = self.cluster_state
             await self._store_report(
                 self._report_and_look,
+                "" if cluster is None else cluster.prefix,
                 self.name,
                 snapshot.apply_count,
                 snapshot.revision,
@@ -179,13 +189,13 @@ class Runtime:
                 services=local_endpoints(snapshot.configuration, self._listeners) if has_operators else (),
                 operator_salt=self._operator_salt if has_operators else "",
                 sessions=to_json(self.session_counts),
+                cluster=node_state.to_json(cluster),
             )
 
-    def _report_and_look(self, *args: Any, **kwargs: Any) -> None:
-        """Store the report of this node. If it is not in a cluster, look for other nodes."""
+    def _report_and_look(self, prefix: str, /, *args: Any, **kwargs: Any) -> None:
+        """Store the report of this node, and look for nodes of other routers. ``prefix`` identifies its cluster."""
         nodes.report(*args, **kwargs)
-        if self.cluster_status == "":
-            self._others.look(nodes.running())
+        self._others.look(nodes.running(), prefix)
 
     async def _store_report(self, function: Callable[..., object], *args: object, **kwargs: object) -> None:
         """Call ``function``, which accesses the nodes' reports in the database, in a thread.

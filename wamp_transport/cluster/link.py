@@ -56,11 +56,13 @@ class LinkCounters(Struct, gc=False):
     - ``invalid``: entries of the inbox that are not a valid batch. The peer's next batch shows the loss.
     - ``unsupported``: batches in an unsupported version of the protocol
     - ``refused``: batches from nodes that have left the cluster, or from this node itself
+    - ``dropped_events``: events that were not sent to peers that have left the cluster, because their window was full
     """
 
     invalid: int = 0
     unsupported: int = 0
     refused: int = 0
+    dropped_events: int = 0
 
 
 class Link:
@@ -88,6 +90,11 @@ class Link:
         self._must_resend = False
         self._away_since: float | None = now
 
+    @property
+    def dropped_events(self) -> int:
+        """The number of events that were not sent to a peer, because its window was full."""
+        return self.counters.dropped_events + sum(peer.counters.dropped_events for peer in self.peers.values())
+
     # --- members -------------------------------------------------------------------------------------------------
 
     def member_joined(self, node_id: str, now: float, protocol: int = PROTOCOL) -> bool:
@@ -112,6 +119,7 @@ class Link:
         peer = self.peers.pop(node_id, None)
         if peer is not None:
             self._changed.pop(node_id, None)
+            self.counters.dropped_events += peer.counters.dropped_events
             peer.leave()
             self._update_limits()
 

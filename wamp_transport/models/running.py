@@ -40,6 +40,9 @@ class RunningNode(models.Model):
     sessions = models.JSONField(
         default=list, blank=True, editable=False, help_text="Numbers of its clients' sessions, by group."
     )
+    cluster = models.JSONField(
+        default=dict, blank=True, editable=False, help_text="Its cluster, and its state there. Empty without a cluster."
+    )
 
     class Meta:
         verbose_name = _("running node")

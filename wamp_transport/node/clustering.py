@@ -38,6 +38,7 @@ from ..cluster.link_events import (
     SnapshotReceived,
     SnapshotWanted,
 )
+from ..cluster.node_state import NodeState
 from ..cluster.protocol_versions import decode_record
 from ..router.effects import Hold, Relay, ReleaseRegistration, RequestRegistration, Withdraw
 from ..router.relay import Cluster
@@ -46,7 +47,7 @@ from ..wamp import errors
 from .held_output import HeldOutput
 from .joining import Joining
 from .known_interest import KnownInterest
-from .membership import ClusterHandler, Membership
+from .membership import ClusterHandler, Membership, name_of, with_peers
 from .node import Node
 from .remote_users import RemoteUsers
 from .shared_registrations import SharedRegistrations
@@ -69,12 +70,15 @@ class ClusteringCounters(Struct, gc=False):
     - ``removals``: how often this node was removed from the cluster
     - ``lost_batches``: batches from other nodes that did not arrive here
     - ``given_up_events``: events that were dropped because another node did not acknowledge them
+    - ``dropped_events``: events that were not sent because another node or Redis was too slow. Those of the current
+      membership are counted by the link.
     - ``unsent``: calls, results and other messages, except events, that could not be sent to another node
     """
 
     removals: int = 0
     lost_batches: int = 0
     given_up_events: int = 0
+    dropped_events: int = 0
     unsent: int = 0
 
 
@@ -125,6 +129,20 @@ class Clustering:
     def peers(self) -> int:
         """The number of other nodes in the cluster."""
         return len(self._peers())
+
+    def state(self, cluster: str, prefix: str) -> NodeState:
+        """Return the state of this node. ``cluster`` is the name of the cluster, ``prefix`` that of its keys."""
+        counters, membership = self.counters, self._membership
+        state = NodeState(
+            cluster,
+            prefix,
+            lost_batches=counters.lost_batches,
+            dropped_events=counters.given_up_events + counters.dropped_events,
+            unsent=counters.unsent,
+            missed_holds=self.held_output.missed,
+            removals=counters.removals,
+        )
+        return state if membership is None else with_peers(state, membership, is_cut_off=self._is_unreachable)
 
     async def join(self) -> None:
         """Join the cluster, and wait a few seconds at most for the snapshots of the other nodes.
@@ -226,7 +244,8 @@ class Clustering:
     def _on_hold_missed(self, number: int) -> None:
         late = self._interest.on_missed(number)
         if late:
-            logger.warning("Nodes of the cluster are late: SUBSCRIBED is no longer delayed for %s", ", ".join(late))
+            names = ", ".join(name_of(self._membership, peer) for peer in late)
+            logger.warning("Nodes of the cluster are late: SUBSCRIBED is no longer delayed for %s", names)
         self._release()
 
     def _release(self) -> None:
@@ -334,6 +353,7 @@ class Clustering:
         link = membership.link
         for peer in list(link.peers):
             link.member_removed(peer)
+        self.counters.dropped_events += link.dropped_events
         self.on_link_events(link.take_events())
         self._registrations.use(None)
         self._node.flush_effects()
@@ -414,7 +434,7 @@ class Clustering:
             counters = self.counters
             logger.warning(
                 f"{text} (since the start: %d lost batches, %d dropped events)",
-                peer,
+                name_of(self._membership, peer),
                 counters.lost_batches,
                 counters.given_up_events,
             )

@@ -7,10 +7,16 @@ with the other nodes, and the *ledger*, which contains the members and registrat
 from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
+from msgspec.structs import replace
+
 from ..cluster.ledger.client import LedgerClient, Outcome
+from ..cluster.ledger.layout import MemberRecord
 from ..cluster.ledger.table import LedgerTable, TableChange
 from ..cluster.link import Link
 from ..cluster.link_events import LinkEvent
+from ..cluster.node_state import NodeState, PeerCondition, PeerState
+from ..cluster.peer import Peer
 
 
 class ClusterHandler(Protocol):
@@ -61,3 +67,31 @@ class Membership(Protocol):
 
     async def close(self) -> None:
         """Close all connections without leaving."""
+
+
+def name_of(membership: Membership | None, node_id: str) -> str:
+    """Return the name of a node for messages to people: host and process. Return its id if the name is not known."""
+    record = b"" if membership is None else membership.table.members.get(node_id, b"")
+    try:
+        return msgspec.msgpack.decode(record, type=MemberRecord).name
+    except msgspec.DecodeError:  # a later release can have another kind of record
+        return node_id
+
+
+def with_peers(state: NodeState, membership: Membership, *, is_cut_off: bool) -> NodeState:
+    """Complete the state of a node with what its membership knows: the id of the node, and its peers."""
+    node, link = membership.node_id, membership.link
+    is_member = node in membership.table.members and not membership.is_closed
+    return replace(
+        state,
+        node=node,
+        membership="cut off" if is_cut_off else "joined" if is_member else "joining",
+        peers=tuple(_peer_state(peer) for peer in link.peers.values() if peer.is_member),
+        # When a membership ends, its number is added to the counters of the node.
+        dropped_events=state.dropped_events + (0 if membership.is_closed else link.dropped_events),
+    )
+
+
+def _peer_state(peer: Peer) -> PeerState:
+    condition: PeerCondition = "silent" if peer.is_silent else "open" if peer.state == "open" else "greeting"
+    return PeerState(peer.id, condition, peer.window.size)

@@ -150,15 +150,12 @@ class RealmCalls:
         local = self._local
         registration = None if local is None else local.registrations.get(message.registration_id)
         callee = None if registration is None else registration.callees.get(message.callee)
-        if (
-            local is None
-            or registration is None
-            or callee is None
-            or callee.peer.remote is not None
-            or not callee.can_accept_call
-            or not (registration.match == "exact" or local.is_permitted(callee, message.procedure))
-        ):
-            self._refuse(node, message)
+        if local is None or registration is None or callee is None:
+            # The home did not know yet that the callee has unregistered the procedure.
+            self._refuse(node, message, errors.NO_SUCH_PROCEDURE)
+            return
+        if not self._can_accept(callee, registration, message):
+            self._refuse(node, message, errors.NO_AVAILABLE_CALLEE)
             return
         caller = RemotePeer(node, 0, "", PASSTHRU_FEATURES if message.accepts_passthru else NO_FEATURES)
         caller.callee = callee
@@ -202,17 +199,24 @@ class RealmCalls:
         local.calls.end(record)
         record.callee.elsewhere = max(0, message.in_flight - record.callee.in_flight)
         if message.may_retry and not record.is_killed:
-            local.reroute(record, errors.NO_AVAILABLE_CALLEE, was_started=was_started)
+            is_last = message.uri == errors.NO_SUCH_PROCEDURE and len(record.registration.callees) <= 1
+            failure = errors.NO_SUCH_PROCEDURE if is_last else errors.NO_AVAILABLE_CALLEE
+            local.reroute(record, failure, was_started=was_started)
             return
         args, kwargs = received_payload(message.args), received_payload(message.kwargs)
         error = Error(CALL, record.request_id, message.details, message.uri, args, kwargs)
         local.calls.forward_error(record, error, message.payload_format)
 
-    def _refuse(self, node: RemoteNode, message: RelayedCall) -> None:
-        """Let the home of a call try another callee."""
+    def _can_accept(self, callee: Callee, registration: Registration, message: RelayedCall) -> bool:
+        if self._local is None or callee.peer.remote is not None or not callee.can_accept_call:
+            return False
+        return registration.match == "exact" or self._local.is_permitted(callee, message.procedure)
+
+    def _refuse(self, node: RemoteNode, message: RelayedCall, uri: str) -> None:
+        """Let the home of a call try another callee. ``uri`` is the error if there is none."""
         peer = RemotePeer(node, 0, "", NO_FEATURES)
         text = f"the callee of {message.procedure!r} is not available"
-        error = Error(CALL, message.call_id, ErrorDetails(), errors.NO_AVAILABLE_CALLEE, positional(text))
+        error = Error(CALL, message.call_id, ErrorDetails(), uri, positional(text))
         peer.send_error(error, PYTHON, may_retry=True)
 
     def _on_part(self, record: CallRecord, message: RelayedCallPart) -> None:

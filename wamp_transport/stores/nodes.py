@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from wamp_transport.models import RunningNode
+from wamp_transport.stores.cluster_states import ClusterView, cluster_view
 from wamp_transport.stores.configuration import revision as revision_stored
 from wamp_transport.stores.connections import require_database
 from wamp_transport.stores.processes import process_exists
@@ -30,12 +31,17 @@ It is longer than HIDE_AFTER, so that a node that could not report for a while k
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """The reported state of a node. ``is_current`` is None if the node's configuration is not from the database."""
+    """The reported state of a node.
+
+    ``is_current`` is None if the node's configuration is not from the database. ``cluster`` is None if the node is in
+    no cluster.
+    """
 
     node: RunningNode
     age: timedelta
     is_stale: bool
     is_current: bool | None
+    cluster: ClusterView | None = None
 
     @property
     def seconds(self) -> int:
@@ -63,6 +69,7 @@ def report(
     services: Sequence[Any] = (),
     operator_salt: str = "",
     sessions: Sequence[Any] = (),
+    cluster: Mapping[str, Any] | None = None,
 ) -> None:
     """Report that the node ``name`` is running in this process, and the state of its configuration.
 
@@ -70,6 +77,7 @@ def report(
     configuration. It is stored only if it is an integer, that is, if the configuration is from the database.
     ``problem`` is the reason why a newer configuration was refused. ``services`` and ``operator_salt`` are stored for
     :mod:`.operators`. ``sessions`` contains session counts by group, as returned by :func:`.session_groups.to_json`.
+    ``cluster`` is the state of the node in its cluster, as returned by :func:`.node_state.to_json`.
 
     This function also deletes the rows of nodes that have not reported for a day.
     """
@@ -77,6 +85,8 @@ def report(
     stored = revision if isinstance(revision, int) else None
     process = {"pid": os.getpid(), "host": socket.gethostname()}
     with transaction.atomic():
+        # Write first: in SQLite, a transaction that begins with a query fails if another process is writing.
+        RunningNode.objects.filter(name=name).update(seen_at=now)
         node = RunningNode.objects.select_for_update().filter(name=name).first()
         if node is None or (node.pid, node.host) != (process["pid"], process["host"]):
             started = {"started_at": now, "applied_at": now}
@@ -94,6 +104,7 @@ def report(
                 "services": list(services),
                 "operator_salt": operator_salt,
                 "sessions": list(sessions),
+                "cluster": dict(cluster or {}),
                 "seen_at": now,
             },
         )
@@ -109,12 +120,16 @@ def running() -> list[NodeStatus]:
     """Return the status of each node that has reported during the last minute, ordered by name. Raises NoDatabase."""
     require_database()
     now, current = timezone.now(), revision_stored()
+    found = list(RunningNode.objects.filter(seen_at__gt=now - HIDE_AFTER).order_by("name"))
+    ages = {node.name: max(timedelta(), now - node.seen_at) for node in found}
+    reporters = [node for node in found if ages[node.name] <= STALE_AFTER]
     return [
         NodeStatus(
             node,
-            age := max(timedelta(), now - node.seen_at),
-            is_stale=age > STALE_AFTER,
+            ages[node.name],
+            is_stale=ages[node.name] > STALE_AFTER,
             is_current=None if node.revision is None else node.revision == current,
+            cluster=cluster_view(node, reporters),
         )
-        for node in RunningNode.objects.filter(seen_at__gt=now - HIDE_AFTER).order_by("name")
+        for node in found
     ]

@@ -55,6 +55,16 @@ def test_the_memory_for_windows_is_divided_among_the_members(link: Link) -> None
     assert link.peers["b"].window.limit == LinkSizes().window_limit(3)
 
 
+def test_events_that_were_dropped_count_after_the_peer_has_left(link: Link) -> None:
+    link.peers["b"].window.is_blocked = True
+    link.send_event(["b", "c"], EVENT)
+    assert link.dropped_events == 1
+    link.member_removed("b")
+    link.peers["c"].window.is_blocked = True
+    link.send_event(["b", "c"], EVENT)
+    assert link.dropped_events == 2
+
+
 def test_a_batch_of_an_unknown_node_makes_it_a_peer(link: Link) -> None:
     link.receive(note("d"), 100.0)
     assert link.take_events() == [events.SnapshotWanted("d")]

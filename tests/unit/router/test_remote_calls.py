@@ -24,6 +24,7 @@ PROCEDURE = "com.example.procedure"
 NETWORK_FAILURE = "wamp.error.network_failure"
 UNAVAILABLE = "wamp.error.unavailable"
 NO_AVAILABLE_CALLEE = "wamp.error.no_available_callee"
+NO_SUCH_PROCEDURE = "wamp.error.no_such_procedure"
 FEATURES = ("call_canceling", "call_reroute", "progressive_call_invocations", "progressive_call_results")
 ROLES = {
     name: {"features": dict.fromkeys((*FEATURES, "payload_passthru_mode"), True)}
@@ -285,9 +286,25 @@ def test_callee_without_the_registration_gets_no_invocation(cluster, sent):
     caller.send([CALL, 9, {}, PROCEDURE])
     cluster.deliver_all()
     assert not callee.inbox
-    assert caller.receive()[4] == NO_AVAILABLE_CALLEE
+    assert caller.receive()[4] == NO_SUCH_PROCEDURE
     assert [each.may_retry for each in messages(sent, RelayedError)] == [True]
     assert records(cluster) == NO_RECORDS
+
+
+def test_procedure_that_one_of_two_callees_has_unregistered_still_exists(cluster):
+    caller, gone, busy = (joined(cluster, place) for place in (0, 1, 2))
+    registration = register(gone, invoke="first", concurrency=1)
+    register(busy, invoke="first", concurrency=1)
+    busy_caller = joined(cluster, 2)
+    cluster.is_immediate = False
+    gone.send([UNREGISTER, 2, registration])
+    caller.send([CALL, 9, {}, PROCEDURE])
+    cluster.work(1)
+    cluster.read_log(2)
+    busy_caller.send([CALL, 1, {}, PROCEDURE])
+    cluster.deliver_all()
+    assert [each[0] for each in busy.receive_all()] == [INVOCATION]
+    assert caller.receive()[4] == NO_AVAILABLE_CALLEE
 
 
 def test_call_for_a_registration_that_has_moved_follows_it(cluster):

@@ -4,7 +4,7 @@ import getpass
 import os
 import ssl
 from argparse import ArgumentParser
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from wamp_transport.models import RunningNode
 from wamp_transport.node.remote import OFFERED_SERIALIZERS, ConnectOptions
 from wamp_transport.router.options import TRUSTED
 from wamp_transport.stores import operators
+from wamp_transport.stores.cluster_states import cluster_of, is_connected
 from wamp_transport.stores.connections import NoDatabase
 from wamp_transport.stores.operators import WampService
 
@@ -37,8 +38,8 @@ JOIN_SECONDS: Final = 30.0
 class Target:
     """A router, a realm and a credential.
 
-    ``pid`` is the ID of the node's process if the router is this project's node on this host; otherwise it is None.
-    ``join_seconds`` is the time limit for the login.
+    ``pid`` is the ID of the node's process if the router is this project's node on this host; otherwise it is None. It
+    is also None if several nodes listen at the same address. ``join_seconds`` is the time limit for the login.
     """
 
     url: str
@@ -59,7 +60,9 @@ def add_target_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--url", help="URL of a WAMP router, such as wss://example.com/ws")
     group.add_argument("--realm", help="the realm; may be omitted if this project's node has only one")
     group.add_argument(
-        "--node", metavar="NAME", help="the node to use if several nodes of this project run on this machine"
+        "--node",
+        metavar="NAME",
+        help="the node to use if several nodes of this project run on this machine and do not form a cluster",
     )
     group.add_argument(
         "--serializer",
@@ -95,9 +98,9 @@ def _target_of(options: Mapping[str, Any], given: Credential | None) -> Target:
             raise Failure(f"--node cannot be used with the URL {url}: a URL already selects a router", USAGE)
         return _at_url(url, options, given)
     settings = app_settings().api
-    node = _own_node(options, is_needed=settings.url is None)
-    if node is not None:
-        return _at_node(node, options, given)
+    own = _own_nodes(options, is_needed=settings.url is None)
+    if own:
+        return _at_node(own, options, given)
     return _at_settings(settings, options, given)
 
 
@@ -122,7 +125,9 @@ def _at_settings(settings: ApiSettings, options: Mapping[str, Any], given: Crede
     return Target(str(settings.url), _realm(options), credential, _connect_options(options))
 
 
-def _at_node(node: RunningNode, options: Mapping[str, Any], given: Credential | None) -> Target:
+def _at_node(nodes: Sequence[RunningNode], options: Mapping[str, Any], given: Credential | None) -> Target:
+    """Return the target for the first of the nodes. The others are in the same cluster and can listen on its port."""
+    node = nodes[0]
     services = operators.services_of(node)
     if not services:
         raise Failure(
@@ -139,15 +144,23 @@ def _at_node(node: RunningNode, options: Mapping[str, Any], given: Credential | 
     if credential is not None and options["role"]:
         raise Failure("--role cannot be used with a credential, which determines the role", USAGE)
     return Target(
-        service.url, realm, credential or _operator(options, node), _connect_options(options, service), node.pid
+        service.url,
+        realm,
+        credential or _operator(options, nodes),
+        _connect_options(options, service),
+        None if any(service in operators.services_of(other) for other in nodes[1:]) else node.pid,
     )
 
 
-def _own_node(options: Mapping[str, Any], *, is_needed: bool) -> RunningNode | None:
+def _own_nodes(options: Mapping[str, Any], *, is_needed: bool) -> list[RunningNode]:
     """Return this project's node on this host.
 
-    If no node is running, or if the database cannot be read, return None, or raise Failure if ``is_needed`` or if the
-    options name a node. Also raises Failure if several nodes are running and the options name none of them.
+    If several nodes are running and form a cluster, return all of them, the best one first. Any of them can answer for
+    the whole cluster.
+
+    If no node is running, or if the database cannot be read, return an empty list, or raise Failure if ``is_needed`` or
+    if the options name a node. Also raises Failure if several nodes are running, the options name none of them, and
+    they do not form a cluster.
     """
     is_needed = is_needed or options["node"] is not None
     try:
@@ -155,20 +168,25 @@ def _own_node(options: Mapping[str, Any], *, is_needed: bool) -> RunningNode | N
         elsewhere = operators.running_elsewhere()
     except DatabaseError as fault:
         if not is_needed:
-            return None
+            return []
         text = f"The running nodes cannot be read from the database ({fault})"
         advice = "use --url" if isinstance(fault, NoDatabase) else "run 'manage.py migrate', or use --url"
         raise Failure(f"{text}: {advice}", UNREACHABLE) from None
     if options["node"] is not None:
         here = [node for node in here if node.name == options["node"]]
-    if len(here) > 1:
+    if len(here) > 1 and not _is_one_cluster(here):
         names = ", ".join(node.name for node in here)
         raise Failure(
             f"Several nodes of this project are running on this machine; choose one with --node: {names}", USAGE
         )
     if not here and is_needed:
         raise Failure(_nothing_runs(options["node"], [node.host for node in elsewhere]), UNREACHABLE)
-    return here[0] if here else None
+    return sorted(here, key=lambda node: (not operators.services_of(node), not is_connected(node)))
+
+
+def _is_one_cluster(nodes: Sequence[RunningNode]) -> bool:
+    clusters = {cluster_of(node) for node in nodes}
+    return len(clusters) == 1 and "" not in clusters
 
 
 def _nothing_runs(name: str | None, hosts: list[str]) -> str:
@@ -182,10 +200,10 @@ def _nothing_runs(name: str | None, hosts: list[str]) -> str:
     return text
 
 
-def _operator(options: Mapping[str, Any], node: RunningNode | None = None) -> Operator:
-    """Return the credential for logging in to ``node`` as an operator; to any node on this host if ``node`` is None."""
+def _operator(options: Mapping[str, Any], nodes: Sequence[RunningNode] | None = None) -> Operator:
+    """Return the credential for logging in to ``nodes`` as an operator; to all nodes on this host if it is None."""
     try:
-        keys = operators.operator_keys(operators.running_here() if node is None else [node])
+        keys = operators.operator_keys(operators.running_here() if nodes is None else nodes)
     except DatabaseError as fault:
         raise Failure(f"The running nodes cannot be read from the database: {fault}", UNREACHABLE) from None
     return Operator(options["authid"] or f"operator:{_login()}", keys, options["role"] or TRUSTED)

@@ -13,6 +13,7 @@ from wamp_transport.management.subcommands.importing import ImportCommand
 from wamp_transport.management.subcommands.init import InitCommand
 from wamp_transport.management.subcommands.keygen import KeygenCommand
 from wamp_transport.management.subcommands.kill import KillCommand
+from wamp_transport.management.subcommands.nodes import NodesCommand
 from wamp_transport.management.subcommands.publish import PublishCommand
 from wamp_transport.management.subcommands.register import RegisterCommand
 from wamp_transport.management.subcommands.schema import SchemaCommand
@@ -39,6 +40,7 @@ SUBCOMMANDS: tuple[Subcommand, ...] = (
     PublishCommand(),
     SubscribeCommand(),
     RegisterCommand(),
+    NodesCommand(),
     SessionsCommand(),
     registrations(),
     subscriptions(),
