@@ -4,7 +4,7 @@ Each node has a connection to the ledger: a queue of requests that were not carr
 have not arrived yet. The time is simulated too.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from itertools import count
 
@@ -14,6 +14,7 @@ from wamp_transport.cluster.ledger.client import (
     LedgerClient,
     MembersRemoved,
     NodeRemoved,
+    NotesWanted,
     Outcome,
     RegisterCompleted,
     RegisterRefused,
@@ -33,6 +34,7 @@ from wamp_transport.cluster.ledger.table import (
 
 LEASE = 10.0
 STEP = 0.25
+NOTE_SECONDS = 1.0
 
 Own = tuple[RegistrationKey, int]
 
@@ -44,7 +46,7 @@ class Node:
         self.cluster = cluster
         self.name = name
         self.table = LedgerTable(name)
-        self.client = LedgerClient(name, b"record", LEASE, self.table, cluster.is_silent, cluster.new_id)
+        self.client = LedgerClient(name, b"record", LEASE, self.table, self.times_heard, cluster.new_id)
         self.is_alive = self.is_connected = True
         self.requests: deque[Request] = deque()
         self.answers: deque[Answer] = deque()
@@ -55,6 +57,10 @@ class Node:
         self.tokens: dict[Own, int] = {}
         self.undecided: dict[int, tuple[Own, str]] = {}
         self.refused: list[str] = []
+
+    def times_heard(self, name: str) -> int | None:
+        """Return how often this node has heard another one."""
+        return None if name == self.name else self.cluster.times_heard.get(name, 0)
 
     # --- sessions --------------------------------------------------------------------------------------------------
 
@@ -76,8 +82,15 @@ class Node:
     def send(self) -> None:
         self.handle(self.client.advance(self.cluster.time))
         if self.is_connected:
+            if self.name in self.cluster.asked:
+                self.give_sign()
             self.requests += self.client.next_requests(self.cluster.time)
         assert self.client.next_deadline() > self.cluster.time
+
+    def give_sign(self) -> None:
+        """Send a note to all nodes."""
+        self.cluster.asked.discard(self.name)
+        self.cluster.times_heard[self.name] += 1
 
     def execute(self, limit: int = 1000) -> None:
         """Let the ledger carry out the next requests."""
@@ -151,12 +164,17 @@ class Node:
                     del self.own[key, session]
                 case TableChanged(changes):
                     self.change_core(changes)
+                case NotesWanted(nodes):
+                    self.cluster.asked.update(nodes)
                 case Joined() | MembersRemoved() | NodeRemoved():
                     pass
 
 
 class Cluster:
-    """The nodes and the ledger. ``time`` is in seconds. ``wall`` is the wall clock of Redis in milliseconds."""
+    """The nodes and the ledger. ``time`` is in seconds. ``wall`` is the wall clock of Redis in milliseconds.
+
+    ``times_heard`` are the numbers of notes by node, and ``asked`` are the nodes that were asked for a note.
+    """
 
     def __init__(self) -> None:
         self.ledger = MemoryLedger()
@@ -164,6 +182,8 @@ class Cluster:
         self.wall = 1_700_000_000_000
         self.nodes: list[Node] = []
         self.late: list[Request] = []
+        self.times_heard: Counter[str] = Counter()
+        self.asked: set[str] = set()
         self.copies: list[MemoryLedger] = []
         self._numbers = count(1)
 
@@ -177,9 +197,6 @@ class Cluster:
     def run(self, request: Request) -> Answer:
         return self.ledger.run(request, self.wall)
 
-    def is_silent(self, name: str) -> bool:
-        return not any(node.name == name and node.is_connected for node in self.nodes)
-
     def pass_time(self, seconds: float) -> None:
         self.time += seconds
         self.wall += round(seconds * 1000)
@@ -189,6 +206,8 @@ class Cluster:
         for _ in range(round(seconds / STEP)):
             self.pass_time(STEP)
             for node in list(self.nodes):
+                if node.is_connected and self.time % NOTE_SECONDS == 0:
+                    node.give_sign()
                 for step in (node.send, node.execute, node.receive, node.read_log, node.read_snapshot):
                     if node.is_alive and node.is_connected:
                         step()

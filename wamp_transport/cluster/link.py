@@ -150,6 +150,11 @@ class Link:
         self._changed[sender] = peer
         peer.receive(received, now)
 
+    def times_heard(self, node_id: str) -> int | None:
+        """Return the number of batches and notes that have come from a node, or None if it is no peer."""
+        peer = self.peers.get(node_id)
+        return None if peer is None else peer.times_heard
+
     # --- sending -------------------------------------------------------------------------------------------------
 
     def send(self, node_id: str, message: Message) -> int:
@@ -196,6 +201,14 @@ class Link:
             return 0
         self._changed[node_id] = peer
         return peer.send_snapshot(interest, self._sizes.page_changes)
+
+    def want_notes(self, node_ids: Iterable[str]) -> None:
+        """Ask peers to send something immediately."""
+        for node_id in node_ids:
+            peer = self.peers.get(node_id)
+            if peer is not None:
+                self._changed[node_id] = peer
+                peer.want_note()
 
     # --- time and output -----------------------------------------------------------------------------------------
 

@@ -100,6 +100,7 @@ class Peer:
     - ``is_member``: whether the ledger of the cluster has shown that the node exists
     - ``is_silent``: whether nothing was received from it lately
     - ``heard``: the time at which the last batch was received
+    - ``times_heard``: the number of batches and notes that were received
     - ``confirmed``: the peer knows the interest that was sent in batches up to this number
     """
 
@@ -110,6 +111,7 @@ class Peer:
         self.is_member = False
         self.is_silent = False
         self.heard = now
+        self.times_heard = 0
         self.confirmed = 0
         self.counters = PeerCounters()
         self._events = events
@@ -119,6 +121,7 @@ class Peer:
         self._expected = 1
         self._next_note = now
         self._must_acknowledge = False
+        self._must_ask = False
         self._pages: list[relayed.InterestPage] | None = None
         # Interest. ``_last_interest`` is the number of the last batch with interest. An acknowledgment confirms
         # interest only from the number ``_confirms_from`` on; it is None until a snapshot is sent.
@@ -191,6 +194,10 @@ class Peer:
         self._confirms_from = self._last_interest
         return self._last_interest
 
+    def want_note(self) -> None:
+        """Ask the peer to send something immediately."""
+        self._must_ask = True
+
     def flush(self, now: float, *, is_connected: bool, resend: bool) -> list[bytes]:
         """Return the batches to append to the peer's inbox, in order.
 
@@ -202,8 +209,9 @@ class Peer:
             return []
         batches = self.window.unacknowledged() if resend else []
         batches += self.window.seal(self._expected - 1)
-        if resend or (not batches and (self._must_acknowledge or now >= self._next_note)):
-            batches.append(self.window.note(self._expected - 1))
+        if resend or self._must_ask or (not batches and (self._must_acknowledge or now >= self._next_note)):
+            batches.append(self.window.note(self._expected - 1, ACKNOWLEDGE_NOW if self._must_ask else 0))
+            self._must_ask = False
         if batches:
             self._must_acknowledge = False
             self._next_note = now + NOTE_SECONDS
@@ -291,6 +299,7 @@ class Peer:
     def _hear(self, now: float) -> None:
         """Note that the peer has sent something."""
         self.heard = now
+        self.times_heard += 1
         if self.is_silent:
             self.is_silent = False
             self._events.append(PeerHeard(self.id))

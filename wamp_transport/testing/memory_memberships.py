@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from ..cluster.ledger.client import LedgerClient, NodeRemoved, Outcome, TableChanged
+from ..cluster.ledger.client import LedgerClient, NodeRemoved, NotesWanted, Outcome, TableChanged
 from ..cluster.ledger.layout import MemberRecord
 from ..cluster.ledger.memory import MemoryLedger
 from ..cluster.ledger.table import LedgerTable, MemberJoined, MemberLeft, TableChange
@@ -84,7 +84,7 @@ class MemoryMembership:
         self.table = LedgerTable(node_id)
         record = msgspec.msgpack.encode(MemberRecord(node_id, (PROTOCOL, PROTOCOL), int(LEASE_SECONDS * 1000)))
         self.ledger = LedgerClient(
-            node_id, record, LEASE_SECONDS, self.table, self._is_silent, network.new_ledger_id
+            node_id, record, LEASE_SECONDS, self.table, self.link.times_heard, network.new_ledger_id
         )  # fmt: skip
         self._network = network
         self._loop = network.loop
@@ -179,6 +179,7 @@ class MemoryMembership:
         while inbox and not self.is_closed:
             self.link.receive(inbox.popleft(), now)
             self._handle_events()
+            self.flush_soon()
 
     def _handle_events(self) -> None:
         while events := self.link.take_events():
@@ -198,6 +199,9 @@ class MemoryMembership:
         for outcome in outcomes:
             if isinstance(outcome, TableChanged):
                 self._handle_changes(outcome.changes)
+                continue
+            if isinstance(outcome, NotesWanted):
+                self.link.want_notes(outcome.nodes)
                 continue
             if isinstance(outcome, NodeRemoved):
                 self._end()
@@ -221,10 +225,6 @@ class MemoryMembership:
         if self._timer is not None:
             self._timer.cancel()
         self._check_waiters()
-
-    def _is_silent(self, node: str) -> bool:
-        peer = self.link.peers.get(node)
-        return peer is not None and (peer.is_silent or peer.state == "greeting")
 
     async def _wait(self, is_done: Callable[[], bool]) -> None:
         if not is_done() and not self.is_closed:

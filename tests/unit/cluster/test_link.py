@@ -55,6 +55,17 @@ def test_the_memory_for_windows_is_divided_among_the_members(link: Link) -> None
     assert link.peers["b"].window.limit == LinkSizes().window_limit(3)
 
 
+def test_batches_of_peers_are_counted(link: Link) -> None:
+    assert (link.times_heard("b"), link.times_heard("a"), link.times_heard("x")) == (0, None, None)
+    link.receive(note("b"), 100.0)
+    assert link.times_heard("b") == 1
+
+
+def test_peers_are_asked_for_notes(link: Link) -> None:
+    link.want_notes(["b", "x"])
+    assert summary(link.flush(100.0)) == [("b", 0, 0)]
+
+
 def test_a_batch_of_an_unknown_node_makes_it_a_peer(link: Link) -> None:
     link.receive(note("d"), 100.0)
     assert link.take_events() == [events.SnapshotWanted("d")]

@@ -452,6 +452,29 @@ def test_calls_fail_while_redis_is_away(one: OnePeer) -> None:
 # --- silence and the end ---------------------------------------------------------------------------------------------
 
 
+def test_a_peer_is_asked_for_a_note(one: OnePeer) -> None:
+    one.peer.want_note()
+    (note,) = one.flush()
+    assert (note.flags, note.messages) == (ACKNOWLEDGE_NOW, [])
+    assert one.flush() == []
+    heard = one.peer.times_heard
+    one.receive(0)
+    assert one.peer.times_heard == heard + 1
+
+
+def test_a_peer_is_asked_for_a_note_when_redis_is_reachable_again(one: OnePeer) -> None:
+    one.peer.want_note()
+    assert one.flush(is_connected=False) == []
+    assert [batch.flags for batch in one.flush(resend=True)][-1:] == [ACKNOWLEDGE_NOW]
+
+
+def test_a_note_that_is_wanted_is_sent_immediately(one: OnePeer) -> None:
+    one.receive(0, flags=ACKNOWLEDGE_NOW)
+    (note,) = one.flush()
+    assert (note.flags, note.messages) == (0, [])
+    assert one.flush() == []
+
+
 def test_a_peer_is_silent_after_three_seconds(one: OnePeer) -> None:
     one.receive(1)
     one.peer.advance(one.now + 2.9, 0)
