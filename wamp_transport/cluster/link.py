@@ -16,7 +16,7 @@ from typing import Final
 from msgspec import Struct
 
 from ..router.relayed import InterestChange, InterestUpdate, RelayedEvent
-from .link_events import LinkEvent
+from .link_events import EventsDropped, LinkEvent
 from .messages import (
     PROTOCOL,
     PROTOCOLS,
@@ -108,6 +108,7 @@ class Link:
         peer = self.peers.pop(node_id, None)
         if peer is not None:
             self._changed.pop(node_id, None)
+            self._report_drops(peer)
             peer.leave()
             self._update_limits()
 
@@ -213,7 +214,7 @@ class Link:
     # --- time and output -----------------------------------------------------------------------------------------
 
     def advance(self, now: float) -> None:
-        """Handle the deadlines up to ``now``."""
+        """Handle the deadlines up to ``now``, and report the events that were dropped since the last call."""
         # A node that was stopped has not heard its peers for a while. They are not silent for this reason.
         pause = now - self._advanced
         pause = pause if pause > PAUSE_SECONDS else 0.0
@@ -225,6 +226,7 @@ class Link:
             if now >= peer.deadline:
                 self._changed[node_id] = peer
             peer.advance(now, pause)
+            self._report_drops(peer)
             if not peer.is_member and now >= peer.heard + STRANGER_SECONDS:
                 strangers.append(node_id)
         for node_id in strangers:
@@ -261,6 +263,13 @@ class Link:
         self.peers[node_id] = self._changed[node_id] = peer
         self._update_limits()
         return peer
+
+    def _report_drops(self, peer: Peer) -> None:
+        """Report the events for a peer that were dropped since the last report."""
+        counters = peer.counters
+        if counters.dropped_events > counters.reported_drops:
+            self._events.append(EventsDropped(peer.id, counters.dropped_events - counters.reported_drops))
+            counters.reported_drops = counters.dropped_events
 
     def _update_limits(self) -> None:
         """Divide the memory for windows among the peers."""

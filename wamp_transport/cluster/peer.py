@@ -76,6 +76,7 @@ class PeerCounters(Struct, gc=False):
     - ``lost_by_peer``: batches of this node that did not arrive at the peer, as the peer has reported
     - ``given_up_batches``, ``given_up_events``: batches, and events in them, that were removed from the window
     - ``dropped_events``, ``refused_calls``: events and calls that were not sent because the window was full
+    - ``reported_drops``: the number of dropped events that were reported to the owner of the link
     - ``duplicates``: batches that arrived more than once
     - ``skipped``: messages of unknown types
     - ``late``: messages about calls that had already ended
@@ -88,6 +89,7 @@ class PeerCounters(Struct, gc=False):
     given_up_events: int = 0
     dropped_events: int = 0
     refused_calls: int = 0
+    reported_drops: int = 0
     duplicates: int = 0
     skipped: int = 0
     late: int = 0

@@ -28,6 +28,7 @@ from ..cluster.link_events import (
     BatchesLost,
     CallFailed,
     CallInterrupted,
+    EventsDropped,
     InterestAcknowledged,
     LinkEvent,
     PeerGivenUp,
@@ -66,13 +67,14 @@ class ClusteringCounters(Struct, gc=False):
 
     - ``removals``: how often this node was removed from the cluster
     - ``lost_batches``: batches of other nodes that did not arrive here
-    - ``given_up_events``: events that were dropped because another node did not acknowledge them
+    - ``dropped_events``: events that were not delivered to another node, because it acknowledged too little or Redis
+      was unreachable for too long. An event that was dropped for two nodes counts twice.
     - ``unsent``: calls, results and other messages, except events, that could not be sent to another node
     """
 
     removals: int = 0
     lost_batches: int = 0
-    given_up_events: int = 0
+    dropped_events: int = 0
     unsent: int = 0
 
 
@@ -101,6 +103,8 @@ class Clustering:
         self._released = 0
         """The number of the last announcement for which nothing is held back any more."""
         self._losses_reported_at: float | None = None
+        self._last_loss = "", ""
+        self._loss_timer: asyncio.TimerHandle | None = None
         self._is_unreachable = False
         node.cluster_runners.update(
             {
@@ -156,6 +160,9 @@ class Clustering:
                 await membership.leave()
         await membership.close()
         self.held_output.close()
+        if self._loss_timer is not None:
+            self._loss_timer.cancel()
+            self._log_losses()
 
     async def _try_to_join(self) -> bool:
         """Join with a new id. Return False if this node was removed from the cluster before it had finished."""
@@ -372,21 +379,34 @@ class Clustering:
         self._report_loss("Messages of node %s were lost on their way to this node", event.peer)
 
     def _on_given_up(self, event: PeerGivenUp) -> None:
-        self.counters.given_up_events += event.events
+        self.counters.dropped_events += event.events
         self._report_loss("Node %s acknowledges too little: the messages for it were dropped", event.peer)
 
+    def _on_dropped(self, event: EventsDropped) -> None:
+        self.counters.dropped_events += event.count
+        self._report_loss("Node %s acknowledges too little or is unreachable: events for it were dropped", event.peer)
+
     def _report_loss(self, text: str, peer: str) -> None:
-        """Log that messages were lost, unless another loss was logged less than a minute ago."""
+        """Log that messages were lost. If another loss was logged less than a minute ago, log it later."""
         now = self._loop.time()
+        self._last_loss = text, peer
         if self._losses_reported_at is None or now >= self._losses_reported_at + LOSS_REPORT_SECONDS:
-            self._losses_reported_at = now
-            counters = self.counters
-            logger.warning(
-                f"{text} (since the start: %d lost batches, %d dropped events)",
-                peer,
-                counters.lost_batches,
-                counters.given_up_events,
-            )
+            self._log_losses()
+        elif self._loss_timer is None:
+            when = self._losses_reported_at + LOSS_REPORT_SECONDS
+            self._loss_timer = self._loop.call_at(when, self._log_losses)
+
+    def _log_losses(self) -> None:
+        """Log the last loss, with all losses since the start of the node."""
+        self._loss_timer = None
+        self._losses_reported_at = self._loop.time()
+        text, peer = self._last_loss
+        logger.warning(
+            f"{text} (since the start: %d lost batches, %d dropped events)",
+            peer,
+            self.counters.lost_batches,
+            self.counters.dropped_events,
+        )
 
 
 HANDLERS: Final[dict[type[LinkEvent], Callable[[Clustering, Any], None]]] = {
@@ -401,5 +421,6 @@ HANDLERS: Final[dict[type[LinkEvent], Callable[[Clustering, Any], None]]] = {
     PeerGone: Clustering._on_gone,
     BatchesLost: Clustering._on_lost,
     PeerGivenUp: Clustering._on_given_up,
+    EventsDropped: Clustering._on_dropped,
 }
 """The functions that handle events of the link."""

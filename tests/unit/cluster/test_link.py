@@ -40,6 +40,20 @@ def summary(appends: list[Append]) -> list[tuple[str, int, int]]:
     return [(peer, batch.number, len(batch.messages)) for peer, batch in batches]
 
 
+def test_dropped_events_are_reported_when_the_link_is_advanced(link: Link) -> None:
+    link.peers["b"].window.is_blocked = True
+    link.send_event(["b", "c"], EVENT)
+    link.send_event(["b"], EVENT)
+    assert link.take_events() == []
+    link.advance(100.5)
+    assert link.take_events() == [events.EventsDropped("b", 2)]
+    link.advance(101.0)
+    assert link.take_events() == []
+    link.send_event(["b"], EVENT)
+    link.member_removed("b")
+    assert link.take_events() == [events.EventsDropped("b", 1), events.PeerGone("b")]
+
+
 # --- members ---------------------------------------------------------------------------------------------------------
 
 
