@@ -1,42 +1,20 @@
 """Real nodes that join a cluster over a real Redis server, with real clients."""
 
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ..redis_server import RedisServer, redis_process
-from .servers import (
-    ROOT,
-    Process,
-    assert_quiet,
-    configuration,
-    environment_of,
-    free_port,
-    is_open,
-    manage,
-    migrate,
-    running,
-    until,
-    web,
-    write_config,
-)
-from .wire import Wire, joined
+from .cluster_nodes import PASSWORD, Nodes, request, url_of
+from .servers import ROOT, assert_quiet, environment_of, free_port, is_open, migrate, running
+from .wire import joined
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
-
-PASSWORD = "password-of-redis"
-
-
-def url_of(redis: RedisServer) -> str:
-    return f"redis://:{PASSWORD}@127.0.0.1:{redis.port}/0"
 
 
 @pytest.fixture
@@ -45,44 +23,10 @@ def redis() -> Iterator[RedisServer]:
         yield server
 
 
-class Nodes:
-    """Starts nodes of the demo project, each with its own database."""
-
-    def __init__(self, stack: ExitStack, directory: Path, redis: RedisServer) -> None:
-        self._stack = stack
-        self._directory = directory
-        self._redis = redis
-        self.processes: list[Process] = []
-
-    def start(self, *arguments: str, is_waited_for: bool = True) -> tuple[int, Process]:
-        """Start a node with ``runnode``, or with another command. Return its port and the process."""
-        port = free_port()
-        directory = self._directory / f"node{port}"
-        directory.mkdir()
-        migrate(directory / "db.sqlite3")
-        write_config(directory, configuration(web(port)))
-        environment = {
-            "WAMPNODE_DATABASE": str(directory / "db.sqlite3"),
-            "WAMPNODE_REDIS": url_of(self._redis),
-        }
-        command = manage(*(arguments or ("runnode",)), "--config", str(directory))
-        process = self._stack.enter_context(running(command, directory, **environment))
-        self.processes.append(process)
-        if is_waited_for:
-            process.wait_for(port)
-        return port, process
-
-
 @pytest.fixture
 def nodes(redis: RedisServer, tmp_path: Path) -> Iterator[Nodes]:
     with ExitStack() as stack:
         yield Nodes(stack, tmp_path, redis)
-
-
-def request(wire: Wire, *message: Any) -> Any:
-    """Send a request and return the next message."""
-    wire.send_json(list(message))
-    return wire.message()
 
 
 def test_events_reach_the_clients_of_the_other_node(nodes: Nodes, redis: RedisServer) -> None:
@@ -223,25 +167,3 @@ def test_nodes_continue_after_redis_has_lost_everything(nodes: Nodes, redis: Red
     assert [process.stop() for process in nodes.processes] == [0, 0]
     for process in (one, other):
         assert_quiet(process.output)
-
-
-@pytest.mark.full
-def test_node_that_was_stopped_too_long_ends_its_sessions_and_joins_again(nodes: Nodes) -> None:
-    first, one = nodes.start()
-    second, other = nodes.start()
-    with joined(first) as here, joined(second) as there:
-        assert request(here, 32, 1, {}, "com.topic")[0] == 33
-        assert request(there, 64, 1, {}, "com.add")[0] == 65
-        other.process.send_signal(signal.SIGSTOP)
-        # Its callee keeps the name until the lease ends.
-        numbers = count(2)
-        until(lambda: request(here, 64, next(numbers), {}, "com.add")[0] == 65, "the name is free")
-        other.process.send_signal(signal.SIGCONT)
-        goodbye = there.message()
-        assert (goodbye[0], goodbye[2]) == (6, "wamp.close.system_shutdown")
-        other.wait_to_print("was removed from the cluster")
-        other.wait_to_print("is a member of the cluster again")
-        with joined(second) as again:
-            again.send_json([16, 1, {}, "com.topic", ["again"]])
-            assert here.message()[4] == ["again"]
-    assert one.stop() == other.stop() == 0
