@@ -156,6 +156,10 @@ def test_name_of_a_killed_node_is_not_refused(nodes: Nodes) -> None:
         began = time.monotonic()
         assert client.refused("com.add") == EXISTS
         assert time.monotonic() < began + 0.9  # it does not wait for the next regular note
+        # What the node has sent just before it is killed does not count.
+        client.subscribe("com.topic")
+        callee.wire.send_json(*([16, 1000 + number, {}, "com.topic", [number]] for number in range(2000)))
+        client.event()
         other.kill()
         client.register("com.add", seconds=REMOVAL + 1 + SLACK)
 

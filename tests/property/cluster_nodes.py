@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from itertools import count
 
 from wamp_transport.cluster.ledger.client import (
+    AnswersWanted,
     CalleeRevoked,
     Joined,
     LedgerClient,
     MembersRemoved,
     NodeRemoved,
-    NotesWanted,
     Outcome,
     RegisterCompleted,
     RegisterRefused,
@@ -34,7 +34,6 @@ from wamp_transport.cluster.ledger.table import (
 
 LEASE = 10.0
 STEP = 0.25
-NOTE_SECONDS = 1.0
 
 Own = tuple[RegistrationKey, int]
 
@@ -46,7 +45,7 @@ class Node:
         self.cluster = cluster
         self.name = name
         self.table = LedgerTable(name)
-        self.client = LedgerClient(name, b"record", LEASE, self.table, self.times_heard, cluster.new_id)
+        self.client = LedgerClient(name, b"record", LEASE, self.table, self.answers, cluster.new_id)
         self.is_alive = self.is_connected = True
         self.requests: deque[Request] = deque()
         self.answers: deque[Answer] = deque()
@@ -58,9 +57,9 @@ class Node:
         self.undecided: dict[int, tuple[Own, str]] = {}
         self.refused: list[str] = []
 
-    def times_heard(self, name: str) -> int | None:
-        """Return how often this node has heard another one."""
-        return None if name == self.name else self.cluster.times_heard.get(name, 0)
+    def answers(self, name: str) -> int | None:
+        """Return how many questions of this node another one has answered."""
+        return None if name == self.name else self.cluster.answers.get(name, 0)
 
     # --- sessions --------------------------------------------------------------------------------------------------
 
@@ -83,14 +82,13 @@ class Node:
         self.handle(self.client.advance(self.cluster.time))
         if self.is_connected:
             if self.name in self.cluster.asked:
-                self.give_sign()
+                self.answer_question()
             self.requests += self.client.next_requests(self.cluster.time)
         assert self.client.next_deadline() > self.cluster.time
 
-    def give_sign(self) -> None:
-        """Send a note to all nodes."""
+    def answer_question(self) -> None:
         self.cluster.asked.discard(self.name)
-        self.cluster.times_heard[self.name] += 1
+        self.cluster.answers[self.name] += 1
 
     def execute(self, limit: int = 1000) -> None:
         """Let the ledger carry out the next requests."""
@@ -164,7 +162,7 @@ class Node:
                     del self.own[key, session]
                 case TableChanged(changes):
                     self.change_core(changes)
-                case NotesWanted(nodes):
+                case AnswersWanted(nodes):
                     self.cluster.asked.update(nodes)
                 case Joined() | MembersRemoved() | NodeRemoved():
                     pass
@@ -173,7 +171,7 @@ class Node:
 class Cluster:
     """The nodes and the ledger. ``time`` is in seconds. ``wall`` is the wall clock of Redis in milliseconds.
 
-    ``times_heard`` are the numbers of notes by node, and ``asked`` are the nodes that were asked for a note.
+    ``answers`` are the numbers of answered questions by node, and ``asked`` are the nodes that must answer one.
     """
 
     def __init__(self) -> None:
@@ -182,7 +180,7 @@ class Cluster:
         self.wall = 1_700_000_000_000
         self.nodes: list[Node] = []
         self.late: list[Request] = []
-        self.times_heard: Counter[str] = Counter()
+        self.answers: Counter[str] = Counter()
         self.asked: set[str] = set()
         self.copies: list[MemoryLedger] = []
         self._numbers = count(1)
@@ -206,8 +204,6 @@ class Cluster:
         for _ in range(round(seconds / STEP)):
             self.pass_time(STEP)
             for node in list(self.nodes):
-                if node.is_connected and self.time % NOTE_SECONDS == 0:
-                    node.give_sign()
                 for step in (node.send, node.execute, node.receive, node.read_log, node.read_snapshot):
                     if node.is_alive and node.is_connected:
                         step()

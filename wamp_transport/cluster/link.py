@@ -151,10 +151,10 @@ class Link:
         self._changed[sender] = peer
         peer.receive(received, now)
 
-    def times_heard(self, node_id: str) -> int | None:
-        """Return the number of batches and notes that have come from a node, or None if it is no peer."""
+    def count_answers(self, node_id: str) -> int | None:
+        """Return how many questions of :meth:`ask` a node has answered, or None if it is no peer."""
         peer = self.peers.get(node_id)
-        return None if peer is None else peer.times_heard
+        return None if peer is None else peer.answers
 
     # --- sending -------------------------------------------------------------------------------------------------
 
@@ -203,13 +203,13 @@ class Link:
         self._changed[node_id] = peer
         return peer.send_snapshot(interest, self._sizes.page_changes)
 
-    def want_notes(self, node_ids: Iterable[str]) -> None:
-        """Ask peers to send something immediately."""
+    def ask(self, node_ids: Iterable[str]) -> None:
+        """Ask peers whether they are alive. See :meth:`count_answers`."""
         for node_id in node_ids:
             peer = self.peers.get(node_id)
             if peer is not None:
                 self._changed[node_id] = peer
-                peer.want_note()
+                peer.ask()
 
     # --- time and output -----------------------------------------------------------------------------------------
 

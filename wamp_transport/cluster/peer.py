@@ -102,7 +102,7 @@ class Peer:
     - ``is_member``: whether the ledger of the cluster has shown that the node exists
     - ``is_silent``: whether nothing was received from it lately
     - ``heard``: the time at which the last batch was received
-    - ``times_heard``: the number of batches and notes that were received
+    - ``answers``: the number of questions that the peer has answered with ``Open``
     - ``confirmed``: the peer knows the interest that was sent in batches up to this number
     """
 
@@ -113,7 +113,7 @@ class Peer:
         self.is_member = False
         self.is_silent = False
         self.heard = now
-        self.times_heard = 0
+        self.answers = 0
         self.confirmed = 0
         self.counters = PeerCounters()
         self._events = events
@@ -196,8 +196,8 @@ class Peer:
         self._confirms_from = self._last_interest
         return self._last_interest
 
-    def want_note(self) -> None:
-        """Ask the peer to send something immediately."""
+    def ask(self) -> None:
+        """Ask the peer at the next flush for an answer, which shows that it is alive."""
         self._must_ask = True
 
     def flush(self, now: float, *, is_connected: bool, resend: bool) -> list[bytes]:
@@ -209,11 +209,13 @@ class Peer:
         if not is_connected:
             self._next_note = max(self._next_note, now + NOTE_SECONDS)
             return []
+        if self._must_ask:
+            self._must_ask = False
+            self._reconcile()
         batches = self.window.unacknowledged() if resend else []
         batches += self.window.seal(self._expected - 1)
-        if resend or self._must_ask or (not batches and (self._must_acknowledge or now >= self._next_note)):
-            batches.append(self.window.note(self._expected - 1, ACKNOWLEDGE_NOW if self._must_ask else 0))
-            self._must_ask = False
+        if resend or (not batches and (self._must_acknowledge or now >= self._next_note)):
+            batches.append(self.window.note(self._expected - 1))
         if batches:
             self._must_acknowledge = False
             self._next_note = now + NOTE_SECONDS
@@ -301,7 +303,6 @@ class Peer:
     def _hear(self, now: float) -> None:
         """Note that the peer has sent something."""
         self.heard = now
-        self.times_heard += 1
         if self.is_silent:
             self.is_silent = False
             self._events.append(PeerHeard(self.id))
@@ -332,10 +333,13 @@ class Peer:
         self._fail_calls([call_id for call_id, call in self._calls_to.items() if call.is_streaming])
         for call_id in [call_id for call_id, call in self._calls_from.items() if call.is_streaming]:
             self._events.append(CallInterrupted(self.id, self._calls_from.pop(call_id).realm, call_id))
+        self._reconcile()
+        self._queue(encode_message(messages.WantInterest()))
+
+    def _reconcile(self) -> None:
         self._token += 1
         self._last_reconciled_call = self._last_call
         self._queue(encode_message(messages.Reconcile(self._token)))
-        self._queue(encode_message(messages.WantInterest()))
 
     def _fail_calls(self, call_ids: Sequence[int]) -> None:
         """Fail calls to the peer, and cancel them there."""
@@ -356,6 +360,7 @@ class Peer:
         """
         if message.token != self._token:
             return
+        self.answers += 1
         known = set(message.call_ids)
         last = self._last_reconciled_call
         for call_id in [each for each in self._calls_to if each <= last and each not in known]:

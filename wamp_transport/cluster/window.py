@@ -174,10 +174,10 @@ class Window:
 
     # End of the hot path.
 
-    def note(self, acknowledgment: int, flags: int = 0) -> bytes:
+    def note(self, acknowledgment: int) -> bytes:
         """Return a note. All batches must be sealed, so that the peer can tell from the note which ones are lost."""
         self._last_acknowledgment = acknowledgment
-        return self._encode(self.number, acknowledgment, flags, [])
+        return self._encode(self.number, acknowledgment, 0, [])
 
     def unacknowledged(self) -> list[bytes]:
         """Return all sealed batches that the peer has not acknowledged, in order."""

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from ..cluster.ledger.client import LedgerClient, NodeRemoved, NotesWanted, Outcome, TableChanged
+from ..cluster.ledger.client import AnswersWanted, LedgerClient, NodeRemoved, Outcome, TableChanged
 from ..cluster.ledger.layout import MemberRecord
 from ..cluster.ledger.memory import MemoryLedger
 from ..cluster.ledger.table import LedgerTable, MemberJoined, MemberLeft, TableChange
@@ -84,7 +84,7 @@ class MemoryMembership:
         self.table = LedgerTable(node_id)
         record = msgspec.msgpack.encode(MemberRecord(node_id, (PROTOCOL, PROTOCOL), int(LEASE_SECONDS * 1000)))
         self.ledger = LedgerClient(
-            node_id, record, LEASE_SECONDS, self.table, self.link.times_heard, network.new_ledger_id
+            node_id, record, LEASE_SECONDS, self.table, self.link.count_answers, network.new_ledger_id
         )  # fmt: skip
         self._network = network
         self._loop = network.loop
@@ -200,8 +200,8 @@ class MemoryMembership:
             if isinstance(outcome, TableChanged):
                 self._handle_changes(outcome.changes)
                 continue
-            if isinstance(outcome, NotesWanted):
-                self.link.want_notes(outcome.nodes)
+            if isinstance(outcome, AnswersWanted):
+                self.link.ask(outcome.nodes)
                 continue
             if isinstance(outcome, NodeRemoved):
                 self._end()

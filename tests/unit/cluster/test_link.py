@@ -5,7 +5,7 @@ import pytest
 
 from wamp_transport.cluster import link_events as events
 from wamp_transport.cluster.link import Append, Link
-from wamp_transport.cluster.messages import decode_batch
+from wamp_transport.cluster.messages import BatchEnvelope, Open, decode_batch, encode_batch, encode_message
 from wamp_transport.cluster.window import LinkSizes
 from wamp_transport.router import relayed
 from wamp_transport.router.relayed import InterestChange
@@ -69,15 +69,13 @@ def test_the_memory_for_windows_is_divided_among_the_members(link: Link) -> None
     assert link.peers["b"].window.limit == LinkSizes().window_limit(3)
 
 
-def test_batches_of_peers_are_counted(link: Link) -> None:
-    assert (link.times_heard("b"), link.times_heard("a"), link.times_heard("x")) == (0, None, None)
-    link.receive(note("b"), 100.0)
-    assert link.times_heard("b") == 1
-
-
-def test_peers_are_asked_for_notes(link: Link) -> None:
-    link.want_notes(["b", "x"])
-    assert summary(link.flush(100.0)) == [("b", 0, 0)]
+def test_answers_of_peers_are_counted(link: Link) -> None:
+    assert (link.count_answers("b"), link.count_answers("a"), link.count_answers("x")) == (0, None, None)
+    link.ask(["b", "x"])
+    assert summary(link.flush(100.0)) == [("b", 1, 1)]
+    answer = encode_message(Open(1, []))
+    link.receive(encode_batch(BatchEnvelope(1, "b", 1, 1, 0, [msgspec.Raw(answer)])), 100.0)
+    assert link.count_answers("b") == 1
 
 
 def test_a_batch_of_an_unknown_node_makes_it_a_peer(link: Link) -> None:

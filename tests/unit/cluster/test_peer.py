@@ -452,20 +452,23 @@ def test_calls_fail_while_redis_is_away(one: OnePeer) -> None:
 # --- silence and the end ---------------------------------------------------------------------------------------------
 
 
-def test_a_peer_is_asked_for_a_note(one: OnePeer) -> None:
-    one.peer.want_note()
-    (note,) = one.flush()
-    assert (note.flags, note.messages) == (ACKNOWLEDGE_NOW, [])
-    assert one.flush() == []
-    heard = one.peer.times_heard
-    one.receive(0)
-    assert one.peer.times_heard == heard + 1
+def test_only_an_answer_shows_that_a_peer_is_alive(one: OnePeer) -> None:
+    """What the peer has sent before it got the question does not count, because it may have been killed since."""
+    one.peer.ask()
+    one.peer.ask()
+    assert one.sent() == [messages.Reconcile(1)]
+    assert one.sent() == []
+    one.receive(2, messages.WantInterest())
+    one.receive(2)
+    assert one.peer.answers == 0
+    one.receive(3, messages.Open(1, []))
+    assert one.peer.answers == 1
 
 
-def test_a_peer_is_asked_for_a_note_when_redis_is_reachable_again(one: OnePeer) -> None:
-    one.peer.want_note()
+def test_a_peer_is_asked_when_redis_is_reachable_again(one: OnePeer) -> None:
+    one.peer.ask()
     assert one.flush(is_connected=False) == []
-    assert [batch.flags for batch in one.flush(resend=True)][-1:] == [ACKNOWLEDGE_NOW]
+    assert [message for batch in one.flush(resend=True) for message in batch.messages] == [messages.Reconcile(1)]
 
 
 def test_a_note_that_is_wanted_is_sent_immediately(one: OnePeer) -> None:

@@ -1,8 +1,9 @@
 """The REGISTERs that the ledger has not decided.
 
 If the name of a REGISTER is taken, the node that has its callee, the *holder*, may have been killed a moment ago. So
-the holder is asked for a sign of life: anything that it sends after the ledger's answer. The REGISTER is refused when
-the holder has sent something. Otherwise, it is sent to the ledger again until the holder's lease has ended.
+the holder is asked a question. The REGISTER is refused when the holder has answered: other messages of the holder do
+not count, because they may have been sent before it was killed. Without an answer, the REGISTER is sent to the ledger
+again until the holder's lease has ended.
 """
 
 from collections.abc import Callable, Iterable
@@ -34,7 +35,7 @@ class RegisterAttempt:
         self.is_waiting = False
         self.is_answered = False
         self._holders: dict[str, int] = {}
-        """For each holder that was asked for a sign of life, how often it had been heard before."""
+        """For each holder that was asked, how many questions it had answered before."""
 
     def retry(self, now: float, delay: float) -> None:
         """Send the request again after a delay."""
@@ -42,15 +43,15 @@ class RegisterAttempt:
         self.retry_at = now + delay
         self.deadline = self.retry_at + DECISION_TIME
 
-    def ask_holders(self, nodes: Iterable[str], times_heard: Callable[[str], int | None]) -> list[str] | None:
-        """Return the nodes that must be asked for a sign of life. Return None if one of the nodes is alive.
+    def ask_holders(self, nodes: Iterable[str], count_answers: Callable[[str], int | None]) -> list[str] | None:
+        """Return the nodes that must be asked now. Return None if one of the nodes is alive.
 
-        ``times_heard`` returns how many batches have come from a node, or None if it is no peer of this node. A node
+        ``count_answers`` returns how many questions a node has answered, or None if it is no peer of this node. A node
         that is no peer cannot be asked, so it counts as alive.
         """
         new = {}
         for node in nodes:
-            count = times_heard(node)
+            count = count_answers(node)
             if count is None or count > self._holders.get(node, count):
                 return None
             if node not in self._holders:
@@ -58,8 +59,8 @@ class RegisterAttempt:
         self._holders.update(new)
         return list(new)
 
-    def is_due(self, now: float, times_heard: Callable[[str], int | None]) -> bool:
-        """Return whether to send it now, because it is time for it or because a holder has given a sign of life."""
+    def is_due(self, now: float, count_answers: Callable[[str], int | None]) -> bool:
+        """Return whether to send it now, because it is time for it or because a holder has answered."""
         if self.is_waiting:
             return False
-        return self.retry_at <= now or any((times_heard(node) or 0) > count for node, count in self._holders.items())
+        return self.retry_at <= now or any((count_answers(node) or 0) > count for node, count in self._holders.items())

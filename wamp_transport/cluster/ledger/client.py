@@ -90,8 +90,8 @@ class TableChanged(NamedTuple):
     changes: list[TableChange]
 
 
-class NotesWanted(NamedTuple):
-    """These nodes must be asked for an immediate note, because it is not known whether they are alive."""
+class AnswersWanted(NamedTuple):
+    """These nodes must be asked for an answer, because it is not known whether they are alive."""
 
     nodes: list[str]
 
@@ -107,7 +107,7 @@ Outcome: TypeAlias = (
     | RegisterRefused
     | CalleeRevoked
     | TableChanged
-    | NotesWanted
+    | AnswersWanted
     | NodeRemoved
 )
 
@@ -120,7 +120,7 @@ class LedgerClient:
 
     - ``record``: an encoded :class:`.MemberRecord`
     - ``lease``: the duration of the lease in seconds
-    - ``times_heard``: returns how many batches and notes have come from a node, or None if it is no peer
+    - ``count_answers``: returns how many questions a node has answered, or None if it is no peer
     - ``new_ledger_id``: returns a new random id for a ledger
     """
 
@@ -130,7 +130,7 @@ class LedgerClient:
         record: bytes,
         lease: float,
         table: LedgerTable,
-        times_heard: Callable[[str], int | None],
+        count_answers: Callable[[str], int | None],
         new_ledger_id: Callable[[], str],
     ) -> None:
         self.node = node
@@ -140,7 +140,7 @@ class LedgerClient:
         self._record = record
         self._lease = lease
         self._lease_milliseconds = round(lease * 1000)
-        self._times_heard = times_heard
+        self._count_answers = count_answers
         self._new_ledger_id = new_ledger_id
         self._ledger = ""
         self._last_change = 0
@@ -337,7 +337,7 @@ class LedgerClient:
                 del self._removing[callee]
             yield UnregisterRequest(self.node, self._next_change(), callees)
         for attempt in self._attempts.values():
-            if attempt.is_due(now, self._times_heard):
+            if attempt.is_due(now, self._count_answers):
                 attempt.is_waiting = True
                 known = tuple(self.table.holders(attempt.row.name)) if attempt.is_forced else ()
                 yield RegisterRequest(self.node, self._next_change(), attempt.row, attempt.is_forced, known)
@@ -413,10 +413,10 @@ class LedgerClient:
             attempt.retry(now, UNKNOWN_HOLDER_RETRY)
             return []
         if nodes and waited < self._lease + 2 * RENEW_INTERVAL:
-            asked = attempt.ask_holders(nodes, self._times_heard)
+            asked = attempt.ask_holders(nodes, self._count_answers)
             if asked is not None:
                 attempt.retry(now, SILENT_RETRY)
-                return [NotesWanted(asked)] if asked else []
+                return [AnswersWanted(asked)] if asked else []
         del self._attempts[own]
         return [RegisterRefused(attempt.row.token, status)]
 

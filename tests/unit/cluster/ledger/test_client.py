@@ -4,12 +4,12 @@ from wamp_transport.cluster.ledger.attempts import DECISION_TIME
 from wamp_transport.cluster.ledger.client import (
     RENEW_INTERVAL,
     SILENT_RETRY,
+    AnswersWanted,
     CalleeRevoked,
     Joined,
     LedgerClient,
     MembersRemoved,
     NodeRemoved,
-    NotesWanted,
     Outcome,
     RegisterCompleted,
     RegisterRefused,
@@ -37,8 +37,8 @@ class World:
     def __init__(self) -> None:
         self.ledger = MemoryLedger()
         self.now = 0.0
-        self.heard = {"a": 0, "b": 0}
-        """How often each node was heard. Tests add to these numbers."""
+        self.answers = {"a": 0, "b": 0}
+        """How many questions each node has answered. Tests add to these numbers."""
         self.new_ids = 0
 
     def new_id(self) -> str:
@@ -53,7 +53,7 @@ class Node:
         self.world = world
         self.name = name
         self.table = LedgerTable(name)
-        self.client = LedgerClient(name, b"record", 10, self.table, world.heard.get, world.new_id)
+        self.client = LedgerClient(name, b"record", 10, self.table, world.answers.get, world.new_id)
 
     def send(self) -> list[Request]:
         return self.client.next_requests(self.world.now)
@@ -206,15 +206,15 @@ def test_register_of_a_taken_name_is_refused(world: World, a: Node, b: Node) -> 
         node.register(policy=policy)
         node.work()
     b.register(policy="single")
-    assert b.work() == [NotesWanted(["a"])]
-    world.heard["a"] += 1
+    assert b.work() == [AnswersWanted(["a"])]
+    world.answers["a"] += 1
     assert b.work() == [RegisterRefused(2, "policy")]
 
 
 def test_register_of_a_name_of_another_session_of_the_node_is_refused(a: Node) -> None:
     a.register()
     a.work()
-    del a.world.heard["a"]  # a node is no peer of its own
+    del a.world.answers["a"]  # a node is no peer of its own
     a.register(session=2)
     assert a.work() == [RegisterRefused(2, "exists")]
 
@@ -223,21 +223,21 @@ def test_register_waits_for_a_holder_that_was_killed(world: World, a: Node, b: N
     a.register()
     a.work()
     b.read()
-    world.heard["a"] = 17  # it was heard a moment ago
+    world.answers["a"] = 17
     b.register()
-    assert pass_time(world, b, seconds=9) == [NotesWanted(["a"])]
+    assert pass_time(world, b, seconds=9) == [AnswersWanted(["a"])]
     outcomes = pass_time(world, b, seconds=5)
     assert outcomes == [MembersRemoved(("a",)), RegisterCompleted(1)]
 
 
-def test_register_is_refused_as_soon_as_the_holder_is_heard(world: World, a: Node, b: Node) -> None:
+def test_register_is_refused_as_soon_as_the_holder_has_answered(world: World, a: Node, b: Node) -> None:
     a.register()
     a.work()
     b.read()
     b.register()
-    assert b.work() == [NotesWanted(["a"])]
+    assert b.work() == [AnswersWanted(["a"])]
     assert b.send() == []
-    world.heard["a"] += 1
+    world.answers["a"] += 1
     (request,) = b.send()
     assert isinstance(request, RegisterRequest)
     assert b.answer([request]) == [RegisterRefused(1, "exists")]
@@ -252,19 +252,19 @@ def test_register_completes_if_the_holder_answers_that_it_has_lost_its_callee(wo
     b.work()
     a.client.unregister(X, 1)
     a.work()
-    world.heard["a"] += 1
+    world.answers["a"] += 1
     assert b.work() == [RegisterCompleted(1)]
 
 
 def test_next_holder_is_asked_too(world: World, a: Node, b: Node) -> None:
     """The name passes from a killed node to a living one while a third node waits for it."""
     c = joined(world, "c")
-    world.heard["c"] = 0
+    world.answers["c"] = 0
     a.register()
     a.work()
     b.read()
     b.register()
-    assert b.work() == [NotesWanted(["a"])]
+    assert b.work() == [AnswersWanted(["a"])]
     a.client.unregister(X, 1)
     a.work()
     c.read()
@@ -272,8 +272,8 @@ def test_next_holder_is_asked_too(world: World, a: Node, b: Node) -> None:
     c.work()
     b.read()
     outcomes = pass_time(world, b, seconds=SILENT_RETRY + 0.25)
-    assert outcomes == [NotesWanted(["c"])]
-    world.heard["c"] += 1
+    assert outcomes == [AnswersWanted(["c"])]
+    world.answers["c"] += 1
     assert b.work() == [RegisterRefused(1, "exists")]
 
 
