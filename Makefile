@@ -6,6 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ADDRESS ?= 127.0.0.1:8080
 SECONDS ?= 60
+MINUTES ?= 30
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 export PYTHONUNBUFFERED := 1
@@ -165,6 +166,10 @@ differences: $(VENV)/.installed-dev .venv-crossbar/.installed ## Compare with Cr
 .PHONY: soak
 soak: $(VENV)/.installed-dev ## Load a node for SECONDS=60 (3600 is best) and watch its memory
 	$(BIN)/python -m benchmarks.soak $(SECONDS)
+
+.PHONY: cluster-soak
+cluster-soak: $(VENV)/.installed-dev ## Let three nodes, a Redis server and clients run for MINUTES=30 while nodes and Redis are killed
+	$(BIN)/python -m benchmarks.cluster_soak $(MINUTES)
 
 clean: ## Remove generated files and environments, but not the database
 	rm -rf $(VENV) .venv-latest .venv-matrix-* .venv-testsuite .venv-crossbar .venv-xconn build dist tests/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,10 +1,11 @@
 """Temporary Redis servers for tests."""
 
+import os
 import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,13 +20,15 @@ class RedisServer:
 
     ``options`` are options of the command line without the hyphens. With ``port``, the server also listens on this TCP
     port of 127.0.0.1; with the option ``tls-port``, on that one. Without the option ``appendonly``, it writes no files.
+    ``environment`` are additional environment variables.
     """
 
-    def __init__(self, *, port: int = 0, **options: str) -> None:
+    def __init__(self, *, port: int = 0, environment: Mapping[str, str] | None = None, **options: str) -> None:
         # The name of the directory is short, because paths of sockets must be short.
         self.directory = Path(tempfile.mkdtemp(prefix="redis-"))
         self.socket = self.directory / "s"
         self.port = port
+        self.environment = {**os.environ, **(environment or {})}
         self.options = {"save": "", "appendonly": "no", **{key.replace("_", "-"): options[key] for key in options}}
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
@@ -45,7 +48,7 @@ class RedisServer:
         for name, value in self.options.items():
             command += [f"--{name}", value]
         with (self.directory / "log").open("wb") as log:
-            process = subprocess.Popen(command, cwd=self.directory, stdout=log, stderr=log)
+            process = subprocess.Popen(command, cwd=self.directory, env=self.environment, stdout=log, stderr=log)
         self.process = process
         until(lambda: process.poll() is not None or is_open(str(self.socket)), "Redis answers")
         assert process.poll() is None, (self.directory / "log").read_text()
@@ -74,9 +77,11 @@ class RedisServer:
 
 
 @contextmanager
-def redis_process(*, has_port: bool = False, **options: str) -> Iterator[RedisServer]:
+def redis_process(
+    *, has_port: bool = False, environment: Mapping[str, str] | None = None, **options: str
+) -> Iterator[RedisServer]:
     """Run a new, empty server; see :class:`RedisServer`."""
-    server = RedisServer(port=free_port() if has_port else 0, **options)
+    server = RedisServer(port=free_port() if has_port else 0, environment=environment, **options)
     try:
         yield server
     finally:

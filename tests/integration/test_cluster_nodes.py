@@ -1,38 +1,20 @@
 """Real nodes that join a cluster over a real Redis server, with real clients."""
 
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ..redis_server import RedisServer, redis_process
-from .servers import (
-    ROOT,
-    Process,
-    assert_quiet,
-    configuration,
-    environment_of,
-    free_port,
-    is_open,
-    manage,
-    migrate,
-    running,
-    until,
-    web,
-    write_config,
-)
-from .wire import Wire, joined
+from .cluster_nodes import PASSWORD, Nodes, request, url_of
+from .servers import ROOT, assert_quiet, environment_of, free_port, is_open, migrate, running, until
+from .wire import joined
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
-
-PASSWORD = "password-of-redis"
 
 LATER_RELEASE = """
 import runpy, sys
@@ -44,8 +26,9 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """A program that runs ``manage.py`` with other versions of the protocol between nodes. It must run in the root."""
 
 
-def url_of(redis: RedisServer) -> str:
-    return f"redis://:{PASSWORD}@127.0.0.1:{redis.port}/0"
+def later_release(lowest: int, highest: int) -> list[str]:
+    """Return the Python options to run a program that supports these versions of the protocol between nodes."""
+    return ["-c", LATER_RELEASE, str(lowest), str(highest)]
 
 
 @pytest.fixture
@@ -54,51 +37,10 @@ def redis() -> Iterator[RedisServer]:
         yield server
 
 
-class Nodes:
-    """Starts nodes of the demo project, each with its own database."""
-
-    def __init__(self, stack: ExitStack, directory: Path, redis: RedisServer) -> None:
-        self._stack = stack
-        self._directory = directory
-        self._redis = redis
-        self.processes: list[Process] = []
-
-    def start(
-        self, *arguments: str, is_waited_for: bool = True, protocols: tuple[int, int] | None = None
-    ) -> tuple[int, Process]:
-        """Start a node with ``runnode``, or with another command. Return its port and the process.
-
-        With ``protocols``, it supports these versions of the protocol between nodes, as a later release would.
-        """
-        port = free_port()
-        directory = self._directory / f"node{port}"
-        directory.mkdir()
-        migrate(directory / "db.sqlite3")
-        write_config(directory, configuration(web(port)))
-        environment = {
-            "WAMPNODE_DATABASE": str(directory / "db.sqlite3"),
-            "WAMPNODE_REDIS": url_of(self._redis),
-        }
-        command = manage(*(arguments or ("runnode",)), "--config", str(directory))
-        if protocols is not None:
-            command = [command[0], "-c", LATER_RELEASE, str(protocols[0]), str(protocols[1]), *command[1:]]
-        process = self._stack.enter_context(running(command, directory, **environment))
-        self.processes.append(process)
-        if is_waited_for:
-            process.wait_for(port)
-        return port, process
-
-
 @pytest.fixture
 def nodes(redis: RedisServer, tmp_path: Path) -> Iterator[Nodes]:
     with ExitStack() as stack:
         yield Nodes(stack, tmp_path, redis)
-
-
-def request(wire: Wire, *message: Any) -> Any:
-    """Send a request and return the next message."""
-    wire.send_json(list(message))
-    return wire.message()
 
 
 def test_events_reach_the_clients_of_the_other_node(nodes: Nodes, redis: RedisServer) -> None:
@@ -242,31 +184,9 @@ def test_nodes_continue_after_redis_has_lost_everything(nodes: Nodes, redis: Red
 
 
 @pytest.mark.full
-def test_node_that_was_stopped_too_long_ends_its_sessions_and_joins_again(nodes: Nodes) -> None:
-    first, one = nodes.start()
-    second, other = nodes.start()
-    with joined(first) as here, joined(second) as there:
-        assert request(here, 32, 1, {}, "com.topic")[0] == 33
-        assert request(there, 64, 1, {}, "com.add")[0] == 65
-        other.process.send_signal(signal.SIGSTOP)
-        # Its callee keeps the name until the lease ends.
-        numbers = count(2)
-        until(lambda: request(here, 64, next(numbers), {}, "com.add")[0] == 65, "the name is free")
-        other.process.send_signal(signal.SIGCONT)
-        goodbye = there.message()
-        assert (goodbye[0], goodbye[2]) == (6, "wamp.close.system_shutdown")
-        other.wait_to_print("was removed from the cluster")
-        other.wait_to_print("is a member of the cluster again")
-        with joined(second) as again:
-            again.send_json([16, 1, {}, "com.topic", ["again"]])
-            assert here.message()[4] == ["again"]
-    assert one.stop() == other.stop() == 0
-
-
-@pytest.mark.full
 def test_nodes_of_incompatible_releases_serve_their_own_clients(nodes: Nodes) -> None:
     old = [nodes.start(), nodes.start()]
-    new = [nodes.start(protocols=(2, 3)), nodes.start(protocols=(2, 3))]
+    new = [nodes.start(python=later_release(2, 3)), nodes.start(python=later_release(2, 3))]
     for (first, _), (second, process) in (old, new):
         process.wait_to_print("joined 1 other node at")
         with joined(first) as here, joined(second) as there:

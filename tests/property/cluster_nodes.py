@@ -4,11 +4,12 @@ Each node has a connection to the ledger: a queue of requests that were not carr
 have not arrived yet. The time is simulated too.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from itertools import count
 
 from wamp_transport.cluster.ledger.client import (
+    AnswersWanted,
     CalleeRevoked,
     Joined,
     LedgerClient,
@@ -44,7 +45,7 @@ class Node:
         self.cluster = cluster
         self.name = name
         self.table = LedgerTable(name)
-        self.client = LedgerClient(name, b"record", LEASE, self.table, cluster.is_silent, cluster.new_id)
+        self.client = LedgerClient(name, b"record", LEASE, self.table, self.answers, cluster.new_id)
         self.is_alive = self.is_connected = True
         self.requests: deque[Request] = deque()
         self.answers: deque[Answer] = deque()
@@ -55,6 +56,10 @@ class Node:
         self.tokens: dict[Own, int] = {}
         self.undecided: dict[int, tuple[Own, str]] = {}
         self.refused: list[str] = []
+
+    def answers(self, name: str) -> int | None:
+        """Return how many questions of this node another one has answered."""
+        return None if name == self.name else self.cluster.answers.get(name, 0)
 
     # --- sessions --------------------------------------------------------------------------------------------------
 
@@ -76,8 +81,14 @@ class Node:
     def send(self) -> None:
         self.handle(self.client.advance(self.cluster.time))
         if self.is_connected:
+            if self.name in self.cluster.asked:
+                self.answer_question()
             self.requests += self.client.next_requests(self.cluster.time)
         assert self.client.next_deadline() > self.cluster.time
+
+    def answer_question(self) -> None:
+        self.cluster.asked.discard(self.name)
+        self.cluster.answers[self.name] += 1
 
     def execute(self, limit: int = 1000) -> None:
         """Let the ledger carry out the next requests."""
@@ -151,12 +162,17 @@ class Node:
                     del self.own[key, session]
                 case TableChanged(changes):
                     self.change_core(changes)
+                case AnswersWanted(nodes):
+                    self.cluster.asked.update(nodes)
                 case Joined() | MembersRemoved() | NodeRemoved():
                     pass
 
 
 class Cluster:
-    """The nodes and the ledger. ``time`` is in seconds. ``wall`` is the wall clock of Redis in milliseconds."""
+    """The nodes and the ledger. ``time`` is in seconds. ``wall`` is the wall clock of Redis in milliseconds.
+
+    ``answers`` are the numbers of answered questions by node, and ``asked`` are the nodes that must answer one.
+    """
 
     def __init__(self) -> None:
         self.ledger = MemoryLedger()
@@ -164,6 +180,8 @@ class Cluster:
         self.wall = 1_700_000_000_000
         self.nodes: list[Node] = []
         self.late: list[Request] = []
+        self.answers: Counter[str] = Counter()
+        self.asked: set[str] = set()
         self.copies: list[MemoryLedger] = []
         self._numbers = count(1)
 
@@ -176,9 +194,6 @@ class Cluster:
 
     def run(self, request: Request) -> Answer:
         return self.ledger.run(request, self.wall)
-
-    def is_silent(self, name: str) -> bool:
-        return not any(node.name == name and node.is_connected for node in self.nodes)
 
     def pass_time(self, seconds: float) -> None:
         self.time += seconds

@@ -16,7 +16,7 @@ from typing import Final
 from msgspec import Struct
 
 from ..router.relayed import InterestChange, InterestUpdate, RelayedEvent
-from .link_events import LinkEvent
+from .link_events import EventsDropped, LinkEvent
 from .messages import (
     PROTOCOL,
     PROTOCOLS,
@@ -56,13 +56,11 @@ class LinkCounters(Struct, gc=False):
     - ``invalid``: entries of the inbox that are not a valid batch. The peer's next batch shows the loss.
     - ``unsupported``: batches in an unsupported version of the protocol
     - ``refused``: batches from nodes that have left the cluster, or from this node itself
-    - ``dropped_events``: events that were not sent to peers that have left the cluster, because their window was full
     """
 
     invalid: int = 0
     unsupported: int = 0
     refused: int = 0
-    dropped_events: int = 0
 
 
 class Link:
@@ -90,11 +88,6 @@ class Link:
         self._must_resend = False
         self._away_since: float | None = now
 
-    @property
-    def dropped_events(self) -> int:
-        """The number of events that were not sent to a peer, because its window was full."""
-        return self.counters.dropped_events + sum(peer.counters.dropped_events for peer in self.peers.values())
-
     # --- members -------------------------------------------------------------------------------------------------
 
     def member_joined(self, node_id: str, now: float, protocol: int = PROTOCOL) -> bool:
@@ -119,7 +112,7 @@ class Link:
         peer = self.peers.pop(node_id, None)
         if peer is not None:
             self._changed.pop(node_id, None)
-            self.counters.dropped_events += peer.counters.dropped_events
+            self._report_drops(peer)
             peer.leave()
             self._update_limits()
 
@@ -162,6 +155,11 @@ class Link:
             peer = self._add_peer(sender, now, batch.protocol)
         self._changed[sender] = peer
         peer.receive(received, now)
+
+    def count_answers(self, node_id: str) -> int | None:
+        """Return how many questions of :meth:`ask` a node has answered, or None if it is no peer."""
+        peer = self.peers.get(node_id)
+        return None if peer is None else peer.answers
 
     # --- sending -------------------------------------------------------------------------------------------------
 
@@ -210,10 +208,18 @@ class Link:
         self._changed[node_id] = peer
         return peer.send_snapshot(interest, self._sizes.page_changes)
 
+    def ask(self, node_ids: Iterable[str]) -> None:
+        """Ask peers whether they are alive. See :meth:`count_answers`."""
+        for node_id in node_ids:
+            peer = self.peers.get(node_id)
+            if peer is not None:
+                self._changed[node_id] = peer
+                peer.ask()
+
     # --- time and output -----------------------------------------------------------------------------------------
 
     def advance(self, now: float) -> None:
-        """Handle the deadlines up to ``now``."""
+        """Handle the deadlines up to ``now``, and report the events that were dropped since the last call."""
         # A node that was stopped has not heard its peers for a while. They are not silent for this reason.
         pause = now - self._advanced
         pause = pause if pause > PAUSE_SECONDS else 0.0
@@ -225,6 +231,7 @@ class Link:
             if now >= peer.deadline:
                 self._changed[node_id] = peer
             peer.advance(now, pause)
+            self._report_drops(peer)
             if not peer.is_member and now >= peer.heard + STRANGER_SECONDS:
                 strangers.append(node_id)
         for node_id in strangers:
@@ -261,6 +268,13 @@ class Link:
         self.peers[node_id] = self._changed[node_id] = peer
         self._update_limits()
         return peer
+
+    def _report_drops(self, peer: Peer) -> None:
+        """Report the events for a peer that were dropped since the last report."""
+        counters = peer.counters
+        if counters.dropped_events > counters.reported_drops:
+            self._events.append(EventsDropped(peer.id, counters.dropped_events - counters.reported_drops))
+            counters.reported_drops = counters.dropped_events
 
     def _update_limits(self) -> None:
         """Divide the memory for windows among the peers."""

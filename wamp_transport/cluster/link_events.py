@@ -89,6 +89,13 @@ class PeerGivenUp(Struct, gc=False):
     events: int
 
 
+class EventsDropped(Struct, gc=False):
+    """``count`` events for a peer were dropped, because too many bytes to it were unacknowledged."""
+
+    peer: str
+    count: int
+
+
 class PeerGone(Struct, gc=False):
     """A peer has left the cluster. Its interest and its callees are no longer valid."""
 
@@ -97,6 +104,6 @@ class PeerGone(Struct, gc=False):
 
 LinkEvent = (
     Received | CallFailed | CallInterrupted | SnapshotWanted | SnapshotReceived | InterestAcknowledged
-    | PeerOpened | PeerSilent | PeerHeard | BatchesLost | PeerGivenUp | PeerGone
+    | PeerOpened | PeerSilent | PeerHeard | BatchesLost | PeerGivenUp | EventsDropped | PeerGone
 )  # fmt: skip
 """Any event of the link."""

@@ -24,7 +24,7 @@ import msgspec
 from .connection_reports import ConnectionReports
 from .inbox_deletions import InboxDeletions
 from .keys import ClusterKeys
-from .ledger.client import Joined, LedgerClient, MembersRemoved, NodeRemoved, Outcome, TableChanged
+from .ledger.client import AnswersWanted, Joined, LedgerClient, MembersRemoved, NodeRemoved, Outcome, TableChanged
 from .ledger.layout import MemberRecord
 from .ledger.log import LogEntry, entry_id
 from .ledger.operations import Answer
@@ -72,7 +72,7 @@ class ClusterHandler(Protocol):
         """Handle changes of the table: members and visible callees."""
 
     def on_outcomes(self, outcomes: Sequence[Outcome]) -> None:
-        """Handle the outcomes of requests to the ledger, except TableChanged, which is reported as table changes.
+        """Handle the outcomes of requests to the ledger. AnswersWanted and TableChanged are not reported as such.
 
         After the outcome NodeRemoved, the member has ended. The node must create a new one with another id.
         """
@@ -113,7 +113,7 @@ class ClusterMember:
         self.link = Link(node_id, self._loop.time(), sizes, supported_versions(record))
         self.table = LedgerTable(node_id)
         encoded = msgspec.msgpack.encode(record)
-        self.ledger = LedgerClient(node_id, encoded, lease, self.table, self._is_silent, partial(token_hex, 8))
+        self.ledger = LedgerClient(node_id, encoded, lease, self.table, self.link.count_answers, partial(token_hex, 8))
         self._address = address
         self._keys = keys
         self._handler = handler
@@ -399,6 +399,9 @@ class ClusterMember:
             if isinstance(outcome, TableChanged):
                 self._handle_changes(outcome.changes)
                 continue
+            if isinstance(outcome, AnswersWanted):
+                self.link.ask(outcome.nodes)
+                continue
             if isinstance(outcome, Joined | MembersRemoved):
                 for node in outcome.abandoned if isinstance(outcome, Joined) else outcome.nodes:
                     self._deletions.add(self._keys.inbox(node), self._loop.time(), is_immediate=True)
@@ -409,11 +412,6 @@ class ClusterMember:
     def _on_deleted(self, keys: Sequence[str], sent_at: float, _reply: Any) -> None:
         self._deletions.confirm(keys, sent_at)
         self._check_waiters()
-
-    def _is_silent(self, node: str) -> bool:
-        """Return whether a peer is silent or has not sent its interest yet. Return False for a node that is no peer."""
-        peer = self.link.peers.get(node)
-        return peer is not None and (peer.is_silent or peer.state == "greeting")
 
     # --- waiting ---------------------------------------------------------------------------------------------------
 

@@ -76,6 +76,7 @@ class PeerCounters(Struct, gc=False):
     - ``lost_by_peer``: batches of this node that did not arrive at the peer, as the peer has reported
     - ``given_up_batches``, ``given_up_events``: batches, and events in them, that were removed from the window
     - ``dropped_events``, ``refused_calls``: events and calls that were not sent because the window was full
+    - ``reported_drops``: the number of dropped events that were reported to the owner of the link
     - ``duplicates``: batches that arrived more than once
     - ``skipped``: messages of unknown types
     - ``late``: messages about calls that had already ended
@@ -88,6 +89,7 @@ class PeerCounters(Struct, gc=False):
     given_up_events: int = 0
     dropped_events: int = 0
     refused_calls: int = 0
+    reported_drops: int = 0
     duplicates: int = 0
     skipped: int = 0
     late: int = 0
@@ -100,6 +102,7 @@ class Peer:
     - ``is_member``: whether the ledger of the cluster has shown that the node exists
     - ``is_silent``: whether nothing was received from it lately
     - ``heard``: the time at which the last batch was received
+    - ``answers``: the number of questions that the peer has answered with ``Open``
     - ``confirmed``: the peer knows the interest that was sent in batches up to this number
     """
 
@@ -110,6 +113,7 @@ class Peer:
         self.is_member = False
         self.is_silent = False
         self.heard = now
+        self.answers = 0
         self.confirmed = 0
         self.counters = PeerCounters()
         self._events = events
@@ -119,6 +123,7 @@ class Peer:
         self._expected = 1
         self._next_note = now
         self._must_acknowledge = False
+        self._must_ask = False
         self._pages: list[relayed.InterestPage] | None = None
         # Interest. ``_last_interest`` is the number of the last batch with interest. An acknowledgment confirms
         # interest only from the number ``_confirms_from`` on; it is None until a snapshot is sent.
@@ -183,17 +188,15 @@ class Peer:
 
         A snapshot does not count toward the limit of the window, because it can be larger.
         """
-        pages = [
-            relayed.InterestPage(realm, list(changes[start : start + page_changes]), False, False)
-            for realm, changes in interest.items()
-            for start in range(0, len(changes), page_changes)
-        ] or [relayed.InterestPage("", [], False, False)]
-        pages[0].is_first = pages[-1].is_last = True
         self._is_snapshot_wanted = False
-        for page in pages:
+        for page in _pages(interest, page_changes):
             self._last_interest = self._queue(encode_message(page), is_counted=False, is_urgent=page.is_last)
         self._confirms_from = self._last_interest
         return self._last_interest
+
+    def ask(self) -> None:
+        """Ask the peer at the next flush for an answer, which shows that it is alive."""
+        self._must_ask = True
 
     def flush(self, now: float, *, is_connected: bool, resend: bool) -> list[bytes]:
         """Return the batches to append to the peer's inbox, in order.
@@ -204,6 +207,9 @@ class Peer:
         if not is_connected:
             self._next_note = max(self._next_note, now + NOTE_SECONDS)
             return []
+        if self._must_ask:
+            self._must_ask = False
+            self._reconcile()
         batches = self.window.unacknowledged() if resend else []
         batches += self.window.seal(self._expected - 1)
         if resend or (not batches and (self._must_acknowledge or now >= self._next_note)):
@@ -327,10 +333,13 @@ class Peer:
         self._fail_calls([call_id for call_id, call in self._calls_to.items() if call.is_streaming])
         for call_id in [call_id for call_id, call in self._calls_from.items() if call.is_streaming]:
             self._events.append(CallInterrupted(self.id, self._calls_from.pop(call_id).realm, call_id))
+        self._reconcile()
+        self._queue(encode_message(messages.WantInterest()))
+
+    def _reconcile(self) -> None:
         self._token += 1
         self._last_reconciled_call = self._last_call
         self._queue(encode_message(messages.Reconcile(self._token)))
-        self._queue(encode_message(messages.WantInterest()))
 
     def _fail_calls(self, call_ids: Sequence[int]) -> None:
         """Fail calls to the peer, and cancel them there."""
@@ -351,6 +360,7 @@ class Peer:
         """
         if message.token != self._token:
             return
+        self.answers += 1
         known = set(message.call_ids)
         last = self._last_reconciled_call
         for call_id in [each for each in self._calls_to if each <= last and each not in known]:
@@ -361,9 +371,6 @@ class Peer:
         if not self._is_snapshot_wanted:
             self._is_snapshot_wanted = True
             self._events.append(SnapshotWanted(self.id))
-
-    def _on_want_interest(self, _message: messages.WantInterest) -> None:
-        self._want_snapshot()
 
     def _on_hello(self, message: relayed.InterestPage) -> None:
         """Add a page to the snapshot. Ignore the rest of a snapshot of which a page was lost."""
@@ -398,9 +405,6 @@ class Peer:
         self._calls_to[message.call_id] = OpenCall(message.realm, is_streaming)
         self._last_call = message.call_id
         return True
-
-    def _may_send_query(self, _message: relayed.RelayedQuestion) -> bool:
-        return not self.window.is_full
 
     def _may_send_part(self, message: relayed.RelayedCallPart) -> bool:
         return message.call_id in self._calls_to
@@ -445,11 +449,22 @@ class Peer:
         return False
 
 
+def _pages(interest: Mapping[str, Sequence[InterestChange]], page_changes: int) -> list[relayed.InterestPage]:
+    """Return all interest, by realm, as the pages of a snapshot. There is at least one page."""
+    pages = [
+        relayed.InterestPage(realm, list(changes[start : start + page_changes]), False, False)
+        for realm, changes in interest.items()
+        for start in range(0, len(changes), page_changes)
+    ] or [relayed.InterestPage("", [], False, False)]
+    pages[0].is_first = pages[-1].is_last = True
+    return pages
+
+
 Handler = Callable[[Peer, Any], bool | None]
 
 SEND_CHECKS: Final[dict[type[Message], Handler]] = {
     relayed.RelayedCall: Peer._may_send_invoke,
-    relayed.RelayedQuestion: Peer._may_send_query,
+    relayed.RelayedQuestion: lambda peer, _: not peer.window.is_full,
     relayed.RelayedCallPart: Peer._may_send_part,
     relayed.RelayedCancel: Peer._may_send_cancel,
     relayed.RelayedResult: Peer._may_send_answer,
@@ -459,7 +474,7 @@ SEND_CHECKS: Final[dict[type[Message], Handler]] = {
 
 HANDLERS: Final[dict[type[Message], Handler]] = {
     relayed.InterestPage: Peer._on_hello,
-    messages.WantInterest: Peer._on_want_interest,
+    messages.WantInterest: lambda peer, _: peer._want_snapshot(),
     relayed.RelayedCall: Peer._on_invoke,
     relayed.RelayedCallPart: Peer._on_part,
     relayed.RelayedCancel: Peer._on_cancel,

@@ -28,6 +28,7 @@ from ..cluster.link_events import (
     BatchesLost,
     CallFailed,
     CallInterrupted,
+    EventsDropped,
     InterestAcknowledged,
     LinkEvent,
     PeerGivenUp,
@@ -47,6 +48,7 @@ from ..wamp import errors
 from .held_output import HeldOutput
 from .joining import Joining
 from .known_interest import KnownInterest
+from .loss_reports import LossReports
 from .membership import ClusterHandler, Membership, name_of, with_peers
 from .node import Node
 from .remote_users import RemoteUsers
@@ -57,9 +59,6 @@ logger = logging.getLogger(__name__)
 LEAVE_SECONDS: Final = 2.0
 """The maximum time for leaving the cluster when the node stops."""
 
-LOSS_REPORT_SECONDS: Final = 60.0
-"""The minimum time between two log records about messages that were lost."""
-
 REMOVED: Final = "the router was cut off from the other nodes of its cluster; connect again"
 """The message of GOODBYE when the node was removed from the cluster."""
 
@@ -69,17 +68,19 @@ class ClusteringCounters(Struct, gc=False):
 
     - ``removals``: how often this node was removed from the cluster
     - ``lost_batches``: batches from other nodes that did not arrive here
-    - ``given_up_events``: events that were dropped because another node did not acknowledge them
-    - ``dropped_events``: events that were not sent because another node or Redis was too slow. Those of the current
-      membership are counted by the link.
+    - ``dropped_events``: events that were not delivered to another node, because it acknowledged too little or Redis
+      was unreachable for too long. An event that was dropped for two nodes counts twice.
     - ``unsent``: calls, results and other messages, except events, that could not be sent to another node
     """
 
     removals: int = 0
     lost_batches: int = 0
-    given_up_events: int = 0
     dropped_events: int = 0
     unsent: int = 0
+
+    def losses(self) -> str:
+        """Return a text with the numbers of lost batches and dropped events."""
+        return f"{self.lost_batches} lost batches, {self.dropped_events} dropped events"
 
 
 class Clustering:
@@ -109,7 +110,7 @@ class Clustering:
         """The function that is called after this node has joined again."""
         self._released = 0
         """The number of the last announcement for which nothing is held back any more."""
-        self._losses_reported_at: float | None = None
+        self._losses = LossReports(loop, self.counters.losses)
         self._is_unreachable = False
         self._incompatible: set[str] = set()
         """The ids of the members that were logged because they are not compatible with this node."""
@@ -137,7 +138,7 @@ class Clustering:
             cluster,
             prefix,
             lost_batches=counters.lost_batches,
-            dropped_events=counters.given_up_events + counters.dropped_events,
+            dropped_events=counters.dropped_events,
             unsent=counters.unsent,
             missed_holds=self.held_output.missed,
             removals=counters.removals,
@@ -182,6 +183,7 @@ class Clustering:
                 await membership.leave()
         await membership.close()
         self.held_output.close()
+        self._losses.close()
 
     async def _try_to_join(self) -> bool:
         """Join with a new id. Return False if this node was removed from the cluster before it had finished."""
@@ -353,7 +355,6 @@ class Clustering:
         link = membership.link
         for peer in list(link.peers):
             link.member_removed(peer)
-        self.counters.dropped_events += link.dropped_events
         self.on_link_events(link.take_events())
         self._registrations.use(None)
         self._node.flush_effects()
@@ -420,24 +421,19 @@ class Clustering:
             return
         self.counters.lost_batches += event.count
         self._joining.on_peer_lost(event.peer)
-        self._report_loss("Messages of node %s were lost on their way to this node", event.peer)
+        self._losses.report(f"Messages of node {self._name_of(event.peer)} were lost on their way to this node")
 
     def _on_given_up(self, event: PeerGivenUp) -> None:
-        self.counters.given_up_events += event.events
-        self._report_loss("Node %s acknowledges too little: the messages for it were dropped", event.peer)
+        self.counters.dropped_events += event.events
+        self._losses.report(f"Node {self._name_of(event.peer)} acknowledges too little: messages for it were dropped")
 
-    def _report_loss(self, text: str, peer: str) -> None:
-        """Log that messages were lost, unless another loss was logged less than a minute ago."""
-        now = self._loop.time()
-        if self._losses_reported_at is None or now >= self._losses_reported_at + LOSS_REPORT_SECONDS:
-            self._losses_reported_at = now
-            counters = self.counters
-            logger.warning(
-                f"{text} (since the start: %d lost batches, %d dropped events)",
-                name_of(self._membership, peer),
-                counters.lost_batches,
-                counters.given_up_events,
-            )
+    def _on_dropped(self, event: EventsDropped) -> None:
+        self.counters.dropped_events += event.count
+        name = self._name_of(event.peer)
+        self._losses.report(f"Node {name} acknowledges too little or is unreachable: events for it were dropped")
+
+    def _name_of(self, peer: str) -> str:
+        return name_of(self._membership, peer)
 
 
 def _versions(lowest: int, highest: int) -> str:
@@ -456,5 +452,6 @@ HANDLERS: Final[dict[type[LinkEvent], Callable[[Clustering, Any], None]]] = {
     PeerGone: Clustering._on_gone,
     BatchesLost: Clustering._on_lost,
     PeerGivenUp: Clustering._on_given_up,
+    EventsDropped: Clustering._on_dropped,
 }
 """The functions that handle events of the link."""

@@ -87,8 +87,6 @@ def with_peers(state: NodeState, membership: Membership, *, is_cut_off: bool) ->
         node=node,
         membership="cut off" if is_cut_off else "joined" if is_member else "joining",
         peers=tuple(_peer_state(peer) for peer in link.peers.values() if peer.is_member),
-        # When a membership ends, its number is added to the counters of the node.
-        dropped_events=state.dropped_events + (0 if membership.is_closed else link.dropped_events),
     )
 
 

@@ -321,12 +321,6 @@ class Node:
     def _report_refused(self, session_id: int, error: Error) -> None:
         self.observers.request_refused(session_id, error)
 
-    def _report_joined(self, effect: SessionJoined) -> None:
-        self.observers.session_joined(effect.session)
-
-    def _report_left(self, effect: SessionLeft) -> None:
-        self.observers.session_left(effect.session, effect.reason)
-
     def _await_next_hello(self, effect: AwaitNextHello) -> None:
         """Give the connection of an ended session a new session, which waits for the next HELLO."""
         connection = self.connections.pop(effect.session_id, None)
@@ -432,6 +426,14 @@ def _environment(loop: asyncio.AbstractEventLoop, deadlines: Deadlines) -> Envir
     )
 
 
+def _report_joined(node: Node, effect: SessionJoined) -> None:
+    node.observers.session_joined(effect.session)
+
+
+def _report_left(node: Node, effect: SessionLeft) -> None:
+    node.observers.session_left(effect.session, effect.reason)
+
+
 def _report_silent_refusal(node: Node, effect: SilentRefusal) -> None:
     node.observers.request_refused(effect.session_id, effect.error)
 
@@ -446,8 +448,8 @@ def _report_killed(node: Node, effect: SessionKilled) -> None:
 
 
 RUNNERS: dict[type[Effect], Callable[[Node, Effect], None]] = {
-    SessionJoined: Node._report_joined,  # type: ignore[dict-item]
-    SessionLeft: Node._report_left,  # type: ignore[dict-item]
+    SessionJoined: _report_joined,  # type: ignore[dict-item]
+    SessionLeft: _report_left,  # type: ignore[dict-item]
     AwaitNextHello: Node._await_next_hello,  # type: ignore[dict-item]
     Close: Node._close,  # type: ignore[dict-item]
     StopSending: Node._stop_sending,  # type: ignore[dict-item]

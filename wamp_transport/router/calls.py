@@ -25,6 +25,7 @@ from ..wamp.messages import (
 from ..wamp.payload import PYTHON, copy_passthru_attributes, positional, uses_passthru
 from .effects import Effect, Send
 from .environment import Environment
+from .invocation_details import NO_RESULT_DETAILS
 from .message_checks import CANCELING, check_announced, check_sizes
 from .options import RealmOptions
 from .records import REQUEST_KEY, Callee, CallPeer, CallRecord, Registration, Session
@@ -32,7 +33,6 @@ from .records import REQUEST_KEY, Callee, CallPeer, CallRecord, Registration, Se
 CALL = CODES[Call]
 INVOCATION = CODES[Invocation]
 YIELD = CODES[Yield]
-NO_RESULT_DETAILS = ResultDetails()
 NO_YIELD_OPTIONS = YieldOptions()
 MAX_ENDED_STREAMS = 1000
 """Maximum number of progressive calls that are remembered per caller; see :meth:`Calls.remember_stream`."""

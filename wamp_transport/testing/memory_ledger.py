@@ -36,7 +36,7 @@ class NodeLedger:
         self.ledger = ledger
         self.table = LedgerTable(name)
         ids = count(1)
-        self.client = LedgerClient(name, b"record", LEASE, self.table, lambda _: False, lambda: f"{name}-{next(ids)}")
+        self.client = LedgerClient(name, b"record", LEASE, self.table, lambda _: None, lambda: f"{name}-{next(ids)}")
         self._tickets: dict[int, int] = {}
         """The tickets of the undecided requests, by token."""
         self._requests: dict[int, tuple[RegistrationKey, int]] = {}

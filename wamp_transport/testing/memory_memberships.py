@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from ..cluster.ledger.client import LedgerClient, NodeRemoved, Outcome, TableChanged
+from ..cluster.ledger.client import AnswersWanted, LedgerClient, NodeRemoved, Outcome, TableChanged
 from ..cluster.ledger.layout import MemberRecord
 from ..cluster.ledger.memory import MemoryLedger
 from ..cluster.ledger.table import LedgerTable, MemberJoined, MemberLeft, TableChange
@@ -92,7 +92,7 @@ class MemoryMembership:
         versions = protocols[0], protocols[-1]
         record = msgspec.msgpack.encode(MemberRecord(node_id, versions, int(LEASE_SECONDS * 1000)))
         self.ledger = LedgerClient(
-            node_id, record, LEASE_SECONDS, self.table, self._is_silent, network.new_ledger_id
+            node_id, record, LEASE_SECONDS, self.table, self.link.count_answers, network.new_ledger_id
         )  # fmt: skip
         self._network = network
         self._loop = network.loop
@@ -187,6 +187,7 @@ class MemoryMembership:
         while inbox and not self.is_closed:
             self.link.receive(inbox.popleft(), now)
             self._handle_events()
+            self.flush_soon()
 
     def _handle_events(self) -> None:
         while events := self.link.take_events():
@@ -208,6 +209,9 @@ class MemoryMembership:
         for outcome in outcomes:
             if isinstance(outcome, TableChanged):
                 self._handle_changes(outcome.changes)
+                continue
+            if isinstance(outcome, AnswersWanted):
+                self.link.ask(outcome.nodes)
                 continue
             if isinstance(outcome, NodeRemoved):
                 self._end()
@@ -231,10 +235,6 @@ class MemoryMembership:
         if self._timer is not None:
             self._timer.cancel()
         self._check_waiters()
-
-    def _is_silent(self, node: str) -> bool:
-        peer = self.link.peers.get(node)
-        return peer is not None and (peer.is_silent or peer.state == "greeting")
 
     async def _wait(self, is_done: Callable[[], bool]) -> None:
         if not is_done() and not self.is_closed:

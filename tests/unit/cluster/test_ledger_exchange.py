@@ -22,7 +22,7 @@ class Owner:
     """A client of the ledger, and what the exchange reports."""
 
     def __init__(self, *, is_joined: bool = True) -> None:
-        self.client = LedgerClient("n", b"r", 10.0, LedgerTable("n"), lambda node: False, lambda: "new")
+        self.client = LedgerClient("n", b"r", 10.0, LedgerTable("n"), lambda node: None, lambda: "new")
         self.answers: list[Answer] = []
         self.snapshots: list[Any] = []
         self.exchange = LedgerExchange(self.client, SCRIPTS, self.on_answer, self.on_snapshot)

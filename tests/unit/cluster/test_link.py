@@ -5,7 +5,7 @@ import pytest
 
 from wamp_transport.cluster import link_events as events
 from wamp_transport.cluster.link import Append, Link
-from wamp_transport.cluster.messages import decode_batch
+from wamp_transport.cluster.messages import Open, decode_batch, encode_batch, encode_message
 from wamp_transport.cluster.window import LinkSizes
 from wamp_transport.router import relayed
 from wamp_transport.router.relayed import InterestChange
@@ -40,6 +40,20 @@ def summary(appends: list[Append]) -> list[tuple[str, int, int]]:
     return [(peer, batch.number, len(batch.messages)) for peer, batch in batches]
 
 
+def test_dropped_events_are_reported_when_the_link_is_advanced(link: Link) -> None:
+    link.peers["b"].window.is_blocked = True
+    link.send_event(["b", "c"], EVENT)
+    link.send_event(["b"], EVENT)
+    assert link.take_events() == []
+    link.advance(100.5)
+    assert link.take_events() == [events.EventsDropped("b", 2)]
+    link.advance(101.0)
+    assert link.take_events() == []
+    link.send_event(["b"], EVENT)
+    link.member_removed("b")
+    assert link.take_events() == [events.EventsDropped("b", 1), events.PeerGone("b")]
+
+
 # --- members ---------------------------------------------------------------------------------------------------------
 
 
@@ -55,14 +69,13 @@ def test_the_memory_for_windows_is_divided_among_the_members(link: Link) -> None
     assert link.peers["b"].window.limit == LinkSizes().window_limit(3)
 
 
-def test_events_that_were_dropped_count_after_the_peer_has_left(link: Link) -> None:
-    link.peers["b"].window.is_blocked = True
-    link.send_event(["b", "c"], EVENT)
-    assert link.dropped_events == 1
-    link.member_removed("b")
-    link.peers["c"].window.is_blocked = True
-    link.send_event(["b", "c"], EVENT)
-    assert link.dropped_events == 2
+def test_answers_of_peers_are_counted(link: Link) -> None:
+    assert (link.count_answers("b"), link.count_answers("a"), link.count_answers("x")) == (0, None, None)
+    link.ask(["b", "x"])
+    assert summary(link.flush(100.0)) == [("b", 1, 1)]
+    answer = encode_message(Open(1, []))
+    link.receive(encode_batch(1, "b", 1, 1, 0, [answer]), 100.0)
+    assert link.count_answers("b") == 1
 
 
 def test_a_batch_of_an_unknown_node_makes_it_a_peer(link: Link) -> None:

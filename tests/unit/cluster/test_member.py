@@ -149,8 +149,8 @@ def test_member_that_leaves_deletes_its_inbox() -> None:
     asyncio.run(run())
 
 
-def test_name_of_a_node_that_was_never_heard_is_tried_again() -> None:
-    """The node may be dead. If it is alive, it is heard soon, and then the name is refused."""
+def test_name_is_refused_when_its_node_has_answered() -> None:
+    """What the node has sent before does not count."""
 
     async def run() -> None:
         cluster = FakeCluster()
@@ -165,10 +165,13 @@ def test_name_of_a_node_that_was_never_heard_is_tried_again() -> None:
             await until(lambda: b"EVALSHA" in [command[0] for command in fake.commands[count:]], "it is sent")
             await turns()
             assert node.refused == {}
-            page = messages.encode_message(InterestPage("", [], True, True))
-            node.member.on_batch(messages.encode_batch(1, "other", 1, 0, 0, [page]))
-            token = node.register("com.x", session=2)
-            await until(lambda: node.refused.get(token or 0) == "exists", "the name is refused")
+            for number, message in enumerate((InterestPage("", [], True, True), messages.Open(1, [])), 1):
+                assert node.refused == {}
+                node.member.on_batch(
+                    messages.encode_batch(1, "other", number, 0, 0, [messages.encode_message(message)])
+                )
+                await turns()
+            await until(lambda: list(node.refused.values()) == ["exists"], "the name is refused", seconds=0.9)
 
     asyncio.run(run())
 

@@ -450,6 +450,32 @@ def test_calls_fail_while_redis_is_away(one: OnePeer) -> None:
 # --- silence and the end ---------------------------------------------------------------------------------------------
 
 
+def test_only_an_answer_shows_that_a_peer_is_alive(one: OnePeer) -> None:
+    """What the peer has sent before it got the question does not count, because it may have been killed since."""
+    one.peer.ask()
+    one.peer.ask()
+    assert one.sent() == [messages.Reconcile(1)]
+    assert one.sent() == []
+    one.receive(2, messages.WantInterest())
+    one.receive(2)
+    assert one.peer.answers == 0
+    one.receive(3, messages.Open(1, []))
+    assert one.peer.answers == 1
+
+
+def test_a_peer_is_asked_when_redis_is_reachable_again(one: OnePeer) -> None:
+    one.peer.ask()
+    assert one.flush(is_connected=False) == []
+    assert [message for batch in one.flush(resend=True) for message in batch.messages] == [messages.Reconcile(1)]
+
+
+def test_a_note_that_is_wanted_is_sent_immediately(one: OnePeer) -> None:
+    one.receive(0, flags=ACKNOWLEDGE_NOW)
+    (note,) = one.flush()
+    assert (note.flags, note.messages) == (0, [])
+    assert one.flush() == []
+
+
 def test_a_peer_is_silent_after_three_seconds(one: OnePeer) -> None:
     one.receive(1)
     one.peer.advance(one.now + 2.9, 0)

@@ -431,6 +431,34 @@ def test_lost_messages_are_counted_and_logged_once_a_minute(pair, caplog):
         pair.pass_time(1.5)
     assert pair.clusterings[1].counters.lost_batches == 3
     assert caplog.text.count("were lost on their way") == 1
+    pair.pass_time(60)
+    assert caplog.text.count("were lost on their way") == 2
+    assert "3 lost batches, 0 dropped events" in caplog.text
+
+
+def test_events_above_the_limit_are_counted_and_logged(loop, caplog):
+    world = World(loop, MemoryNetwork(loop, LinkSizes(min_window_bytes=1000, all_windows_bytes=1000)))
+    world.add()
+    world.add()
+    Client(world.nodes[1]).send(32, 1, {}, "com.topic")
+    world.turn()
+    world.stop(1)
+    publisher = Client(world.nodes[0])
+    for number in range(10):
+        publisher.send(16, number + 1, {}, "com.topic", ["x" * 500])
+    world.pass_time(1.5)
+    dropped = world.clusterings[0].counters.dropped_events
+    assert 0 < dropped < 10
+    assert f"events for it were dropped (since the start: 0 lost batches, {dropped} dropped events)" in caplog.text
+
+
+def test_the_last_losses_are_logged_when_the_node_leaves(pair, caplog):
+    for _ in range(2):
+        pair.membership(0).link.peers["node2"].window.number += 1
+        pair.pass_time(1.5)
+    assert "2 lost batches" not in caplog.text
+    pair.loop.run_until_complete(pair.clusterings[1].leave())
+    assert "2 lost batches" in caplog.text
 
 
 def test_peer_that_is_given_up_is_counted(loop, caplog):
@@ -444,9 +472,9 @@ def test_peer_that_is_given_up_is_counted(loop, caplog):
     publisher.send(16, 1, {}, "com.topic", ["x" * 500])
     for number in range(500):
         subscriber.send(32, number + 1, {}, f"com.topic{number}")
-    assert world.clusterings[0].counters.given_up_events == 0
+    assert world.clusterings[0].counters.dropped_events == 0
     world.turn()
-    assert world.clusterings[0].counters.given_up_events == 1
+    assert world.clusterings[0].counters.dropped_events == 1
     assert "were dropped" in caplog.text
     world.resume(1)
     world.pass_time(1.5)

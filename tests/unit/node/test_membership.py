@@ -50,6 +50,7 @@ def test_events_that_were_dropped_are_counted_beyond_a_removal(pair):
     pair.turn()
     pair.membership(1).link.peers["node1"].window.is_blocked = True
     Client(pair.nodes[1]).send(16, 1, {}, "com.topic")
+    pair.pass_time(1.5)
     assert states(pair)[1].dropped_events == 1
     pair.stop(1)
     pair.pass_time(14)

@@ -43,6 +43,19 @@ def test_name_is_unique_in_the_cluster(pair: World) -> None:
     assert error_of(answer) == EXISTS
 
 
+def test_name_of_a_killed_node_is_free_when_its_lease_has_ended(pair: World) -> None:
+    """The REGISTER is not refused, although the other node was heard a moment ago."""
+    first, second = Client(pair.nodes[0]), Client(pair.nodes[1])
+    first.send(64, 1, {}, "com.add")
+    pair.turn()
+    pair.stop(0)
+    second.send(64, 1, {}, "com.add")
+    pair.pass_time(9)
+    assert second.received() == []
+    pair.pass_time(5)
+    assert second.kinds() == [65]
+
+
 def test_name_is_free_after_unregister(pair: World) -> None:
     first, second = Client(pair.nodes[0]), Client(pair.nodes[1])
     first.send(64, 1, {}, "com.add")

@@ -9,6 +9,8 @@ registration is valid. The node decides which callees it has:
 - A session loses a registration in two cases only: another session has registered the procedure with
   ``force_reregister``, or another session has registered it while the ledger lacked the node's callees.
 
+If the name of a REGISTER is taken, the nodes with its callees are the *holders* of the name. See :mod:`.attempts`.
+
 :class:`LedgerClient` has no connection and no clock. The caller sends the requests in order, passes the answers in the
 same order, and reports all changes of the table. Times are in seconds.
 """
@@ -21,6 +23,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
+from .attempts import DECISION_TIME, RegisterAttempt
 from .layout import CalleeKey, CalleeRow, RegistrationKey, node_of, parse_callee_field
 from .operations import (
     Answer,
@@ -39,14 +42,11 @@ from .operations import (
 from .table import CalleeAdded, CalleeRemoved, LedgerTable, MemberLeft, TableChange
 
 RENEW_INTERVAL: Final = 2.5
-DECISION_TIME: Final = 2.0
-"""The time that the ledger has for a REGISTER: for its answer, and then for the entry in the log."""
-
 SETTLING_RETRY: Final = 0.5
 SILENT_RETRY: Final = 1.0
 UNKNOWN_HOLDER_RETRY: Final = 0.3
-"""The time until a REGISTER is tried again: while the ledger settles; if the nodes of all callees are silent; and if
-the table contains no callee of the registration, or callees of nodes that are no members."""
+"""The time until a REGISTER is tried again: while the ledger settles; if the holders of the name may have been killed;
+and if the table contains no callee of the registration, or callees of nodes that are no members."""
 
 FIELDS_PER_REQUEST: Final = 500
 """Maximum number of callees in an ``unregister`` or ``purge``. Redis serves nobody else while it carries one out."""
@@ -90,42 +90,29 @@ class TableChanged(NamedTuple):
     changes: list[TableChange]
 
 
+class AnswersWanted(NamedTuple):
+    """These nodes must be asked for an answer, because it is not known whether they are alive."""
+
+    nodes: list[str]
+
+
 class NodeRemoved(NamedTuple):
     """This node is no longer a member. It must end its sessions and begin anew with another id."""
 
 
 Outcome: TypeAlias = (
-    Joined | MembersRemoved | RegisterCompleted | RegisterRefused | CalleeRevoked | TableChanged | NodeRemoved
+    Joined
+    | MembersRemoved
+    | RegisterCompleted
+    | RegisterRefused
+    | CalleeRevoked
+    | TableChanged
+    | AnswersWanted
+    | NodeRemoved
 )
 
 OwnKey: TypeAlias = tuple[bytes, int]
 """A callee of this node: the name of its registration, and its session id."""
-
-
-class _Attempt:
-    """An undecided REGISTER.
-
-    - ``deadline``: when the attempt fails unless the ledger has answered, or the log has shown the callee
-    - ``retry_at``: when to send it, or send it again
-    - ``is_waiting``: whether it was sent and no retry is planned
-    - ``is_answered``: whether the ledger has accepted it
-    """
-
-    __slots__ = ("asked_at", "deadline", "is_answered", "is_forced", "is_waiting", "retry_at", "row")
-
-    def __init__(self, row: StatedRow, is_forced: bool, now: float) -> None:
-        self.row = row
-        self.is_forced = is_forced
-        self.asked_at = self.retry_at = now
-        self.deadline = now + DECISION_TIME
-        self.is_waiting = False
-        self.is_answered = False
-
-    def retry(self, now: float, delay: float) -> None:
-        """Send the request again after a delay."""
-        self.is_waiting = self.is_answered = False
-        self.retry_at = now + delay
-        self.deadline = self.retry_at + DECISION_TIME
 
 
 class LedgerClient:
@@ -133,7 +120,7 @@ class LedgerClient:
 
     - ``record``: an encoded :class:`.MemberRecord`
     - ``lease``: the duration of the lease in seconds
-    - ``is_silent``: returns whether nothing was heard from a node for some time
+    - ``count_answers``: returns how many questions a node has answered, or None if it is no peer
     - ``new_ledger_id``: returns a new random id for a ledger
     """
 
@@ -143,7 +130,7 @@ class LedgerClient:
         record: bytes,
         lease: float,
         table: LedgerTable,
-        is_silent: Callable[[str], bool],
+        count_answers: Callable[[str], int | None],
         new_ledger_id: Callable[[], str],
     ) -> None:
         self.node = node
@@ -152,7 +139,8 @@ class LedgerClient:
         self.is_removed = False
         self._record = record
         self._lease = lease
-        self._is_silent = is_silent
+        self._lease_milliseconds = round(lease * 1000)
+        self._count_answers = count_answers
         self._new_ledger_id = new_ledger_id
         self._ledger = ""
         self._last_change = 0
@@ -165,7 +153,7 @@ class LedgerClient:
         self._in_flight: deque[tuple[Request, str]] = deque()
         self._other_requests: list[PurgeRequest | LeaveRequest] = []
         self._held: dict[OwnKey, StatedRow] = {}
-        self._attempts: dict[OwnKey, _Attempt] = {}
+        self._attempts: dict[OwnKey, RegisterAttempt] = {}
         self._removing: dict[tuple[bytes, int, int], None] = {}
         self._orphans: set[str] = set()
         self._gone: set[str] = set()
@@ -192,7 +180,7 @@ class LedgerClient:
         self.unregister(key, session)
         self._last_token += 1
         row = StatedRow(key.name, session, self._last_token, policy, created, details)
-        self._attempts[key.name, session] = _Attempt(row, is_forced, now)
+        self._attempts[key.name, session] = RegisterAttempt(row, is_forced, now)
         return self._last_token
 
     def unregister(self, key: RegistrationKey, session: int) -> None:
@@ -349,7 +337,7 @@ class LedgerClient:
                 del self._removing[callee]
             yield UnregisterRequest(self.node, self._next_change(), callees)
         for attempt in self._attempts.values():
-            if not attempt.is_waiting and attempt.retry_at <= now:
+            if attempt.is_due(now, self._count_answers):
                 attempt.is_waiting = True
                 known = tuple(self.table.holders(attempt.row.name)) if attempt.is_forced else ()
                 yield RegisterRequest(self.node, self._next_change(), attempt.row, attempt.is_forced, known)
@@ -365,10 +353,6 @@ class LedgerClient:
     def _next_change(self) -> int:
         self._last_change += 1
         return self._last_change
-
-    @property
-    def _lease_milliseconds(self) -> int:
-        return round(self._lease * 1000)
 
     def _field(self, own: OwnKey) -> bytes:
         return b"c:%b %b %d" % (own[0], self.node.encode(), own[1])
@@ -417,8 +401,8 @@ class LedgerClient:
             return self._on_name_taken(own, attempt, status, now)
         return []
 
-    def _on_name_taken(self, own: OwnKey, attempt: _Attempt, status: Status, now: float) -> list[Outcome]:
-        """Retry a REGISTER if its conflicting callees may soon be removed or are not known yet. Otherwise refuse it."""
+    def _on_name_taken(self, own: OwnKey, attempt: RegisterAttempt, status: Status, now: float) -> list[Outcome]:
+        """Refuse a REGISTER if a holder of its name is alive. Otherwise try it again."""
         holders = self.table.holders(own[0])
         nodes = {node_of(field).decode() for field in holders}
         orphans = nodes - self.table.members.keys()
@@ -427,12 +411,14 @@ class LedgerClient:
         waited = now - attempt.asked_at
         if orphans or (not nodes and waited < DECISION_TIME):
             attempt.retry(now, UNKNOWN_HOLDER_RETRY)
-        elif nodes and all(map(self._is_silent, nodes)) and waited < self._lease + 2 * RENEW_INTERVAL:
-            attempt.retry(now, SILENT_RETRY)
-        else:
-            del self._attempts[own]
-            return [RegisterRefused(attempt.row.token, status)]
-        return []
+            return []
+        if nodes and waited < self._lease + 2 * RENEW_INTERVAL:
+            asked = attempt.ask_holders(nodes, self._count_answers)
+            if asked is not None:
+                attempt.retry(now, SILENT_RETRY)
+                return [AnswersWanted(asked)] if asked else []
+        del self._attempts[own]
+        return [RegisterRefused(attempt.row.token, status)]
 
     def _refuse(self, own: OwnKey, status: str) -> RegisterRefused:
         attempt = self._attempts.pop(own)

@@ -1,9 +1,10 @@
 import pytest
 
+from wamp_transport.cluster.ledger.attempts import DECISION_TIME
 from wamp_transport.cluster.ledger.client import (
-    DECISION_TIME,
     RENEW_INTERVAL,
     SILENT_RETRY,
+    AnswersWanted,
     CalleeRevoked,
     Joined,
     LedgerClient,
@@ -36,7 +37,8 @@ class World:
     def __init__(self) -> None:
         self.ledger = MemoryLedger()
         self.now = 0.0
-        self.silent: set[str] = set()
+        self.answers = {"a": 0, "b": 0}
+        """How many questions each node has answered. Tests add to these numbers."""
         self.new_ids = 0
 
     def new_id(self) -> str:
@@ -51,7 +53,7 @@ class Node:
         self.world = world
         self.name = name
         self.table = LedgerTable(name)
-        self.client = LedgerClient(name, b"record", 10, self.table, world.silent.__contains__, world.new_id)
+        self.client = LedgerClient(name, b"record", 10, self.table, world.answers.get, world.new_id)
 
     def send(self) -> list[Request]:
         return self.client.next_requests(self.world.now)
@@ -204,29 +206,75 @@ def test_register_of_a_taken_name_is_refused(world: World, a: Node, b: Node) -> 
         node.register(policy=policy)
         node.work()
     b.register(policy="single")
+    assert b.work() == [AnswersWanted(["a"])]
+    world.answers["a"] += 1
     assert b.work() == [RegisterRefused(2, "policy")]
 
 
-def test_register_waits_for_a_silent_holder(world: World, a: Node, b: Node) -> None:
+def test_register_of_a_name_of_another_session_of_the_node_is_refused(a: Node) -> None:
+    a.register()
+    a.work()
+    del a.world.answers["a"]  # a node is no peer of its own
+    a.register(session=2)
+    assert a.work() == [RegisterRefused(2, "exists")]
+
+
+def test_register_waits_for_a_holder_that_was_killed(world: World, a: Node, b: Node) -> None:
     a.register()
     a.work()
     b.read()
-    world.silent.add("a")
+    world.answers["a"] = 17
     b.register()
-    assert pass_time(world, b, seconds=9) == []
+    assert pass_time(world, b, seconds=9) == [AnswersWanted(["a"])]
     outcomes = pass_time(world, b, seconds=5)
     assert outcomes == [MembersRemoved(("a",)), RegisterCompleted(1)]
 
 
-def test_register_is_refused_if_a_silent_holder_returns(world: World, a: Node, b: Node) -> None:
+def test_register_is_refused_as_soon_as_the_holder_has_answered(world: World, a: Node, b: Node) -> None:
     a.register()
     a.work()
     b.read()
-    world.silent.add("a")
     b.register()
-    pass_time(world, a, b, seconds=2)
-    world.silent.clear()
-    assert pass_time(world, a, b, seconds=SILENT_RETRY + 0.25) == [RegisterRefused(1, "exists")]
+    assert b.work() == [AnswersWanted(["a"])]
+    assert b.send() == []
+    world.answers["a"] += 1
+    (request,) = b.send()
+    assert isinstance(request, RegisterRequest)
+    assert b.answer([request]) == [RegisterRefused(1, "exists")]
+    assert b.client.is_idle
+
+
+def test_register_completes_if_the_holder_answers_that_it_has_lost_its_callee(world: World, a: Node, b: Node) -> None:
+    a.register()
+    a.work()
+    b.read()
+    b.register()
+    b.work()
+    a.client.unregister(X, 1)
+    a.work()
+    world.answers["a"] += 1
+    assert b.work() == [RegisterCompleted(1)]
+
+
+def test_next_holder_is_asked_too(world: World, a: Node, b: Node) -> None:
+    """The name passes from a killed node to a living one while a third node waits for it."""
+    c = joined(world, "c")
+    world.answers["c"] = 0
+    a.register()
+    a.work()
+    b.read()
+    b.register()
+    assert b.work() == [AnswersWanted(["a"])]
+    a.client.unregister(X, 1)
+    a.work()
+    c.read()
+    c.register()
+    c.work()
+    b.read()
+    outcomes = pass_time(world, b, seconds=SILENT_RETRY + 0.25)
+    assert outcomes == [AnswersWanted(["c"])]
+    world.answers["c"] += 1
+    assert b.work() == [RegisterRefused(1, "exists")]
 
 
 def test_forced_register_revokes_the_others(world: World, a: Node, b: Node) -> None:
