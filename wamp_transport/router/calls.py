@@ -28,11 +28,11 @@ from .environment import Environment
 from .message_checks import CANCELING, check_announced, check_sizes
 from .options import RealmOptions
 from .records import REQUEST_KEY, Callee, CallPeer, CallRecord, Registration, Session
+from .relayed import NO_RESULT_DETAILS
 
 CALL = CODES[Call]
 INVOCATION = CODES[Invocation]
 YIELD = CODES[Yield]
-NO_RESULT_DETAILS = ResultDetails()
 NO_YIELD_OPTIONS = YieldOptions()
 MAX_ENDED_STREAMS = 1000
 """Maximum number of progressive calls that are remembered per caller; see :meth:`Calls.remember_stream`."""

@@ -10,12 +10,12 @@ from typing import Any
 from ..wamp import errors
 from ..wamp.errors import PayloadError
 from ..wamp.messages import Error, Interrupt, Invocation, Message, Result
-from .calls import NO_RESULT_DETAILS
 from .effects import Effect, Relay
 from .invocation_details import NO_DETAILS, part_options, relayed_options
 from .members import Members
 from .records import Callee, CallRecord, Registration, State
 from .relayed import (
+    NO_RESULT_DETAILS,
     Identity,
     RelayedCall,
     RelayedCallPart,

@@ -13,7 +13,7 @@ from msgspec import Raw
 from ..wamp import errors
 from ..wamp.messages import CODES, Call, Error, ErrorDetails, Invocation, Result
 from ..wamp.payload import ABSENT, PYTHON, positional
-from .calls import NO_RESULT_DETAILS, Calls
+from .calls import Calls
 from .effects import Effect, Send
 from .environment import Environment
 from .invocation_details import NO_CALL_OPTIONS, part_details, received_details
@@ -21,6 +21,7 @@ from .members import Members
 from .policies import choose, choose_by_key
 from .records import REQUEST_KEY, Callee, CallRecord, Registration
 from .relayed import (
+    NO_RESULT_DETAILS,
     RegistrationChange,
     RelayedCall,
     RelayedCallPart,
