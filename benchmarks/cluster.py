@@ -60,6 +60,8 @@ TOPICS = 20_000
 REGISTRATIONS = 10_000
 CALLEES = 50
 AT_ONCE = 500
+LOST_SECONDS = 30.0
+"""Messages that have not arrived after this time are lost."""
 
 Figures = dict[str, float]
 Result = dict[str, Figures]
@@ -164,7 +166,10 @@ class Benchmark:
         count = len(latencies)
         figures = {name: ((cpu_seconds(pid) or 0.0) - before[name]) / count * 1e6 for name, pid in pids.items()}
         tally.is_running = False
+        deadline = time.perf_counter() + LOST_SECONDS
         while tally.pending:
+            if time.perf_counter() > deadline:
+                raise LoadError(f"{tally.pending} messages were lost")
             await self.monitor.wait(0.01)
         for session in (first, second):
             session.receive = session.receive_reply

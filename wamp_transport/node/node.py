@@ -295,8 +295,7 @@ class Node:
                         if type(effect) is Send:
                             outbound.send(effect)
                         elif type(effect) is Relay:
-                            # The queued events for clients of this node need not be written before it.
-                            self.cluster_runners[Relay](effect)
+                            self.cluster_runners[Relay](effect)  # need not wait for the queued events
                         else:
                             # Events that were queued before this effect must be written before it.
                             outbound.flush_events()

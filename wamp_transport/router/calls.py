@@ -29,6 +29,7 @@ from .invocation_details import NO_RESULT_DETAILS
 from .message_checks import CANCELING, check_announced, check_sizes
 from .options import RealmOptions
 from .records import REQUEST_KEY, Callee, CallPeer, CallRecord, Registration, Session
+from .relayed import NO_RESULT_DETAILS
 
 CALL = CODES[Call]
 INVOCATION = CODES[Invocation]

@@ -21,6 +21,8 @@ from .options import Match
 from .records import ChosenShard, Publication
 
 NO_OPTIONS: Final = PublishOptions()
+NO_RESULT_DETAILS: Final = ResultDetails()
+"""The details of a result that has none. Compare them by identity."""
 
 SERIALIZED: Final = "json"
 """The format to which payload of Python values is converted. Unlike MessagePack, it has integers of any size."""

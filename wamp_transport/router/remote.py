@@ -15,6 +15,7 @@ from .invocation_details import NO_DETAILS, NO_RESULT_DETAILS, part_options, rel
 from .members import Members
 from .records import Callee, CallRecord, Registration, State
 from .relayed import (
+    NO_RESULT_DETAILS,
     Identity,
     RelayedCall,
     RelayedCallPart,

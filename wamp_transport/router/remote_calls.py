@@ -21,6 +21,7 @@ from .members import Members
 from .policies import choose, choose_by_key
 from .records import REQUEST_KEY, Callee, CallRecord, Registration
 from .relayed import (
+    NO_RESULT_DETAILS,
     RegistrationChange,
     RelayedCall,
     RelayedCallPart,
