@@ -25,7 +25,6 @@ from ..wamp.messages import (
 from ..wamp.payload import PYTHON, copy_passthru_attributes, positional, uses_passthru
 from .effects import Effect, Send
 from .environment import Environment
-from .invocation_details import NO_RESULT_DETAILS
 from .message_checks import CANCELING, check_announced, check_sizes
 from .options import RealmOptions
 from .records import REQUEST_KEY, Callee, CallPeer, CallRecord, Registration, Session

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from ..wamp import errors
 from ..wamp.errors import RequestRefused
-from ..wamp.messages import Call, CallOptions, InvocationDetails, ResultDetails
+from ..wamp.messages import Call, CallOptions, InvocationDetails
 from ..wamp.payload import copy_passthru_attributes, uses_passthru
 from .message_checks import PASSTHRU, check_progress_supported, passes_progress
 from .options import Match, RealmOptions
@@ -17,7 +17,6 @@ from .records import Callee, CallPeer, CallRecord, Registration
 from .relayed import RelayedCall
 
 NO_DETAILS: Final = InvocationDetails()
-NO_RESULT_DETAILS: Final = ResultDetails()
 NO_CALL_OPTIONS: Final = CallOptions()
 
 

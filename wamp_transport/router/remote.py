@@ -11,7 +11,7 @@ from ..wamp import errors
 from ..wamp.errors import PayloadError
 from ..wamp.messages import Error, Interrupt, Invocation, Message, Result
 from .effects import Effect, Relay
-from .invocation_details import NO_DETAILS, NO_RESULT_DETAILS, part_options, relayed_options
+from .invocation_details import NO_DETAILS, part_options, relayed_options
 from .members import Members
 from .records import Callee, CallRecord, Registration, State
 from .relayed import (

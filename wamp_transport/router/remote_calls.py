@@ -16,7 +16,7 @@ from ..wamp.payload import ABSENT, PYTHON, positional
 from .calls import Calls
 from .effects import Effect, Send
 from .environment import Environment
-from .invocation_details import NO_CALL_OPTIONS, NO_RESULT_DETAILS, part_details, received_details
+from .invocation_details import NO_CALL_OPTIONS, part_details, received_details
 from .members import Members
 from .policies import choose, choose_by_key
 from .records import REQUEST_KEY, Callee, CallRecord, Registration
