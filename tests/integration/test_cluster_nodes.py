@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -141,20 +142,27 @@ def test_project_without_a_cluster_does_not_load_the_redis_library() -> None:
 
 
 def test_calls_reach_callees_on_the_other_node(nodes: Nodes) -> None:
+    numbers = count(1)
     first, _ = nodes.start()
     second, process = nodes.start()
     with joined(first) as callee:
         with joined(second) as caller:
             assert request(callee, 64, 1, {}, "com.add")[0] == 65
+            # The other node may read the registration a moment later.
+            until(
+                lambda: request(caller, 48, next(numbers), {}, "wamp.registration.match", ["com.add"])[3][0],
+                "it is known",
+            )
             for number in range(20):
-                caller.send_json([48, number + 1, {}, "com.add", [number]])
+                call = next(numbers)
+                caller.send_json([48, call, {}, "com.add", [number]])
                 kind, invocation, _, _, args = callee.message()
                 assert (kind, args) == (68, [number])
                 callee.send_json([70, invocation, {}, args])
-                assert caller.message() == [50, number + 1, {}, [number]]
-            refusal = request(caller, 64, 21, {}, "com.add")
+                assert caller.message() == [50, call, {}, [number]]
+            refusal = request(caller, 64, next(numbers), {}, "com.add")
             assert (refusal[0], refusal[4]) == (8, "wamp.error.procedure_already_exists")
-            assert request(caller, 64, 22, {}, "com.sub")[0] == 65
+            assert request(caller, 64, next(numbers), {}, "com.sub")[0] == 65
         assert process.stop() == 0
         # The name is free, because the node has left the cluster.
         assert request(callee, 64, 2, {}, "com.sub")[0] == 65
