@@ -406,9 +406,6 @@ class Peer:
         self._last_call = message.call_id
         return True
 
-    def _may_send_part(self, message: relayed.RelayedCallPart) -> bool:
-        return message.call_id in self._calls_to
-
     def _may_send_cancel(self, message: relayed.RelayedCancel) -> bool:
         if message.mode == "kill":
             return message.call_id in self._calls_to
@@ -465,7 +462,7 @@ Handler = Callable[[Peer, Any], bool | None]
 SEND_CHECKS: Final[dict[type[Message], Handler]] = {
     relayed.RelayedCall: Peer._may_send_invoke,
     relayed.RelayedQuestion: lambda peer, _: not peer.window.is_full,
-    relayed.RelayedCallPart: Peer._may_send_part,
+    relayed.RelayedCallPart: lambda peer, message: message.call_id in peer._calls_to,
     relayed.RelayedCancel: Peer._may_send_cancel,
     relayed.RelayedResult: Peer._may_send_answer,
     relayed.RelayedError: Peer._may_send_failure,
