@@ -201,7 +201,7 @@ def test_workers_of_one_project_are_logged(tmp_path: Path) -> None:
         output = process.wait_to_print("is not the only node of this project")
         process.stop()
     assert "sessions, subscriptions and procedures are not shared" in output
-    assert "Serve WAMP with a single process" in output
+    assert "Set WAMP_TRANSPORT['CLUSTER'], so that all processes form one router" in output
 
 
 def test_node_that_replaces_a_killed_one_is_not_logged(tmp_path: Path) -> None:

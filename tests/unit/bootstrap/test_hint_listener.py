@@ -1,5 +1,6 @@
 """The listener for hints, on a loop whose clock the tests move, with a channel layer whose failures they decide."""
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -70,6 +71,8 @@ def loop() -> Iterator[MemoryLoop]:
     loop = MemoryLoop()
     with override_settings(CHANNEL_LAYERS=LAYERS):
         yield loop
+    loop.advance(2 * CLOSE_SECONDS)  # tasks that a test has canceled must end before the loop is closed
+    assert not asyncio.all_tasks(loop)
     loop.close()
 
 
@@ -207,6 +210,7 @@ def test_layer_that_does_not_let_go_does_not_block_the_stop(loop: MemoryLoop) ->
     node.running.cancel()
     loop.drive(lambda: not layer().groups[group_name()])
     assert loop.time() - begun_at <= 2 * CLOSE_SECONDS
+    loop.advance(1000)  # until the layer lets go
 
 
 def test_invalid_layer_is_logged_and_does_no_harm(loop: MemoryLoop, caplog: pytest.LogCaptureFixture) -> None:
