@@ -13,7 +13,7 @@ from ..redis_server import RedisServer, redis_process
 from .servers import Process, assert_quiet, configuration, free_port, manage, migrate, running, until, web, write_config
 from .wire import joined
 
-pytestmark = [pytest.mark.integration, pytest.mark.long]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.full]
 
 
 class Project:
@@ -68,7 +68,6 @@ def project(tmp_path: Path) -> Iterator[Project]:
         yield Project(stack, tmp_path, redis)
 
 
-@pytest.mark.full
 def test_commands_act_on_all_nodes_without_naming_one(project: Project) -> None:
     first, second = project.start(), project.start()
     with joined(first) as here, joined(second) as there:
@@ -93,7 +92,6 @@ def test_commands_act_on_all_nodes_without_naming_one(project: Project) -> None:
         assert "not the only node" not in process.output
 
 
-@pytest.mark.full
 def test_commands_ask_for_the_node_if_one_of_several_is_in_no_cluster(project: Project) -> None:
     project.start()
     project.start(is_alone=True)

@@ -64,6 +64,7 @@ def test_events_reach_the_clients_of_the_other_node(nodes: Nodes, redis: RedisSe
         assert "not the only node" not in process.output
 
 
+@pytest.mark.full
 def test_node_that_joins_later_has_the_retained_events(nodes: Nodes) -> None:
     first, _ = nodes.start()
     with joined(first) as client:
@@ -76,6 +77,7 @@ def test_node_that_joins_later_has_the_retained_events(nodes: Nodes) -> None:
             assert client.message()[4] == [number]
 
 
+@pytest.mark.full
 def test_node_does_not_listen_while_redis_is_away(nodes: Nodes, redis: RedisServer) -> None:
     redis.kill()
     port, process = nodes.start(is_waited_for=False)
@@ -92,6 +94,7 @@ def test_node_does_not_listen_while_redis_is_away(nodes: Nodes, redis: RedisServ
     assert PASSWORD not in process.output
 
 
+@pytest.mark.full
 def test_development_server_joins_only_if_told_to(nodes: Nodes) -> None:
     nodes.start()
     _, alone = nodes.start("runserver", "--noreload")
@@ -100,6 +103,7 @@ def test_development_server_joins_only_if_told_to(nodes: Nodes) -> None:
     member.wait_to_print("joined 1 other node at")
 
 
+@pytest.mark.full
 def test_other_servers_join(nodes: Nodes, redis: RedisServer, tmp_path: Path) -> None:
     """Each worker of uvicorn is a node of its own."""
     first, _ = nodes.start()
@@ -168,6 +172,7 @@ def test_calls_reach_callees_on_the_other_node(nodes: Nodes) -> None:
         assert request(callee, 64, 2, {}, "com.sub")[0] == 65
 
 
+@pytest.mark.full
 def test_nodes_continue_after_redis_has_lost_everything(nodes: Nodes, redis: RedisServer) -> None:
     first, one = nodes.start()
     second, other = nodes.start()

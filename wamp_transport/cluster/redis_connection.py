@@ -73,10 +73,16 @@ class RedisConnection:
         finally:
             for task in tasks:
                 task.cancel()
+            # This comes before the first step that waits: if this task is canceled again there, the socket is closed.
+            await self._connection.disconnect(nowait=True)
             await asyncio.gather(*tasks, return_exceptions=True)
             if not self._failure.cancel():
                 self._failure.exception()  # read it, so that asyncio does not report it
-            await self._connection.disconnect(nowait=True)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the socket is open."""
+        return bool(self._connection.is_connected)
 
     def fail(self, reason: str) -> None:
         """End the connection: :meth:`run` raises UnreachableError."""

@@ -164,3 +164,30 @@ def test_error_in_a_job_is_raised() -> None:
                 await connection.run(job)
 
     asyncio.run(run())
+
+
+def test_socket_is_closed_if_the_task_is_canceled_twice() -> None:
+    async def run() -> None:
+        async with fake_redis(lambda command: bulk(command[1])) as (_, address):
+            connection = RedisConnection(address, 1)
+            begun, may_end = asyncio.Event(), asyncio.Event()
+
+            async def job() -> None:
+                begun.set()
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    await may_end.wait()
+
+            task = asyncio.ensure_future(connection.run(job))
+            await begun.wait()
+            task.cancel()
+            for _ in range(3):  # the task waits for its job then
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert not connection.is_open
+            may_end.set()
+
+    asyncio.run(run())
