@@ -63,7 +63,6 @@ async def fake_redis(reply: Callable[[Command], bytes | None]) -> AsyncIterator[
         finally:
             fake.cut()
             server.close()
-            await server.wait_closed()
             await asyncio.sleep(0.02)
 
 
