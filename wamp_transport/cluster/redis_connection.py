@@ -4,6 +4,7 @@ Redis sends the replies in the order of the commands.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -17,6 +18,13 @@ from .redis_address import CONNECT_SECONDS, RedisAddress
 
 CHUNK_BYTES: Final = 256 * 1024
 """The number of bytes that are written before waiting until the socket accepts them."""
+
+MAX_OWED_BYTES: Final = 2 * 1024 * 1024
+"""The size of commands without a reply above which nothing more is written.
+
+It limits the memory for output that the socket does not accept. Waiting for the socket alone is not enough: asyncio
+does not report a full buffer in Python 3.12.0 to 3.12.8 and 3.13.0 to 3.13.1 (CVE-2024-12254).
+"""
 
 MAX_CHECK_STEP: Final = 1.0
 """Maximum number of seconds between two checks that count towards the time without a reply.
@@ -42,7 +50,10 @@ class RedisConnection:
         self._connection: AbstractConnection = address.make_connection()
         loop = asyncio.get_running_loop()
         self._failure: asyncio.Future[None] = loop.create_future()
-        self._owed = 0
+        self._owed: deque[int] = deque()
+        """The sizes of the commands without a reply."""
+        self._owed_bytes = 0
+        self._replied = asyncio.Event()
         self._replies = 0
         self._checked_replies = 0
         self._checked_at = loop.time()
@@ -104,24 +115,38 @@ class RedisConnection:
     # Hot path.
 
     async def send(self, commands: Sequence[Command]) -> None:
-        """Write commands. Wait only if the socket does not accept the bytes."""
-        self._owed += len(commands)
+        """Write commands. Wait only if the socket does not accept the bytes, or if Redis owes too many replies."""
         chunk: list[bytes] = []
         size = 0
         for command in commands:
             data = pack_command(command)  # type: ignore[arg-type]
             chunk.append(data)
             size += len(data)
+            self._owed.append(len(data))
             if size >= CHUNK_BYTES:
-                await self._connection.send_packed_command(b"".join(chunk), check_health=False)
+                await self._write(chunk, size)
                 chunk, size = [], 0
         if chunk:
-            await self._connection.send_packed_command(b"".join(chunk), check_health=False)
+            await self._write(chunk, size)
+
+    async def _write(self, chunk: list[bytes], size: int) -> None:
+        while self._owed_bytes > MAX_OWED_BYTES:
+            self._replied.clear()
+            await self._replied.wait()
+        self._owed_bytes += size
+        await self._connection.send_packed_command(b"".join(chunk), check_health=False)
 
     async def receive(self) -> Any:
         """Return the next reply. Raises ResponseError if it is an error."""
         try:
-            return await self._connection.read_response()
-        finally:
-            self._owed -= 1
-            self._replies += 1
+            reply = await self._connection.read_response()
+        except ResponseError:
+            self._count_reply()
+            raise
+        self._count_reply()
+        return reply
+
+    def _count_reply(self) -> None:
+        self._replies += 1
+        self._owed_bytes -= self._owed.popleft()
+        self._replied.set()

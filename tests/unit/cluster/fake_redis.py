@@ -63,6 +63,7 @@ async def fake_redis(reply: Callable[[Command], bytes | None]) -> AsyncIterator[
         finally:
             fake.cut()
             server.close()
+            await server.wait_closed()
             await asyncio.sleep(0.02)
 
 

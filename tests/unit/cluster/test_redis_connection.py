@@ -1,5 +1,4 @@
 import asyncio
-import sys
 from typing import Any
 
 import pytest
@@ -127,7 +126,6 @@ def test_connection_ends_if_redis_owes_a_reply_for_too_long() -> None:
     asyncio.run(run())
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="the server of the test does not end with Python 3.12")
 def test_writing_ends_with_the_connection_if_the_socket_accepts_nothing() -> None:
     async def run() -> None:
         async with fake_redis(lambda command: None) as (fake, address):
