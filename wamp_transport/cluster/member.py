@@ -39,6 +39,7 @@ from .redis_address import RedisAddress
 from .redis_connection import RedisConnection, UnreachableError
 from .redis_reader import BLOCK_SECONDS, RedisReader
 from .redis_writer import Output, RedisWriter
+from .waiters import Waiters
 from .window import LinkSizes
 
 LOGGER = logging.getLogger(__name__)
@@ -125,7 +126,7 @@ class ClusterMember:
         self._reports = ConnectionReports(handler.on_unreachable, handler.on_reachable)
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Future[Any] | None = None
-        self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
+        self._waiters = Waiters(self._loop, lambda: self._is_closed)
         self._has_table = asyncio.Event()
         # Whether the ledger has confirmed the membership on this writing connection, so that batches may be sent.
         self._is_confirmed = False
@@ -154,7 +155,7 @@ class ClusterMember:
 
     async def wait_joined(self) -> None:
         """Wait until :attr:`is_joined` is true, or the member has ended."""
-        await self._wait(lambda: self.is_joined)
+        await self._waiters.wait(lambda: self.is_joined)
 
     def flush_soon(self) -> None:
         """Send what was passed to the link and the ledger, at the end of this turn of the event loop."""
@@ -168,14 +169,14 @@ class ClusterMember:
 
         This waits while Redis is unreachable. Use a timeout, and call :meth:`close` if it expires.
         """
-        await self._wait(lambda: self.ledger.is_idle)
+        await self._waiters.wait(lambda: self.ledger.is_idle)
         self.ledger.leave()
         self.flush_soon()
-        await self._wait(lambda: self.ledger.is_removed)
+        await self._waiters.wait(lambda: self.ledger.is_removed)
         inbox = self._keys.inbox(self.node_id)
         self._deletions.add(inbox, self._loop.time(), is_immediate=True)
         self.flush_soon()
-        await self._wait(lambda: not self._deletions.is_pending(inbox))
+        await self._waiters.wait(lambda: not self._deletions.is_pending(inbox))
         await self.close()
 
     async def close(self) -> None:
@@ -242,7 +243,7 @@ class ClusterMember:
     def _on_reading(self) -> None:
         self._is_reading = True
         self._reports.remove("reading")
-        self._check_waiters()
+        self._waiters.check()
 
     def _end(self) -> None:
         """End the membership, and close the connections after the current callback has returned."""
@@ -252,7 +253,7 @@ class ClusterMember:
                 self._timer.cancel()
             if self._task is not None:
                 self._loop.call_soon(self._task.cancel)
-            self._check_waiters()
+            self._waiters.check()
 
     # --- turns -----------------------------------------------------------------------------------------------------
 
@@ -321,7 +322,7 @@ class ClusterMember:
             self.link.advance(now)
             self._handle_outcomes(self.ledger.advance(now))
             self.flush_soon()
-            self._check_waiters()
+            self._waiters.check()
         finally:
             if not self._is_closed:
                 self._schedule_timer(self._next_deadline(now))
@@ -346,7 +347,7 @@ class ClusterMember:
         self._handle_changes(changes)
         self._handle_outcomes(self.ledger.on_changes(changes, self._loop.time()))
         self.flush_soon()
-        self._check_waiters()
+        self._waiters.check()
 
     def _on_answer(self, answer: Answer) -> None:
         now = self._loop.time()
@@ -362,7 +363,7 @@ class ClusterMember:
                 self._reports.remove("writing")
         self._handle_outcomes(outcomes)
         self.flush_soon()
-        self._check_waiters()
+        self._waiters.check()
 
     def _on_snapshot(self, members: Mapping[bytes, bytes], rows: Mapping[bytes, bytes]) -> None:
         changes = self.table.replace(members, rows)
@@ -371,7 +372,7 @@ class ClusterMember:
         if self.table.ledger:
             self._has_table.set()
         self.flush_soon()
-        self._check_waiters()
+        self._waiters.check()
 
     def _handle_changes(self, changes: Sequence[TableChange]) -> None:
         """Bring the peers of the link up to date, and then report the changes."""
@@ -411,20 +412,4 @@ class ClusterMember:
 
     def _on_deleted(self, keys: Sequence[str], sent_at: float, _reply: Any) -> None:
         self._deletions.confirm(keys, sent_at)
-        self._check_waiters()
-
-    # --- waiting ---------------------------------------------------------------------------------------------------
-
-    async def _wait(self, is_done: Callable[[], bool]) -> None:
-        """Wait until a condition is true, or the member is closed."""
-        if not is_done() and not self._is_closed:
-            waiter = self._loop.create_future()
-            self._waiters.append((is_done, waiter))
-            await waiter
-
-    def _check_waiters(self) -> None:
-        for is_done, waiter in self._waiters[:]:
-            if self._is_closed or is_done():
-                self._waiters.remove((is_done, waiter))
-                if not waiter.done():
-                    waiter.set_result(None)
+        self._waiters.check()

@@ -9,7 +9,7 @@ writes to the inboxes of other nodes. A turn runs when there is something to do,
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import count
 from typing import Final
 
@@ -22,6 +22,7 @@ from ..cluster.ledger.table import LedgerTable, MemberJoined, MemberLeft, TableC
 from ..cluster.link import DEFAULT_SIZES, Link
 from ..cluster.messages import PROTOCOLS
 from ..cluster.protocol_versions import common_version
+from ..cluster.waiters import Waiters
 from ..cluster.window import LinkSizes
 from ..node.membership import ClusterHandler
 
@@ -100,7 +101,7 @@ class MemoryMembership:
         self._is_started = False
         self._is_turn_due = False
         self._timer: asyncio.TimerHandle | None = None
-        self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
+        self._waiters = Waiters(self._loop, lambda: self.is_closed)
 
     def start(self) -> None:
         """Begin to join."""
@@ -109,7 +110,7 @@ class MemoryMembership:
 
     async def wait_joined(self) -> None:
         """Wait until the node is a member and has read the table, or until the membership has ended."""
-        await self._wait(lambda: self.ledger.is_joined and not self.table.needs_snapshot)
+        await self._waiters.wait(lambda: self.ledger.is_joined and not self.table.needs_snapshot)
 
     def flush_soon(self) -> None:
         """Run the node's turn in the next iteration of the event loop."""
@@ -121,7 +122,7 @@ class MemoryMembership:
         """Leave the cluster and close."""
         self.ledger.leave()
         self.flush_soon()
-        await self._wait(lambda: self.ledger.is_removed)
+        await self._waiters.wait(lambda: self.ledger.is_removed)
         await self.close()
 
     async def close(self) -> None:
@@ -160,7 +161,7 @@ class MemoryMembership:
             for each in self.link.flush(now):
                 self._network.append(each.peer, each.data)
         self._schedule(now)
-        self._check_waiters()
+        self._waiters.check()
 
     def _change_ledger(self, now: float) -> None:
         network = self._network
@@ -234,17 +235,4 @@ class MemoryMembership:
         self.is_closed = True
         if self._timer is not None:
             self._timer.cancel()
-        self._check_waiters()
-
-    async def _wait(self, is_done: Callable[[], bool]) -> None:
-        if not is_done() and not self.is_closed:
-            waiter = self._loop.create_future()
-            self._waiters.append((is_done, waiter))
-            await waiter
-
-    def _check_waiters(self) -> None:
-        for is_done, waiter in self._waiters[:]:
-            if self.is_closed or is_done():
-                self._waiters.remove((is_done, waiter))
-                if not waiter.done():
-                    waiter.set_result(None)
+        self._waiters.check()
