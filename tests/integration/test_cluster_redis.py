@@ -1,6 +1,8 @@
 """Members of a cluster over real Redis servers: what they exchange, and how they connect."""
 
 import asyncio
+import gc
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +21,7 @@ from wamp_transport.cluster.ledger.scripts import LedgerScripts
 from wamp_transport.cluster.member import COMMANDS
 
 from ..certificates import Authority
-from ..cluster_members import KEYS, Node, nodes, until
+from ..cluster_members import DEADLINE, KEYS, Node, nodes, until
 from ..redis_server import RedisServer, redis_process
 from .servers import free_port
 from .servers import until as wait_until
@@ -180,14 +182,14 @@ def test_removed_member_learns_it_and_ends(server: RedisServer, redis: Redis) ->
 def test_scripts_are_sent_again_if_redis_has_forgotten_them(server: RedisServer, redis: Redis) -> None:
     async def run() -> None:
         async with nodes(server.url, server.url) as (first, second):
-            for number in range(20):
+            for number in range(4):
                 redis.script_flush()
                 first.register(f"com.{number}.a")
                 second.register(f"com.{number}.b")
                 second.unregister(f"com.{number - 1}.b")
                 await until(lambda: len(first.registered) == len(second.registered) == number + 1, "done")  # noqa: B023
             await until(lambda: first.member.table.rows == second.member.table.rows, "the tables are equal")
-            assert len([field for field in first.member.table.rows if field.startswith(b"c:")]) == 21
+            assert len([field for field in first.member.table.rows if field.startswith(b"c:")]) == 5
 
     asyncio.run(run())
 
@@ -223,16 +225,46 @@ def test_password() -> None:
         assert "wrong" not in message
 
 
-def test_tls(tmp_path: Path) -> None:
+@contextmanager
+def tls_server(directory: Path) -> Iterator[tuple[RedisServer, str, str]]:
+    """Run a server with TLS. Yield it, its URL, and the option with the certificate authority."""
     authority = Authority()
-    key, certificate = authority.issue().write(tmp_path, "server")
-    trusted = authority.write(tmp_path / "authority.pem")
+    key, certificate = authority.issue().write(directory, "server")
+    trusted = authority.write(directory / "authority.pem")
     port = free_port()
     files = {"tls_cert_file": str(certificate), "tls_key_file": str(key), "tls_ca_cert_file": str(trusted)}
-    with redis_process(tls_port=str(port), tls_auth_clients="no", **files):
-        address = f"rediss://127.0.0.1:{port}"
-        check_exchange(*[f"{address}?ssl_ca_certs={trusted}"] * 2)
+    with redis_process(tls_port=str(port), tls_auth_clients="no", **files) as server:
+        yield server, f"rediss://127.0.0.1:{port}", f"?ssl_ca_certs={trusted}"
+
+
+def test_tls(tmp_path: Path) -> None:
+    with tls_server(tmp_path) as (_, address, option):
+        check_exchange(*[address + option] * 2)
         assert "certificate" in refusal(address).lower()
+
+
+def test_member_that_closes_waits_for_the_end_of_its_tls_connections(tmp_path: Path) -> None:
+    """It does not wait for ever."""
+
+    async def close(server: RedisServer, *, is_paused: bool) -> None:
+        before = len(os.listdir("/proc/self/fd"))
+        async with nodes(url) as (node,):
+            with server.paused():
+                closing = asyncio.ensure_future(node.member.close())
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                assert not closing.done()
+                if is_paused:
+                    await asyncio.wait_for(closing, DEADLINE)
+            await closing
+            if is_paused:
+                await until(lambda: len(os.listdir("/proc/self/fd")) == before, "the sockets are closed")
+
+    with tls_server(tmp_path) as (server, address, option):
+        url = address + option
+        asyncio.run(close(server, is_paused=False))
+        gc.collect()  # reports sockets that were not closed
+        asyncio.run(close(server, is_paused=True))
 
 
 def test_redis_cluster_with_one_shard() -> None:

@@ -1,15 +1,14 @@
 """The operations of the ledger and its snapshots on one connection to Redis."""
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import ResponseError
 
 from .ledger.client import LedgerClient
 from .ledger.operations import Answer, Request
-from .ledger.scripts import LedgerScripts, parse_answer, parse_snapshot
+from .ledger.scripts import Command, LedgerScripts, parse_answer, parse_snapshot
 from .redis_writer import Output
 
 SNAPSHOT_RETRY: Final = 0.5
@@ -20,6 +19,9 @@ SnapshotHandler = Callable[[Mapping[bytes, bytes], Mapping[bytes, bytes]], None]
 
 class LedgerExchange:
     """Turns the requests of a :class:`.LedgerClient` into commands, and the replies into answers and snapshots.
+
+    The first command for each operation contains its script, and Redis stores the script with it. If Redis removes it
+    later, its error ends the connection, and the next connection sends the script again.
 
     ``on_answer`` handles an answer, and ``on_snapshot`` the two hashes of a snapshot. Create a new exchange for each
     connection.
@@ -36,21 +38,15 @@ class LedgerExchange:
         self._scripts = scripts
         self._on_answer = on_answer
         self._on_snapshot = on_snapshot
-        self._in_flight: deque[Request] = deque()
-        self._missing_scripts: list[Request] = []
+        self._sent_scripts: set[str] = set()
         self._snapshot_at: float | None = 0.0
 
     def take_outputs(self, now: float) -> list[Output]:
         """Return the commands to send now."""
-        scripts = self._scripts
-        outputs = [Output(scripts.full_command(each), partial(self._on_reply, each)) for each in self._missing_scripts]
-        self._missing_scripts.clear()
-        for request in self._client.next_requests(now):
-            self._in_flight.append(request)
-            outputs.append(Output(scripts.command(request), partial(self._on_reply, request)))
+        outputs = [Output(self._command(each), self._on_reply) for each in self._client.next_requests(now)]
         if self._client.is_joined and self._client.table.needs_snapshot and self._is_snapshot_due(now):
             self._snapshot_at = None
-            *others, last = scripts.snapshot_commands()
+            *others, last = self._scripts.snapshot_commands()
             outputs += [Output(each, _ignore) for each in others]
             outputs.append(Output(last, partial(self._on_snapshot_reply, now)))
         return outputs
@@ -62,17 +58,14 @@ class LedgerExchange:
     def _is_snapshot_due(self, now: float) -> bool:
         return self._snapshot_at is not None and self._snapshot_at <= now
 
-    def _on_reply(self, request: Request, reply: Any) -> None:
-        """Handle the reply to an operation. If Redis does not have its script, send the operation with its script.
+    def _command(self, request: Request) -> Command:
+        """Return the command for an operation, with the operation's script if this connection has not sent it yet."""
+        if request.script in self._sent_scripts:
+            return self._scripts.command(request)
+        self._sent_scripts.add(request.script)
+        return self._scripts.full_command(request)
 
-        The client needs the answers in the order of its requests. If this operation has overtaken an earlier one that
-        is sent again, raise an error, which ends the connection. On the next connection, the node restates its rows.
-        """
-        if isinstance(reply, NoScriptError):
-            self._missing_scripts.append(request)
-            return
-        if self._in_flight.popleft() is not request:
-            raise ResponseError("the scripts of the ledger were removed while operations were under way")
+    def _on_reply(self, reply: Any) -> None:
         self._on_answer(parse_answer(reply))
 
     def _on_snapshot_reply(self, asked_at: float, reply: Any) -> None:

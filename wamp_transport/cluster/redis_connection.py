@@ -6,6 +6,7 @@ Redis sends the replies in the order of the commands.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from hiredis import pack_command
@@ -25,6 +26,9 @@ MAX_OWED_BYTES: Final = 2 * 1024 * 1024
 It limits the memory for output that the socket does not accept. Waiting for the socket alone is not enough: asyncio
 does not report a full buffer in Python 3.12.0 to 3.12.8 and 3.13.0 to 3.13.1 (CVE-2024-12254).
 """
+
+CLOSE_SECONDS: Final = 1.0
+"""The maximum time for which the end of a connection waits for Redis."""
 
 MAX_CHECK_STEP: Final = 1.0
 """Maximum number of seconds between two checks that count towards the time without a reply.
@@ -84,11 +88,19 @@ class RedisConnection:
         finally:
             for task in tasks:
                 task.cancel()
-            # This comes before the first step that waits: if this task is canceled again there, the socket is closed.
-            await self._connection.disconnect(nowait=True)
+            await self._close()
             await asyncio.gather(*tasks, return_exceptions=True)
             if not self._failure.cancel():
                 self._failure.exception()  # read it, so that asyncio does not report it
+
+    async def _close(self) -> None:
+        """Close the socket. With TLS, also wait for a moment until Redis has confirmed the end of the connection.
+
+        redis-py closes the socket before it waits. So it is closed even if this task is canceled a second time.
+        """
+        with suppress(TimeoutError, RedisError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._connection.disconnect()
 
     @property
     def is_open(self) -> bool:
@@ -133,6 +145,8 @@ class RedisConnection:
         while self._owed_bytes > MAX_OWED_BYTES:
             self._replied.clear()
             await self._replied.wait()
+        if not self.is_open:  # lost a moment ago: redis-py would connect again, and send the commands there
+            raise UnreachableError(f"the connection to Redis at {self._address} was lost")
         self._owed_bytes += size
         await self._connection.send_packed_command(b"".join(chunk), check_health=False)
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import Struct
-from redis.exceptions import NoScriptError
 
 from .ledger.scripts import Command
 from .redis_connection import RedisConnection
@@ -15,7 +14,7 @@ from .redis_connection import RedisConnection
 class Output(Struct, gc=False):
     """A command, and the function that handles its reply.
 
-    The reply can be a NoScriptError. If it is another error, the connection ends, and the function is not called.
+    If the reply is an error, the connection ends, and the function is not called.
     """
 
     command: Command
@@ -68,8 +67,5 @@ class RedisWriter:
     async def _read(self) -> None:
         receive, pending = self._connection.receive, self._pending
         while True:
-            try:
-                reply = await receive()
-            except NoScriptError as error:
-                reply = error
+            reply = await receive()
             pending.popleft()(reply)

@@ -16,6 +16,8 @@ Command = list[bytes]
 class FakeRedis:
     """Records the commands, and sends what ``reply`` returns for each of them: bytes, or None for no reply.
 
+    ``connections`` is the number of connections that clients have made.
+
     If ``is_reading`` is set to False, the server reads nothing more after the next bytes.
     """
 
@@ -23,11 +25,13 @@ class FakeRedis:
         self.reply = reply
         self.commands: list[Command] = []
         self.writers: list[asyncio.StreamWriter] = []
+        self.connections = 0
         self.is_reading = True
         self._may_end = asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.writers.append(writer)
+        self.connections += 1
         parser = Reader()
         try:
             while self.is_reading and (data := await reader.read(65536)):

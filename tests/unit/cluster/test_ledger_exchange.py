@@ -2,7 +2,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import ResponseError
 
 from wamp_transport.cluster.keys import ClusterKeys
 from wamp_transport.cluster.ledger.client import LedgerClient
@@ -15,7 +15,6 @@ from wamp_transport.cluster.redis_writer import Output
 
 SCRIPTS = LedgerScripts(ClusterKeys("shop", "secret"))
 OK = [b"ok", b"ledger", b"1-0 aa", []]
-MISSING = NoScriptError("No matching script")
 
 
 class Owner:
@@ -56,32 +55,21 @@ def names(outputs: list[Output]) -> list[object]:
 def test_answers_are_parsed() -> None:
     owner = Owner(is_joined=False)
     (join,) = owner.take(0)
-    assert join.command[0] == "EVALSHA"
+    assert join.command[0] == "EVAL"
     join.on_reply(OK)
     assert owner.answers == [Answer("ok", "ledger", "1-0 aa")]
 
 
-def test_operation_is_sent_with_its_script_if_redis_does_not_have_it() -> None:
-    owner = Owner(is_joined=False)
-    (join,) = owner.take(0)
-    join.on_reply(MISSING)
-    (again,) = owner.take(0)
-    assert again.command[0] == "EVAL"
-    assert again.command[2:] == join.command[2:]
-    again.on_reply(OK)
-    assert owner.client.is_joined
-
-
-def test_missing_scripts_do_not_change_the_order_of_answers() -> None:
+def test_first_command_of_each_operation_contains_its_script() -> None:
+    """A command without the script could be answered after a later one whose script Redis has."""
     owner = Owner()
     owner.read_snapshot(0)
     for uri in ("a", "b"):
         owner.client.register(RegistrationKey("r", "exact", uri), 1, "single", "then", b"d", 1)
-    first, second = owner.take(1)
-    first.on_reply(MISSING)
-    with pytest.raises(ResponseError, match="scripts of the ledger were removed"):
-        second.on_reply(OK)
-    assert owner.answers == []
+    assert names(owner.take(1)) == ["EVAL", "EVALSHA"]
+    owner.client.on_disconnected(2)
+    owner.exchange = LedgerExchange(owner.client, SCRIPTS, owner.on_answer, owner.on_snapshot)
+    assert names(owner.take(3)) == ["EVAL", "EVAL"]
 
 
 def test_snapshot_is_read_when_the_table_needs_one() -> None:

@@ -87,6 +87,34 @@ def test_lost_connection() -> None:
     asyncio.run(run())
 
 
+def test_lost_connection_is_not_replaced_while_a_job_writes() -> None:
+    """redis-py connects again for a command. The node must first learn that the connection was lost."""
+
+    async def run() -> None:
+        async with fake_redis(lambda command: fake.cut()) as (fake, address):
+            connection = RedisConnection(address, 1)
+
+            lost = asyncio.Event()
+
+            async def read() -> None:
+                try:
+                    await connection.receive()
+                finally:
+                    lost.set()
+
+            async def write() -> None:
+                await connection.send([PING])
+                await lost.wait()
+                await connection.send([PING])
+
+            with pytest.raises(UnreachableError):
+                await connection.run(read, write)
+            await asyncio.sleep(0.01)
+            assert fake.connections == 1
+
+    asyncio.run(run())
+
+
 def test_server_that_does_not_listen() -> None:
     async def run() -> None:
         connection = RedisConnection(RedisAddress("unix:///nowhere"), 1)

@@ -2,7 +2,6 @@ import asyncio
 from typing import Any
 
 import pytest
-from redis.exceptions import NoScriptError
 
 from wamp_transport.cluster.redis_connection import CHUNK_BYTES, RedisConnection, UnreachableError
 from wamp_transport.cluster.redis_writer import Output, RedisWriter
@@ -52,18 +51,17 @@ def test_commands_of_a_turn_are_written_together_at_its_end() -> None:
     asyncio.run(run())
 
 
-def test_missing_script_is_a_reply_and_other_errors_end_the_connection() -> None:
+def test_error_ends_the_connection() -> None:
     def reply(command: Command) -> bytes:
-        return {b"a": b"-NOSCRIPT No matching script\r\n", b"b": bulk(b"b"), b"c": b"-OOM no memory\r\n"}[command[1]]
+        return {b"b": bulk(b"b"), b"c": b"-OOM no memory\r\n"}[command[1]]
 
     async def run() -> None:
         async with fake_redis(reply) as (_, address):
             source = Source()
-            source.waiting = [b"a", b"b", b"c"]
+            source.waiting = [b"b", b"c"]
             with pytest.raises(UnreachableError, match="no memory"):
                 await RedisWriter(RedisConnection(address, 5), source.take_outputs).run()
-            assert isinstance(source.replies[0], NoScriptError)
-            assert source.replies[1:] == [b"b"]
+            assert source.replies == [b"b"]
 
     asyncio.run(run())
 
