@@ -43,7 +43,7 @@ class LedgerExchange:
 
     def take_outputs(self, now: float) -> list[Output]:
         """Return the commands to send now."""
-        outputs = [Output(self._command(each), self._on_reply) for each in self._client.next_requests(now)]
+        outputs = [Output(self._shortest_command(each), self._on_reply) for each in self._client.next_requests(now)]
         if self._client.is_joined and self._client.table.needs_snapshot and self._is_snapshot_due(now):
             self._snapshot_at = None
             *others, last = self._scripts.snapshot_commands()
@@ -58,7 +58,7 @@ class LedgerExchange:
     def _is_snapshot_due(self, now: float) -> bool:
         return self._snapshot_at is not None and self._snapshot_at <= now
 
-    def _command(self, request: Request) -> Command:
+    def _shortest_command(self, request: Request) -> Command:
         """Return the command for an operation, with the operation's script if this connection has not sent it yet."""
         if request.script in self._sent_scripts:
             return self._scripts.command(request)
