@@ -42,7 +42,7 @@ from ..cluster.link_events import (
 from ..cluster.node_state import NodeState
 from ..cluster.protocol_versions import decode_record
 from ..router.effects import Hold, Relay, ReleaseRegistration, RequestRegistration, Withdraw
-from ..router.relay import Cluster
+from ..router.relay import CORE_MESSAGES, Cluster
 from ..router.relayed import InterestUpdate, RelayedCall, RelayedEvent, RelayedQuestion, RelayedReply, RelayedRetained
 from ..wamp import errors
 from .held_output import HeldOutput
@@ -265,13 +265,15 @@ class Clustering:
         if self._registrations.has_changes and any(type(event) is Received for event in events):
             # What a node sends after it has read the log must not be handled before the log.
             self._apply_changes()
+        receive = self._cluster.receive
         for event in events:
-            handle = HANDLERS.get(type(event))
-            if handle is not None:
-                try:
+            try:
+                if type(event) is Received and type(event.message) in CORE_MESSAGES:
+                    receive(event.peer, event.message)  # type: ignore[arg-type] # mypy does not narrow by a set of types
+                elif (handle := HANDLERS.get(type(event))) is not None:
                     handle(self, event)
-                except Exception:  # an event that fails must not stop the others
-                    logger.exception("Handling %s of another node failed", type(event).__name__)
+            except Exception:  # an event that fails must not stop the others
+                logger.exception("Handling %s of another node failed", type(event).__name__)
         self._joining.wake()
         self._node.flush_effects()
 

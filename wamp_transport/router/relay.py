@@ -37,6 +37,9 @@ from .relayed import (
 )
 from .remote_calls import CALL_MESSAGES, RemoteCalls
 
+CORE_MESSAGES: Final = CALL_MESSAGES | {RelayedEvent}
+"""The types of messages between nodes that only the core handles: events and messages about calls."""
+
 EVENTS_PER_PAGE: Final = 100
 """Maximum number of events in one page of a node's retained events."""
 
@@ -271,6 +274,9 @@ class Cluster:
 
     def receive(self, name: str, message: RelayedMessage) -> None:
         """Handle a message from another node. Ignore messages from a node that is not in the cluster."""
+        if type(message) in CALL_MESSAGES:
+            self.calls.receive(name, message)  # type: ignore[arg-type] # mypy does not narrow by a set of types
+            return
         bit = self.members.bit(name)
         if not bit:
             return
@@ -278,8 +284,6 @@ class Cluster:
             relay = self.realms.get(message.realm)
             if relay is not None:
                 relay.receive_event(message)
-        elif type(message) in CALL_MESSAGES:
-            self.calls.receive(name, message)  # type: ignore[arg-type] # mypy does not narrow by a set of types
         elif isinstance(message, WantRetained):
             self._send_retained(name)
         elif isinstance(message, RelayedQuestion):

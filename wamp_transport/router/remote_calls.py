@@ -128,7 +128,7 @@ class RealmCalls:
 
     def receive(self, name: str, message: CallMessage) -> None:
         """Handle a message from another node. Ignore messages about calls that have ended."""
-        node = self.node(name)
+        node = self.nodes.get(name) or self.node(name)
         if node is None:
             return
         if isinstance(message, RelayedCall):
