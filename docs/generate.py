@@ -161,7 +161,7 @@ are:
 | denied logins | `wamp.error.authentication_denied` instead of `not_authorized` | check for the new URI |
 | authenticators that fail or do not exist | `wamp.error.authentication_failed` | check for the new URI |
 | `wamp.session.on_leave` | three arguments, unless the dialect is `crossbar` | see the realm option `dialect` |
-| progressive results | only for callers that ask with `receive_progress` | set the option |
+| progressive results | only for callers that request them with `receive_progress` | set the option |
 | `disclose_me` | discloses the caller or publisher | realm option `allow_disclose_me: false` refuses it |
 | RESULT | does not name the callee | include the callee's name in the result |
 | empty `eligible` lists | nobody receives the event | omit the list |
@@ -174,7 +174,7 @@ are:
 
 Everything else in Crossbar's `config.json` is supported; see the [configuration reference](configuration.md).
 
-| location | keys | effect | reason, or what to do |
+| location | keys or types | effect | reason, or what to do |
 |---|---|---|---|
 """
 
@@ -183,8 +183,11 @@ def migrating() -> str:
     """Return the page on migrating from Crossbar, with the unsupported parts of its configuration."""
     rows = []
     for place, keys, refused, instead in unoffered():
-        named = ", ".join(f"`{key}`" for key in keys) or "everything"
-        rows.append(f"| `{place}` | {named} | {'refused' if refused else 'ignored'} | {instead} |\n")
+        path, *types = place.split()
+        named = ", ".join(f"`{each}`" for each in keys or types)
+        rows.append(
+            f"| `{path}` | {'' if keys else 'types '}{named} | {'refused' if refused else 'ignored'} | {instead} |\n"
+        )
     return MIGRATING_HEAD + "".join(sorted(rows, key=lambda row: "| refused |" not in row))
 
 

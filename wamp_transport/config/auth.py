@@ -85,7 +85,7 @@ class MethodAuth(Section):
     expose_controller: bool = setting(
         False,
         "Pass the node's controller to `create`.",
-        ignored="there is no controller; `create` gets None",
+        ignored="there is no controller; `create` is called with None instead",
     )
 
     @classmethod

@@ -15,7 +15,7 @@ _STORE_KEYS: Mapping[str, tuple[str, ...]] = {
 MIN_SAFE_LENGTH = 22
 """The minimum length of an ID that cannot be guessed: 22 characters contain 132 bits."""
 
-_ONE_DATABASE = "cookies are stored in the database of the Django project"
+_ONE_DATABASE = "with type database, cookies are stored in the database of the Django project"
 
 
 class CookieStoreSection(Section):

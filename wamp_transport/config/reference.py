@@ -42,7 +42,12 @@ def unoffered() -> Iterator[tuple[str, list[str], bool, str]]:
         whole = section.unoffered
         if whole is not None:
             kinds = " ".join(map(str, types_of(section)))
-            yield f"{place} {kinds}".strip(), [], whole.level == "fault", whole.message.format(type="...")
+            yield (
+                f"{place} {kinds}".strip(),
+                [],
+                whole.level == "fault",
+                whole.message.replace('of type "{type}"', "of these types"),
+            )
             continue
         reasons: dict[tuple[bool, str], list[str]] = {}
         for key, field in attributes(section):
