@@ -42,7 +42,7 @@ Apps = Sequence[AppConfig] | None
 
 @register()
 def check_app_order(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Check that ``wamp_transport`` comes before ``daphne`` in INSTALLED_APPS."""
+    """Check that INSTALLED_APPS contains ``daphne``, and ``wamp_transport`` before it."""
     names = [config.name for config in apps.get_app_configs()]
     if "daphne" not in names:
         return [
@@ -302,7 +302,7 @@ def check_cluster(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_redis_of_cluster(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Check that others cannot read and change what the nodes of the cluster send to each other.
+    """Check that others cannot read or change what the nodes of the cluster send to each other.
 
     This check runs only with ``check --deploy``.
     """

@@ -1,4 +1,4 @@
-"""The project's setting ``WAMP_TRANSPORT``. It is read once, and again if a test overrides it.
+"""The project's setting ``WAMP_TRANSPORT``. It is read once, and reread if a test overrides it.
 
 ``CONFIG``
     The path of a Crossbar node directory, of its ``.crossbar`` directory or of a configuration file; or a mapping with
@@ -35,7 +35,7 @@
       Without either, it logs in anonymously.
 ``CLUSTER``
     A mapping with the settings of the cluster. All processes with the same cluster form one router, which they connect
-    through Redis. Without this setting, each process is a router of its own.
+    through Redis. Without this setting, each process is a standalone router.
 
     - ``NAME``: the name of the cluster, such as ``shop-production``; required. Use different names for production,
       staging and each developer.
@@ -122,7 +122,7 @@ class AppSettings:
     """The project's settings for this app. ``faults`` describes the invalid settings, which a system check reports.
 
     ``cluster`` is None if there is no cluster, or if its settings are invalid. In the second case,
-    ``is_cluster_invalid`` is true, and the process must not serve as a router of its own.
+    ``is_cluster_invalid`` is true, and the process must not serve as a standalone router.
     """
 
     config: str | os.PathLike[str] | Mapping[str, Any] | None = None
@@ -193,7 +193,7 @@ def _unknown_key(key: object) -> str:
 
 
 def _switch(values: Mapping[str, Any], key: str, faults: list[str]) -> bool:
-    """Return the value of a setting that is True by default. An invalid value counts as False."""
+    """Return the value of a setting that is True by default. An invalid value is treated as False."""
     value = values.get(key, True)
     if isinstance(value, bool):
         return value

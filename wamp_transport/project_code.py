@@ -115,8 +115,8 @@ GUARDED_ATTRIBUTE: Final = "_wamp_transport_is_guarded"
 def guard_loop(loop: AbstractEventLoop, is_wanted: Callable[[], bool]) -> None:
     """Keep ``loop`` running after a task or callback has raised SystemExit or KeyboardInterrupt.
 
-    In this case, it ends only if ``is_wanted`` returns False, or if the KeyboardInterrupt was caused by Ctrl-C. This is
-    necessary because project code can start tasks, and Django runs each request in a task. The loop also guards
+    In this case, the loop ends only if ``is_wanted`` returns False, or if the KeyboardInterrupt was caused by Ctrl-C.
+    This is necessary because project code can start tasks, and Django runs each request in a task. The loop also guards
     functions that project code runs in threads (with ``sync_to_async`` or ``asyncio.to_thread``), because a
     StopIteration in such a function would make the caller wait forever.
     """

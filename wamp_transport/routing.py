@@ -79,8 +79,8 @@ class WampApplication:
 
         Log a warning that names the configured options that have no effect under this server. ``waits`` is True if the
         server makes the application wait while a client reads slowly; the limits for slow clients have no effect
-        otherwise. Raises IncompatibleLibraryError, ConfigError, and ImproperlyConfigured if the cluster in the settings
-        cannot be joined.
+        otherwise. Raises IncompatibleLibraryError if a library cannot be used, ConfigError if the configuration is
+        invalid, and ImproperlyConfigured if the cluster in the settings cannot be joined.
         """
         require_compatible(with_server=False)
         await runtime.start()

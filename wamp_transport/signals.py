@@ -44,8 +44,9 @@ class SessionInfo:
 class LoginFailure:
     """A login that was refused.
 
-    ``realm`` and ``authid`` are values that the peer sent. They can contain any text. ``reason`` is the URI that was
-    sent to the peer. ``is_locked_out`` is True if the credentials were not checked, because too many logins had failed.
+    ``realm`` is the value that the peer sent, and can contain any text. So can ``authid``, unless the peer has proved
+    its identity before the login was refused. ``reason`` is the URI that was sent to the peer. ``is_locked_out`` is
+    True if the credentials were not checked, because too many logins had failed.
     """
 
     realm: str | None
@@ -85,8 +86,8 @@ login_failed = Signal()
 
 slow_consumer_detected = Signal()
 """Sent when a peer reads too slowly. ``session``: a :class:`SessionInfo`; ``queued_bytes``: the number of queued bytes
-if the session is closed, or None if it stays open and misses events until it has caught up."""
+if the session is closed, or None if it stays open and misses events and calls until it has caught up."""
 
 configuration_applied = Signal()
-"""Sent when a configuration was applied, at the start and after each change. ``configuration``: an
+"""Sent when a configuration was applied completely, at the start and after each change. ``configuration``: an
 :class:`AppliedConfiguration`."""

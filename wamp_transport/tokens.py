@@ -98,7 +98,7 @@ def make_token(
 
 
 def read_token(token: str) -> Claims:
-    """Return the content of a valid token. Raises InvalidToken."""
+    """Return the content of a valid token. Raises InvalidToken for any other text."""
     if len(token) > MAX_TOKEN_LENGTH:
         raise InvalidToken("too long")
     try:

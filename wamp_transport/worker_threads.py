@@ -106,9 +106,10 @@ class WorkerThreads:
     async def run(self, function: Callable[..., Outcome], *args: Any) -> Outcome:
         """Call a function in a thread, in the caller's context, and return its result.
 
-        If the caller is canceled, a running job continues and a queued job is dropped. Raises WorkersBusy,
-        WorkersClosed, and any exception of the function. Exceptions such as SystemExit, which would end more than the
-        job, are converted; see :func:`~.project_code.call_guarded`.
+        If the caller is canceled, a running job continues and a queued job is dropped. Raises WorkersBusy if the queue
+        is full or the job has waited for too long, WorkersClosed if the pool accepts no jobs, and any exception of the
+        function. Exceptions such as SystemExit, which would end more than the job, are converted; see
+        :func:`~.project_code.call_guarded`.
         """
         job = self._admit(partial(function, *args))
         loop = asyncio.get_running_loop()
@@ -142,7 +143,7 @@ class WorkerThreads:
     def submit(self, function: Callable[..., Outcome], *args: Any) -> Future[Outcome]:
         """Queue a job that calls ``function``, and return its future. This method is thread-safe.
 
-        Raises WorkersBusy and WorkersClosed.
+        Raises WorkersBusy if the queue is full, and WorkersClosed if the pool accepts no jobs.
         """
         job = self._admit(partial(function, *args))
         try:

@@ -1,7 +1,7 @@
 """Form fields for attributes of the schema, and the conversion between their values and text.
 
 Text that is not a valid value is returned unchanged, and the schema's validation reports it with the expected type.
-Only for attributes that contain JSON, invalid text raises ValidationError.
+For attributes that contain JSON, invalid text raises ValidationError instead.
 """
 
 import json
@@ -61,7 +61,10 @@ def label_of(attribute: Attribute) -> str:
 
 
 def to_text(attribute: Attribute, value: Any) -> str:
-    """Return the text that the form shows for a value; empty if the value is not given."""
+    """Return the text that the form shows for a value.
+
+    It is empty if the value is not given, or if it is null and null is also the default.
+    """
     if value is ABSENT or (value is None and attribute.default is None and not attribute.required):
         return ""
     if attribute.kind == "list[str]" and isinstance(value, list | tuple) and value:

@@ -14,7 +14,7 @@ from wamp_transport.models import AuditEntry
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(AnyModelAdmin):
-    """The admin of audit entries: logins, failed logins, denied actions and closed sessions."""
+    """The admin for audit entries: logins, failed logins, denied actions and closed sessions."""
 
     list_display = ("created_at", "kind", "authid", "authrole", "authmethod", "address", "realm", "reason", "count")
     list_filter = ("kind", "created_at", "authmethod", "realm")
@@ -31,5 +31,5 @@ class AuditEntryAdmin(AnyModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: nodes delete old entries, and the oldest entries if there are too many."""
+        """Return False: only nodes delete entries that are too old, or the oldest if there are too many."""
         return False

@@ -1,4 +1,4 @@
-"""Determine which effects an edit of the configuration has on open sessions and on the built-in service."""
+"""The effects of a configuration edit on open sessions and on the built-in service."""
 
 from collections.abc import Iterable
 
@@ -39,7 +39,7 @@ def impact_of_edit(before: Configuration | None, after: Configuration | None) ->
 
 
 def impact_of_deletion(rows: Iterable[ConfigurationRow]) -> Impact:
-    """Return how a deletion of ``rows`` would affect open sessions. Nothing is deleted."""
+    """Return how deleting ``rows`` would affect open sessions. Nothing is deleted."""
     stored = Rows.stored()
     return impact_of_edit(configuration_of(stored), configuration_of(stored.edited(removed=rows)))
 

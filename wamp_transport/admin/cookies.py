@@ -14,7 +14,7 @@ from wamp_transport.models import TrackedCookie
 
 @admin.register(TrackedCookie)
 class TrackedCookieAdmin(AnyModelAdmin):
-    """The admin of clients with a cookie. If you delete a client, it gets a new cookie when it reconnects."""
+    """The admin for clients with a cookie. If you delete a client, it gets a new cookie when it reconnects."""
 
     list_display = ("id", "name", "created_at", "expires_at", "authid", "realm", "service")
     list_filter = ("name", "realm", "expires_at")
@@ -33,7 +33,7 @@ class TrackedCookieAdmin(AnyModelAdmin):
 
     @admin.action(description=_("Delete those of the selected cookies that have expired"), permissions=["delete"])
     def purge(self, request: HttpRequest, queryset: Any) -> None:
-        """Delete those of the selected cookies that have expired.
+        """Delete the selected cookies that have expired.
 
         Running nodes do this every minute, so the action is needed only if no node is running.
         """

@@ -15,9 +15,9 @@ from wamp_transport.stores.config_document import ConfigDocument, Rows, to_docum
 
 @dataclass(frozen=True, slots=True)
 class LocatedProblem:
-    """A problem, the row that it belongs to, and its JSON path within this row.
+    """A problem, the row that it belongs to, and the JSON path of the problem within this row.
 
-    The row is None if the problem does not belong to a single row.
+    If the problem does not belong to a single row, the row is None, and the path starts at the configuration's root.
     """
 
     row: ConfigurationRow | None
@@ -35,8 +35,8 @@ def faults_caused(
 ) -> list[LocatedProblem]:
     """Return the errors that saving the ``changed`` rows and deleting the ``removed`` rows would cause.
 
-    Errors that the stored configuration already has are not returned. Other edits are blocked until the current
-    transaction ends.
+    Errors that the stored configuration already has are not returned. Inside a transaction, other edits are blocked
+    until it ends.
     """
     _wait_for_other_edits()
     stored = Rows.stored()
@@ -90,7 +90,10 @@ def _report(rows: Rows) -> tuple[ConfigDocument | None, Report]:
 
 
 def _wait_for_other_edits() -> None:
-    """Block other edits until the transaction ends. Two edits that are valid separately can be invalid together."""
+    """Block other edits until the open transaction ends. If none is open, do nothing.
+
+    Two edits that are valid separately can be invalid together.
+    """
     using = router.db_for_write(ConfigurationState)
     if connections[using].in_atomic_block:
         ConfigurationState.objects.using(using).select_for_update().filter(pk=ConfigurationState.ONLY).first()

@@ -40,8 +40,8 @@ class VisibleSessions:
 def visible_sessions(*, only_configured_here: bool = False) -> VisibleSessions:
     """Return the number of sessions on all running nodes.
 
-    The number for this process is exact. Other nodes have reported theirs to the database. If ``only_configured_here``,
-    leave out nodes whose configuration does not come from the database.
+    The number for this process is exact. Those for other nodes come from their latest reports in the database. If
+    ``only_configured_here`` is true, nodes whose configuration does not come from the database are left out.
     """
     counts: dict[str, SessionCounts] = {}
     for status in nodes.running():
@@ -62,8 +62,8 @@ def visible_sessions(*, only_configured_here: bool = False) -> VisibleSessions:
 class Impact:
     """The number of sessions that a change is expected to end, and ``notes`` on other consequences.
 
-    ``nodes`` contains the names of the running nodes whose sessions were counted. If ``is_maximum``, ``count`` is the
-    highest possible number. A change must be confirmed if it ends sessions, or if ``is_risky``.
+    ``nodes`` contains the names of the running nodes whose sessions were counted. If ``is_maximum`` is true, ``count``
+    is the highest possible number. A change must be confirmed if it ends sessions, or if ``is_risky`` is true.
     """
 
     count: int = 0
@@ -106,7 +106,7 @@ class Unconfirmed(Exception):
 
 
 class EndingSessionsAdmin(AnyModelAdmin):
-    """The base class for the admin of rows whose change or deletion can end sessions.
+    """The base admin for rows whose change or deletion can end sessions.
 
     A change is made in a transaction. If it would end sessions and the user has not confirmed it, the transaction is
     rolled back, and a page asks for confirmation.
@@ -130,9 +130,8 @@ class EndingSessionsAdmin(AnyModelAdmin):
     def impact_of_change(self, before: Any, form: Any) -> Impact:
         """Return the number of sessions that a change ends, and other consequences.
 
-        Call this after the rows have been saved, in the same transaction.
-
-        ``before`` is the result of :meth:`state_before`.
+        Call this after the rows have been saved, in the same transaction. ``before`` is the result of
+        :meth:`state_before`.
         """
         raise NotImplementedError
 

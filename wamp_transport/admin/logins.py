@@ -21,7 +21,7 @@ It is not stored: if there are other methods, anonymous login is disabled unless
 
 
 class WebSocketForm(RowForm):
-    """The form of a row that can be a WebSocket service.
+    """The form for a row that can be a WebSocket service.
 
     If the section ``auth`` has no entry at all, anonymous clients can log in. If it has only entries for other methods,
     they cannot. The form shows whether anonymous login is enabled. Adding the first other method would disable it, so
@@ -65,7 +65,8 @@ class WebSocketForm(RowForm):
     def _check_anonymous_login(self, settings: dict[str, Any]) -> None:
         """Check the choice for anonymous login. Remove the value ``off`` from ``settings``.
 
-        An explicit choice is required if there are other methods. ``off`` is refused if there are none.
+        An explicit choice is required if there are other methods. ``off`` is refused if there are none, or if other
+        fields for anonymous login are filled in.
         """
         name = next((name for name, one in self.attributes.items() if one.path == ANONYMOUS_TYPE), None)
         if name is None or name not in self.cleaned_data:

@@ -1,4 +1,7 @@
-"""Masking of secrets in forms. Secrets are displayed as asterisks; submitted asterisks keep the stored secret."""
+"""Masking of secrets in forms.
+
+Secrets are displayed as asterisks. If a form submits the asterisks unchanged, the stored secret is kept.
+"""
 
 from typing import Any, Final
 

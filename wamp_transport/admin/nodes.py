@@ -20,7 +20,7 @@ from wamp_transport.stores.configuration import is_empty
 
 @admin.register(RunningNode)
 class RunningNodeAdmin(AnyModelAdmin):
-    """The read-only admin of running nodes. Nodes report their state to the database."""
+    """The read-only admin for running nodes. Nodes report their state to the database."""
 
     class Media:
         css = {"all": ["wamp_transport/admin/wamp.css"]}

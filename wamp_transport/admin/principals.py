@@ -26,7 +26,7 @@ MAX_VALID_SECRETS = 2
 
 
 class PrincipalForm(AnyModelForm):
-    """The form of a principal. The role that is reserved for the router is not accepted."""
+    """The form for a principal. The role that is reserved for the router is not accepted."""
 
     def clean_role(self) -> str:
         """Return the role, after checking that it is not reserved for the router."""
@@ -44,7 +44,7 @@ class PrincipalForm(AnyModelForm):
 
 
 class CredentialForm(AnyModelForm):
-    """The form of a credential.
+    """The form for a credential.
 
     A new credential needs a secret. Only the label and the expiry of a stored credential can be changed.
     """
@@ -88,7 +88,7 @@ class CredentialForm(AnyModelForm):
 
 
 class CredentialFormSet(AnyInlineFormSet):
-    """The form set of a principal's credentials. At most two secrets of each method can be valid at the same time."""
+    """The form set for a principal's credentials. At most two secrets of each method can be valid at the same time."""
 
     def clean(self) -> None:
         """If all forms are valid, derive the stored data of new secrets, and check the number of valid secrets.
@@ -139,7 +139,7 @@ class CredentialInline(AnyTabularInline):
 
 @admin.register(Principal)
 class PrincipalAdmin(EndingSessionsAdmin):
-    """The admin of principals that log in with credentials from the database."""
+    """The admin for principals that log in with credentials from the database."""
 
     form = PrincipalForm
     fields = ("realm", "authid", "role", "user", "is_active", "expires_at", "authextra", "created_at", "last_used_at")

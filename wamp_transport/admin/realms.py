@@ -1,4 +1,4 @@
-"""The admin of realms and their roles."""
+"""The admin pages for realms and their roles."""
 
 from typing import Any
 
@@ -22,17 +22,17 @@ THREE_WAYS = [("", _("Default (no)")), ("true", _("Yes")), ("false", _("No"))]
 
 
 class RealmForm(RowForm):
-    """The form of a realm."""
+    """The form for a realm."""
 
     columns = {"name": "name"}
 
     def problems(self) -> list[Problem]:
-        """Validate the realm against the schema. Return its problems."""
+        """Validate the realm against the schema, and return the problems found."""
         return check_realm(join_columns(self.instance))
 
 
 class RoleForm(RowForm):
-    """The form of a role."""
+    """The form for a role."""
 
     columns = {"name": "name", "allow-by-default": "allow_by_default"}
 
@@ -51,7 +51,7 @@ class RoleForm(RowForm):
         self.initial["allow_by_default"] = "" if given is None else str(given).lower()
 
     def problems(self) -> list[Problem]:
-        """Validate the role against the schema. Return its problems."""
+        """Validate the role against the schema, and return the problems found."""
         return check_role(join_columns(self.instance))
 
 
@@ -75,7 +75,7 @@ class RoleInline(AnyTabularInline):
 
 @admin.register(Realm)
 class RealmAdmin(RowAdmin):
-    """The admin of realms."""
+    """The admin for realms."""
 
     form = RealmForm
     own_fields = ("name",)

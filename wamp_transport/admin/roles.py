@@ -1,4 +1,4 @@
-"""The admin of roles and their permissions."""
+"""The admin pages for roles and their permissions."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ FLAGS = (
 
 
 class PermissionForm(RowForm):
-    """The one-line form of a permission: a URI and checkboxes."""
+    """The one-line form for a permission: a URI and checkboxes."""
 
     columns = {".".join(column.keys): column.name for column in PERMISSION}
 
@@ -48,7 +48,7 @@ class PermissionForm(RowForm):
         return cleaned
 
     def problems(self) -> list[Problem]:
-        """Validate the permission against the schema. Return its problems."""
+        """Validate the permission against the schema, and return the problems found."""
         return check_permission(join_columns(self.instance))
 
 
@@ -72,7 +72,7 @@ class PermissionInline(AnyTabularInline):
 
 @admin.register(Role)
 class RoleAdmin(RowAdmin):
-    """The admin of roles."""
+    """The admin for roles."""
 
     form = RoleForm
     own_fields = ("realm", "name", "allow_by_default")

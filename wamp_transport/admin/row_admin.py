@@ -1,6 +1,7 @@
-"""The base classes for the admin of configuration rows.
+"""The base admin classes for configuration rows.
 
-The schema defines the fields of the forms. When a row is saved, the next page shows the notices about the row.
+The schema defines the fields of the forms. After a row is saved, the next page shows the notices about it: problems
+that are not errors.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,7 +30,7 @@ MAX_NOTICES = 5
 
 
 class RowAdmin(EndingSessionsAdmin):
-    """The base class for the admin of a configuration model.
+    """The base admin for a configuration model.
 
     The form has a field for each attribute that is stored in ``settings``. ``own_fields`` lists the form fields for
     other columns.
@@ -89,7 +90,7 @@ class RowAdmin(EndingSessionsAdmin):
         return not_offered(self.attributes_for(getattr(row, "type", "")), row.settings)
 
     def impact_of_deletion(self, rows: Iterable[Any]) -> Impact:
-        """Return how a deletion of these rows from the configuration affects open sessions."""
+        """Return how deleting these rows from the configuration affects open sessions."""
         return impact_of_deletion(rows)
 
     def state_before(self, form: Any) -> Configuration | None:
@@ -97,7 +98,7 @@ class RowAdmin(EndingSessionsAdmin):
         return stored_configuration()
 
     def impact_of_change(self, before: Any, form: Any) -> Impact:
-        """Return how the change from ``before`` to the configuration that is now stored affects open sessions."""
+        """Return how changing the configuration from ``before`` to the stored one affects open sessions."""
         return impact_of_edit(before, stored_configuration())
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
@@ -121,7 +122,7 @@ class RowAdmin(EndingSessionsAdmin):
 
 
 class TypedRowAdmin(RowAdmin):
-    """The base class for the admin of rows with a type. The type is chosen first and cannot be changed later."""
+    """The base admin for rows with a type. The type is chosen first and cannot be changed later."""
 
     types: ClassVar[Sequence[tuple[str, Any]]] = ()
 
@@ -157,5 +158,5 @@ class TypedRowAdmin(RowAdmin):
 
     @admin.display(description=_("Type"))
     def type_shown(self, row: Any) -> str:
-        """Return the display name of the type."""
+        """Return the type and its description."""
         return f"{row.type}: {dict(self.types).get(row.type) or gettext('not offered yet')}"

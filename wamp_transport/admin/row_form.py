@@ -1,4 +1,4 @@
-"""The form of a row. The form has fields for the row's columns and attributes, and is validated against the schema."""
+"""The form for a row. It has fields for the row's columns and attributes, and is validated against the schema."""
 
 import copy
 from collections.abc import Iterable, Mapping
@@ -16,10 +16,11 @@ from wamp_transport.config.report import Problem
 
 
 class RowForm(AnyModelForm):
-    """The form of a configuration row.
+    """The form for a configuration row.
 
-    ``attributes`` maps the names of form fields to attributes. ``columns`` maps the JSON path of each key that has its
-    own column to the name of the form field. ``type`` is the type of a new row; empty if rows of this model have none.
+    ``attributes`` maps the names of form fields to attributes. Some keys are stored in separate columns; ``columns``
+    maps the JSON paths of these keys to the names of their form fields. ``type`` is the type of a new row; empty if
+    rows of this model have none.
     """
 
     attributes: ClassVar[Mapping[str, Attribute]] = {}
@@ -27,7 +28,7 @@ class RowForm(AnyModelForm):
     type: ClassVar[str] = ""
 
     is_among_others = False
-    """Whether the form is part of a form set, which then validates the whole configuration instead of the form."""
+    """Whether the form is part of a form set. If so, the form set validates the whole configuration, not the form."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -39,7 +40,7 @@ class RowForm(AnyModelForm):
             self.initial[name] = to_text(attribute, masked({key: value_at(self.stored, attribute.path)})[key])
 
     def problems(self) -> list[Problem]:
-        """Validate this row alone against the schema. Return its problems, with paths relative to the row."""
+        """Validate this row alone against the schema. Return the problems found, with paths relative to the row."""
         return []
 
     def clean(self) -> dict[str, Any] | None:
@@ -64,7 +65,10 @@ class RowForm(AnyModelForm):
         return settings
 
     def _post_clean(self) -> None:
-        """Run Django's validation. Then validate the row against the schema, and finally the whole configuration."""
+        """Run Django's validation. Then validate the row against the schema, and finally the whole configuration.
+
+        The whole configuration is not validated if there are errors already, or if the form is part of a form set.
+        """
         super()._post_clean()  # type: ignore[misc]
         for problem in self.problems():
             if problem.level == "fault":
@@ -109,7 +113,11 @@ class RowFormSet(AnyInlineFormSet):
         form.is_among_others = True
 
     def clean(self) -> None:
-        """Validate the whole configuration with the edited rows, and show each error at the row that it belongs to."""
+        """Validate the whole configuration with the edited rows, unless one of them is invalid on its own.
+
+        Show each error at its row, or above the rows if it belongs to none of them. The form for the parent row shows
+        the errors in its own fields.
+        """
         super().clean()
         if any(self.errors):
             return
@@ -152,7 +160,7 @@ def value_at(settings: Mapping[str, Any], path: str) -> Any:
 
 
 def put_at(settings: dict[str, Any], path: str, value: Any) -> None:
-    """Set the value at a dotted path. ``ABSENT`` removes the value, and objects that become empty."""
+    """Set the value at a dotted path. ``ABSENT`` removes the value, and parent objects that become empty."""
     *above, key = path.split(".")
     inside = [settings]
     for step in above:

@@ -1,4 +1,4 @@
-"""The admin of paths and the services at these paths."""
+"""The admin pages for paths and the services at these paths."""
 
 from typing import Any, ClassVar
 
@@ -26,7 +26,7 @@ _TEXTS = {
 
 
 class WebPathForm(WebSocketForm):
-    """The form of a path and its service."""
+    """The form for a path and its service."""
 
     columns = {"path": "path"}
 
@@ -50,7 +50,7 @@ class WebPathForm(WebSocketForm):
         return cleaned
 
     def problems(self) -> list[Problem]:
-        """Validate the service against the schema of its type. Return its problems."""
+        """Validate the service against the schema of its type, and return the problems found."""
         path = self.instance.full_path if "path" in self.cleaned_data else None
         return check_service(self.instance.type, mapping_of(self.instance), path)
 
@@ -63,7 +63,7 @@ def mapping_of(service: WebPath) -> dict[str, Any]:
 
 @admin.register(WebPath)
 class WebPathAdmin(TypedRowAdmin):
-    """The admin of paths."""
+    """The admin for paths."""
 
     form = WebPathForm
     types: ClassVar[list[tuple[str, Any]]] = [
@@ -97,5 +97,5 @@ class WebPathAdmin(TypedRowAdmin):
 
     @admin.display(description=_("Path"), ordering="path")
     def path_shown(self, row: WebPath) -> str:
-        """Return the path as in a URL."""
+        """Return the path as it appears in a URL."""
         return row.full_path

@@ -1,4 +1,4 @@
-"""The admin of transports."""
+"""The admin pages for transports."""
 
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -25,7 +25,7 @@ _COLUMNS = {".".join(column.keys): column.name for column in TRANSPORT}
 
 
 class TransportForm(WebSocketForm):
-    """The form of a transport."""
+    """The form for a transport."""
 
     columns = {**_COLUMNS, "endpoint": "endpoint_type"}
 
@@ -46,7 +46,7 @@ class TransportForm(WebSocketForm):
     def completed(self, settings: dict[str, Any]) -> dict[str, Any]:
         """Return the settings to save.
 
-        When the kind of endpoint is changed, endpoint attributes that the new kind does not have are removed.
+        If the user has changed the kind of endpoint, attributes that the new kind lacks are removed from ``endpoint``.
         """
         settings = super().completed(settings)
         endpoint = settings.get("endpoint")
@@ -60,7 +60,7 @@ class TransportForm(WebSocketForm):
         return settings
 
     def problems(self) -> list[Problem]:
-        """Validate the transport against the schema. Return its problems."""
+        """Validate the transport against the schema, and return the problems found."""
         return check_transport(mapping_of(self.instance))
 
     def field_at(self, path: str) -> str | None:
@@ -82,7 +82,7 @@ def mapping_of(transport: Transport) -> dict[str, Any]:
 
 @admin.register(Transport)
 class TransportAdmin(TypedRowAdmin):
-    """The admin of transports."""
+    """The admin for transports."""
 
     form = TransportForm
     types: ClassVar[list[tuple[str, Any]]] = [

@@ -1,4 +1,4 @@
-"""The admin of the table that gives roles to Django users."""
+"""The admin page for the table that gives roles to Django users."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -29,7 +29,7 @@ class UserRoleForm(AnyModelForm):
         fields = ("order", "realm", "kind", "group", "permission", "role")
 
     def clean(self) -> None:
-        """Check that the field which the selected kind needs is filled in, and clear the fields of the other kinds."""
+        """Check that the field for the selected kind is filled in, and clear the fields for the other kinds."""
         super().clean()
         kind = self.cleaned_data.get("kind")
         for name, text in (
@@ -64,7 +64,7 @@ class UserRoleForm(AnyModelForm):
 
 @admin.register(UserRole)
 class UserRoleAdmin(EndingSessionsAdmin):
-    """The admin of the table that gives roles to Django users. The first row that matches a user applies."""
+    """The admin for the table that gives roles to Django users. The first row that matches a user applies."""
 
     form = UserRoleForm
     list_display = ("__str__", "order", "realm", "kind", "group", "permission", "role")

@@ -38,7 +38,7 @@ AsyncHandler = Callable[[Any], Awaitable[Any]]
 
 
 class NotConfigured(ImproperlyConfigured):
-    """Raised if no router is configured for Django code, or if the realm is ambiguous.
+    """Raised if no router is configured for Django code, or if no realm is given and there is no default realm.
 
     Also raised if a role is given in a process that uses a remote router. The message says what to change.
     """
@@ -58,13 +58,17 @@ class ApiBackend(Protocol):
         ...
 
     def session(self, realm: str | None, role: str | None) -> ReconnectingSession:
-        """Return the session for a realm and a role; None means the default. Raises NotConfigured."""
+        """Return the session for a realm and a role; None means the default.
+
+        Raises NotConfigured if there is no default realm, or if the backend does not support a choice of the role.
+        """
         ...
 
     def prepare_handler(self, handler: Handler, *, in_order: bool = False) -> AsyncHandler:
         """Return ``handler`` as a coroutine function that does not block the event loop.
 
-        If ``in_order``, the function handles one message at a time, in order of arrival.
+        If ``in_order`` is true, a synchronous handler handles one message at a time, in order of arrival. A coroutine
+        function can handle several at the same time.
         """
         ...
 
@@ -80,7 +84,10 @@ class InProcessBackend:
         self._sessions: dict[tuple[str, str, str], ReconnectingSession] = {}
 
     def session(self, realm: str | None, role: str | None) -> ReconnectingSession:
-        """Return the session for a realm and a role; None means the default. Raises NotConfigured."""
+        """Return the session for a realm and a role; None means the default.
+
+        Raises NotConfigured if no realm is given, the settings name none, and the node does not have exactly one.
+        """
         settings = app_settings().api
         realm = realm or settings.realm or self._only_realm()
         key = (realm, settings.authid or DEFAULT_AUTHID, role or settings.role or TRUSTED)
@@ -202,7 +209,7 @@ def serve(node: Node, loop: asyncio.AbstractEventLoop) -> None:
 
 
 def leave(node: Node) -> None:
-    """Stop using a node for the API, because the node is shutting down."""
+    """Stop using a node for the API. Call this when the node shuts down."""
     global _process_backend  # noqa: PLW0603 - as above
     if _process_backend is not None and _process_backend.node is node:
         _process_backend.close()
@@ -220,7 +227,10 @@ def override_backend(backend: ApiBackend) -> Iterator[None]:
 
 
 def current_backend() -> ApiBackend:
-    """Return the API's current backend in this process. Raises NotConfigured."""
+    """Return the API's current backend in this process.
+
+    Raises NotConfigured if the process has no node and the settings contain no URL of a router.
+    """
     global _remote_backend  # noqa: PLW0603 - as above
     if _overrides:
         return _overrides[-1]

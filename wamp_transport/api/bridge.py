@@ -14,7 +14,7 @@ from ..wamp.errors import CallTimeout, TransportError
 Outcome = TypeVar("Outcome")
 
 GRACE_SECONDS: Final = 5.0
-"""The time for which a thread waits beyond a time limit before it assumes that the event loop has stopped."""
+"""The time that a thread waits beyond a time limit before it assumes that the event loop has stopped."""
 
 
 async def within(seconds: float | None, work: Coroutine[Any, Any, Outcome]) -> Outcome:

@@ -1,4 +1,4 @@
-"""A session that opens on first use. If it is closed, it reconnects and restores subscriptions and registrations."""
+"""A session that opens on first use, reconnects, and then restores its subscriptions and registrations."""
 
 import asyncio
 import logging
@@ -20,9 +20,9 @@ FIRST_RETRY_SECONDS: Final = 0.2
 MAX_RETRY_SECONDS: Final = 30.0
 """The maximum pause between attempts to reconnect. The pause starts at FIRST_RETRY_SECONDS, and doubles each time."""
 QUIET_SECONDS: Final = 5.0
-"""The time after which it is logged that a handler cannot be established because the router is unavailable."""
+"""The time before a failure to establish a handler is logged, if its only cause is that the router is unavailable."""
 MAX_OPENING_SECONDS: Final = 30.0
-"""The time limit for opening a session. When it has passed, the next operation tries again."""
+"""The time limit for opening a session. After a timeout, the next operation tries again."""
 WITHDRAW_SECONDS: Final = 30.0
 """The time limit for unsubscribing or unregistering."""
 
@@ -30,7 +30,8 @@ WITHDRAW_SECONDS: Final = 30.0
 class ReconnectingSession:
     """A session that reconnects. ``connect`` opens a session or raises WampError.
 
-    All coroutines of this class run on the loop of ``bridge``.
+    A closed session reconnects automatically if it has handlers to restore. Otherwise, it reconnects when it is used
+    again. All coroutines of this class run on the loop of ``bridge``.
     """
 
     def __init__(self, bridge: LoopBridge, connect: Callable[[], Awaitable[node_session.Session]]) -> None:
@@ -43,7 +44,10 @@ class ReconnectingSession:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def session(self) -> node_session.Session:
-        """Return the open session. If there is none, open one. Raises TransportError and SessionClosed."""
+        """Return the open session. If there is none, open one.
+
+        Raises TransportError if the router cannot be reached, and SessionClosed if it refuses the session.
+        """
         if self._session is not None and self._session.is_open:
             return self._session
         if self._opening is None or self._opening.done():
@@ -120,8 +124,9 @@ class ReconnectingSession:
     async def _retry(self, handler: "PersistentHandler", session: node_session.Session, fault: WampError) -> None:
         """Try to establish a handler until this succeeds, the session closes, or the handler is withdrawn.
 
-        ``fault`` is the exception of the first attempt. If the router is only unavailable, this is logged after
-        QUIET_SECONDS, because a node that joins its cluster again has this problem for a moment.
+        ``fault`` is the exception of the first attempt. It is logged immediately, unless it means that the router is
+        unavailable: then a failure is logged only after QUIET_SECONDS, because a node that rejoins its cluster is
+        unavailable for a moment.
         """
         pause, waited = FIRST_RETRY_SECONDS, 0.0
         reported = str(fault) if session.is_open and not _is_unavailable(fault) else ""

@@ -23,7 +23,7 @@ Match = Literal["exact", "prefix", "wildcard"]
 Timeout = float | Literal["default"] | None
 
 DEFAULT_TIMEOUT: Final = "default"
-"""The value that selects the default timeout: that of the session or, if it has none, that in the settings."""
+"""The value that selects the default timeout: the session's or, if it has none, the one in the settings."""
 
 _SUBSCRIBE_OPTIONS: Final = SubscribeOptions()
 _REGISTER_OPTIONS: Final = RegisterOptions()
@@ -36,11 +36,11 @@ class Session:
     setting ``TIMEOUT``, and None waits forever. Each operation can override all three. Session objects are cheap:
     objects for the same realm and role share one session of the process, which opens on first use and reconnects.
 
-    All operations raise NotConfigured if no router is configured or the realm is ambiguous, TransportError if the
-    router cannot be reached, SessionClosed if it refuses the session, and ApplicationError or a subclass, such as
-    CallTimeout, if the router or a callee answers with an error or does not answer in time. Sync methods raise
-    SynchronousOnlyOperation on the event loop of the sessions: they would block the loop that they wait for. The async
-    methods have the prefix ``a``.
+    All operations raise :class:`NotConfigured` if the router or the realm is not known, TransportError if the router
+    cannot be reached, SessionClosed if it refuses the session, and ApplicationError or a subclass, such as CallTimeout,
+    if the router or a callee answers with an error or does not answer in time. On the event loop of the sessions,
+    methods that block raise SynchronousOnlyOperation: they would block the loop that they wait for. The async methods
+    have the prefix ``a``.
     """
 
     def __init__(
@@ -371,7 +371,7 @@ class _Target:
 
 @dataclass(frozen=True, slots=True)
 class PendingPublication:
-    """An event that is not published yet, with copies of its values. The router is chosen when the event is sent."""
+    """An event that has not been published yet, with copies of its values. The router is chosen when it is sent."""
 
     topic: str
     args: Sequence[Any]

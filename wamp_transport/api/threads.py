@@ -23,8 +23,9 @@ def awaitable(
 ) -> Callable[[Message], Awaitable[Any]]:
     """Return ``handler`` as a coroutine function. A synchronous handler is called in a thread.
 
-    If ``in_order``, a synchronous handler handles one message at a time, in order of arrival; otherwise several at the
-    same time. If ``clean``, old database connections are closed before and after each call. Tests disable this.
+    If ``in_order`` is true, a synchronous handler handles one message at a time, in order of arrival; otherwise it can
+    handle several at the same time. If ``clean`` is true, old database connections are closed before and after each
+    call. Tests disable this.
     """
     call = getattr(handler, "__call__", None)  # noqa: B004 - it can be a coroutine function
     if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call):

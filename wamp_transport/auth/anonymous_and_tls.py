@@ -15,7 +15,10 @@ from .principals import Principals, World, admission, lookup_of
 
 
 class AnonymousMethod:
-    """The method for clients without credentials. The authid in HELLO is ignored."""
+    """The method for clients without credentials.
+
+    The authid in HELLO is passed to the source of principals, and otherwise ignored.
+    """
 
     def __init__(self, principals: Principals, world: World, default_role: str | None = None) -> None:
         self._principals = principals

@@ -40,7 +40,7 @@ class CraMethod:
         self._default_role = default_role
 
     async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
-        """Send CHALLENGE with the text that the client must sign."""
+        """Challenge the client to sign a text."""
         asked = request.hello.details.authid
         found = await self._principals.find(lookup_of(request, WAMPCRA.name))
         credential = found.credential if found is not None else None
@@ -75,7 +75,7 @@ class CraMethod:
         return admission(request, pending.principal, self._principals.provider, self._default_role)
 
     def _decoy(self, authid: str, realm: str | None) -> Principal:
-        """Return an invented principal for the challenge to an unknown client, modeled on a real principal."""
+        """Return an invented principal for the challenge to an unknown client, modeled on a real one if possible."""
         key = self._world.secret_key
         model = self._principals.model(decoy_challenges.choice(key, WAMPCRA.name, authid), realm) or Principal()
         credential = model.credential

@@ -37,7 +37,7 @@ class CryptosignMethod:
         self._default_role = default_role
 
     async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
-        """Send CHALLENGE with the bytes that the client must sign."""
+        """Challenge the client to sign random bytes. Deny the login if ``authextra`` in HELLO is invalid."""
         extra = request.hello.details.authextra or {}
         key = public_key(extra.get("pubkey"))
         if key is None:

@@ -32,9 +32,10 @@ def choice(key: bytes, purpose: str, authid: str) -> int:
 
 
 def text_like(model: str, key: bytes, purpose: str, authid: str) -> str:
-    """Return pseudorandom text of the same kind as ``model``: hexadecimal, base64, or the same character classes.
+    """Return pseudorandom text of the same kind as ``model``: hexadecimal, base64, or with the same character classes.
 
-    Hexadecimal and base64 text has digits and letters at other positions than ``model``, as another real salt would.
+    In hexadecimal and base64 text, the positions of digits and letters differ from those in ``model``, just as they
+    differ between two real salts.
     """
     if re.fullmatch(f"[{_HEX}]{{{SHORTEST_BASE64},}}", model):
         return octets(key, f"{purpose} text", authid, len(model) // 2 + 1).hex()[: len(model)]

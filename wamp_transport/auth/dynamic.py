@@ -57,7 +57,8 @@ class DynamicPrincipals:
         """Return the principal that the procedure returns.
 
         Raises LoginDenied with the error that the procedure raises. If the procedure is missing or has failed, or if
-        its result is invalid, the error in LoginDenied is a general one.
+        its result is invalid, the error in LoginDenied is a general one. Also raises LoginDenied if the realm of the
+        procedure is neither configured nor named in HELLO.
         """
         realm = self._realm or lookup.realm
         if realm is None:
@@ -95,7 +96,8 @@ class FunctionPrincipals:
         """Return the principal that the function returns.
 
         Raises LoginDenied with the error of an ``ApplicationError`` (of this package or of Autobahn) that the function
-        raises, or with a general error if the result is invalid. Other exceptions propagate.
+        raises, or with a general error if the function could not be created or its result is invalid. Other exceptions
+        propagate.
         """
         function = self._function
         if function is None:

@@ -1,4 +1,4 @@
-"""Logins of operators from other processes. Operator and node prove to each other that they know the node's key.
+"""Logins of operators from other processes. Both the operator and the node prove that they know the node's key.
 
 The key is never sent, and a response to one challenge is not valid for another. ``HELLO.details.authextra`` contains
 the operator's ``nonce`` and the requested ``role``. CHALLENGE contains a text with both nonces, and the node's proof.
@@ -53,7 +53,7 @@ class OperatorMethod:
         self._world = world
 
     async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Deny:
-        """Send CHALLENGE with the node's proof."""
+        """Challenge the operator, and prove that this node knows the key. Deny the login if HELLO is incomplete."""
         details = request.hello.details
         extra = details.authextra or {}
         given = {"authid": details.authid, "role": extra.get("role", TRUSTED), "nonce": extra.get("nonce")}
@@ -104,7 +104,10 @@ class Operator:
         return {"nonce": self.nonce, "role": self.role}
 
     def answer(self, extra: Mapping[str, Any]) -> str:
-        """Return the operator's proof, after checking the node's proof. Raises UnusableChallenge."""
+        """Return the operator's proof, after checking the node's proof.
+
+        Raises UnusableChallenge if the challenge belongs to another login, or if the node's proof is invalid.
+        """
         text = extra.get("challenge")
         own = {"authid": self.authid, "nonce": self.nonce, "role": self.role}
         if not isinstance(text, str) or not own.items() <= _read(text).items():

@@ -94,8 +94,9 @@ Credential = TicketCheck | CraKeys | CraPassword | ScramCredential | PublicKeys
 class Principal:
     """The identity that a client gets after authentication.
 
-    A role, authid or realm that is None is replaced with the value from HELLO or with a default. ``credential`` is the
-    credential against which the client's response is checked. It is None if the source has already checked the client.
+    If the role is None, the session gets the default role. If the authid or the realm is None, the session gets the one
+    from HELLO; see :func:`admission`. ``credential`` is the credential against which the client's response is checked.
+    It is None if the source has already checked the client.
     """
 
     role: str | None = None

@@ -21,13 +21,13 @@ class AuthProvider(StrEnum):
 WATCHED: Final = frozenset({AuthProvider.DATABASE, AuthProvider.TOKEN, AuthProvider.DJANGO})
 """The sources whose users or principals are in the database.
 
-When a user or principal changes, the sessions whose identity is no longer valid are closed. Such a login is never
-stored for a cookie.
+When a user or principal changes, the sessions whose identity is no longer valid are closed. A login from one of these
+sources is never stored for a cookie.
 """
 
 NAMES_USERS: Final = frozenset({AuthProvider.DJANGO, AuthProvider.LOCAL})
 """The sources whose authid is a Django username, unless the hook ``USER_AUTHID`` returns another authid.
 
-These are Django's login, and the project's code. An authid from another source can equal a username, but does not
-identify that user.
+They are logins with a Django session, and sessions of the project's own code. An authid from another source can equal a
+username, but does not identify that user.
 """

@@ -63,7 +63,10 @@ class ScramMethod:
         self._default_role = default_role
 
     async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
-        """Send CHALLENGE with the nonce and the parameters of the key derivation."""
+        """Challenge the client with a nonce and the parameters of the key derivation.
+
+        Deny the login if ``authextra`` in HELLO is invalid.
+        """
         method, authid = request.method, request.hello.details.authid or ""
         extra = request.hello.details.authextra or {}
         client_nonce = extra.get("nonce")

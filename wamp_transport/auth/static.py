@@ -28,7 +28,7 @@ Without hashes, it returns a checker that accepts no ticket, but takes as long a
 class StaticPrincipals:
     """The principals that a service's configuration lists for one authentication method.
 
-    ``hashed`` is a function that returns a checker for the tickets with given hashes; see :data:`Hashed`.
+    ``hashed`` creates the checkers for tickets that are stored as hashes; see :data:`Hashed`.
     """
 
     provider = AuthProvider.STATIC.value

@@ -62,7 +62,7 @@ class TicketMethod:
         self._default_role = default_role
 
     async def begin(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Deny:
-        """Send CHALLENGE."""
+        """Ask the client for its ticket."""
         return ChallengePeer(request.method, {})
 
     async def finish(self, request: AuthenticationRequest, message: Authenticate, pending: Any) -> Admit | Deny:

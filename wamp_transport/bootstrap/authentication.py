@@ -219,7 +219,7 @@ class Authentication:
         return StaticPrincipals(settings, _hashed_tickets)
 
     async def _call(self, realm: str, role: str | None, procedure: str, arguments: list[Any]) -> Any:
-        """Call a procedure as the router and return its result. Raises ApplicationError."""
+        """Call a procedure as the router and return its result. Raises ApplicationError if it fails."""
         try:
             session = await self._sessions.of(realm, role or TRUSTED)
             return (await session.call(procedure, arguments)).value
@@ -231,7 +231,7 @@ class Authentication:
 
 @dataclass(frozen=True, slots=True)
 class PreparedLogins:
-    """The new authentication methods of each service, and the errors of services whose methods could not be built."""
+    """The authentication methods to use for each service, and the errors of services whose methods cannot be built."""
 
     services: dict[str, "ServiceLogins"]
     failures: dict[str, Exception]

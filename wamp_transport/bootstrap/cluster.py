@@ -1,6 +1,6 @@
-"""Join the cluster in the project's settings: several processes that form one router.
+"""Join the cluster that the project's settings define: several processes that form one router.
 
-Redis connects the nodes of a cluster. See :mod:`wamp_transport.node.clustering` for what a node does there.
+Redis connects the nodes of a cluster. See :mod:`wamp_transport.node.clustering` for what a node does in a cluster.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ def cluster_to_join() -> ClusterSettings | None:
 
 
 def find_url_fault(url: str) -> str:
-    """Return what is wrong with the URL of the Redis server; an empty string if nothing is."""
+    """Return an error message if the URL of the Redis server is invalid, otherwise an empty string."""
     # Imported here, so that a process without a cluster does not load the Redis library.
     from ..cluster.redis_address import RedisAddress  # noqa: PLC0415
 
@@ -64,7 +64,7 @@ def find_url_fault(url: str) -> str:
 
 
 def _is_test_run() -> bool:
-    """Return whether Django's function ``setup_test_environment()`` was called. It makes both changes."""
+    """Return whether Django's ``setup_test_environment()`` was called, which sets both of these values."""
     return hasattr(mail, "outbox") and "testserver" in settings.ALLOWED_HOSTS
 
 
@@ -91,7 +91,7 @@ class NodeCluster:
 
     @property
     def status(self) -> str:
-        """A sentence that says which cluster this process has joined, and where."""
+        """A text with the name of the cluster, the number of its other nodes, and the address of Redis."""
         count = self.clustering.peers
         nodes = f"{count} other node{'' if count == 1 else 's'}"
         return f'cluster "{self._settings.name}": joined {nodes} at {self._address}'
@@ -128,7 +128,10 @@ class NodeCluster:
         return member
 
     async def _inspect(self) -> bool:
-        """Check the Redis server. Return False if it cannot be reached. Raises ImproperlyConfigured."""
+        """Check the Redis server. Return False if it cannot be reached.
+
+        Raises ImproperlyConfigured if the server cannot be used.
+        """
         findings = await asyncio.to_thread(inspect_redis, self._settings.url)
         if findings.is_unreachable:
             return False

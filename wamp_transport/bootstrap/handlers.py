@@ -1,7 +1,8 @@
 """The registration of the apps' handlers on a running node.
 
-The node opens a session for them in each realm. In a cluster, it opens another one for the subscribers with
-``each_node``. They need it because a session gets each event only once, for all its subscribers to the same topic.
+The node opens a session for the handlers in each realm. In a cluster, it opens a second one for the subscribers with
+``each_node``, because all subscribers of a session to the same topic share one subscription: either all of them receive
+the events from other nodes, or none.
 """
 
 import asyncio
@@ -71,7 +72,7 @@ class AppHandlers(ConfigurationPart):
         self._active: dict[tuple[str, Handler], Registration | Subscription] = {}
         self._problems: dict[tuple[str, Handler | None], str] = {}
         self._delayed: dict[tuple[str, Handler], str] = {}
-        """The handlers whose last registration has failed for a temporary reason, and the reasons."""
+        """The handlers whose last registration failed for a temporary reason, each with the reason."""
         self._is_delay_reported = False
         self._registering = asyncio.Lock()
         self._must_check = asyncio.Event()
@@ -96,7 +97,7 @@ class AppHandlers(ConfigurationPart):
     async def register_handlers(self, realms: Iterable[str] | None = None) -> None:
         """Register or subscribe each handler that is not active yet, in each of its realms.
 
-        ``realms`` are the names of the configured realms. If it is None, the realms of the last call are used.
+        ``realms`` are the names of the configured realms. If it is None, the realms of the previous call are used.
         """
         async with self._registering:
             if realms is not None:
@@ -185,9 +186,10 @@ class AppHandlers(ConfigurationPart):
             logger.error("%s; this is retried", text)
 
     def _report_delay(self, before: dict[tuple[str, Handler], str]) -> None:
-        """Log once that registrations fail for a temporary reason, if the attempt ``before`` has failed as well.
+        """Log once that registrations fail for a temporary reason, if the previous attempt failed as well.
 
-        When a node joins its cluster again, registrations can fail for a moment. That is not logged.
+        ``before`` contains the failures of the previous attempt. A single failure is not logged, because registrations
+        can fail for a moment when a node joins its cluster again.
         """
         delayed = [text for key, text in self._delayed.items() if key in before]
         if delayed and not self._is_delay_reported:

@@ -124,7 +124,7 @@ class HintListener:
             await self._wait_for_silence(loop.time() + JOIN_SECONDS)
 
     async def _wait_for_silence(self, until: float) -> None:
-        """Return when no message has arrived for a few seconds, but not long after the time ``until``."""
+        """Return when no message has arrived for a few seconds, or at most a few seconds after ``until``."""
         loop = asyncio.get_running_loop()
         while loop.time() < until:
             self._heard.clear()

@@ -1,4 +1,4 @@
-"""The sender of hints. It works in every process that changes the database; see :mod:`.hints`.
+"""The sender of hints. It is used in every process that changes the database; see :mod:`.hints`.
 
 Hints are sent by a thread, so that they never delay the code that makes a change. The thread ends when it has sent all
 hints, and the next change starts a new one. Each hint is sent over a new connection, because an unused connection can
@@ -52,7 +52,10 @@ class HintSender:
         self._thread: Thread | None = None
 
     def send(self, kind: str) -> None:
-        """Start to send a hint about a change of this kind. This returns immediately. Failures are logged."""
+        """Start to send a hint about a change of this kind, and return immediately. Failures are logged.
+
+        Do nothing if the project does not use hints.
+        """
         if not are_hints_configured():
             return
         with self._lock:

@@ -29,7 +29,8 @@ def are_hints_configured() -> bool:
 def hint_layer() -> Any:
     """Return the channel layer for hints; None if there is no layer that reaches other processes.
 
-    Raises any exception if the layer's settings are invalid. The first call is slow if it must import the layer.
+    If the layer's settings are invalid, this can raise any exception. The first call is slow if it must import the
+    layer.
     """
     layer = get_channel_layer() if are_hints_configured() else None
     return None if isinstance(layer, InMemoryChannelLayer) else layer

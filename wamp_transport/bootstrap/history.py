@@ -51,7 +51,7 @@ class DurableHistory(ConfigurationPart, NodeObserver):
         node.observers.add(self)
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Load the stored events into new durable histories. Schedule the deletion of events that exceed their limits.
+        """Load stored events into new durable histories, and schedule the deletion of those that exceed the limits.
 
         The router creates a new history object if a history is new or its options have changed. Therefore this method
         compares the objects, not the configurations.
@@ -118,9 +118,10 @@ class DurableHistory(ConfigurationPart, NodeObserver):
                 self._displaced[name] = histories.displaced
 
     async def _log_unknown(self) -> None:
-        """Log which histories have events in the database, but are not configured on this node. Raises DatabaseError.
+        """Log which histories have events in the database, but are not configured on this node.
 
-        These events are not deleted, because another node or a later configuration can use them.
+        These events are not deleted, because another node or a later configuration can use them. Raises DatabaseError
+        if the database fails.
         """
         present = {(realm, one.options.match, one.options.uri) for realm, one in self._node.router.histories()}
         unknown = [key for key in await in_thread(history.find_all) if key not in present]

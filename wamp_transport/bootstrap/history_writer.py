@@ -1,9 +1,9 @@
 """The writer of event histories. It writes events to the database in batches, and deletes old ones.
 
-The queue of a history never holds more events than the history in memory. When the history removes its oldest event,
-the queue drops it too, because its row would be deleted again immediately. Therefore, the limits of the histories, in
-number and in bytes, apply to the queues as well. If the database does not respond, no events are lost
-that the history in memory still contains.
+The queue of a history contains at most as many events as the history in memory. When the history removes its oldest
+event, the queue drops it too, because its row would be deleted again immediately. Therefore, the limits of the
+histories, in number and in bytes, apply to the queues as well. While the database does not respond, the only events
+that are lost are those that the history in memory no longer contains.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ MAX_BATCH_BYTES: Final = 8 * 1024 * 1024
 """When the events in a transaction reach this total size in bytes, no more are added to it."""
 
 TRIM_RATIO: Final = 4
-"""The old events of a history are deleted from the database each time a fourth of its events has been replaced."""
+"""The old events of a history are deleted from the database each time a quarter of its events has been replaced."""
 
 Key = tuple[str, Match, str]
 """The realm, match policy and URI of a history."""
@@ -41,9 +41,9 @@ class HistoryWriter:
     """The queues of events that wait for the database, one for each history, and the task that writes them.
 
     It belongs to one event loop. ``histories()`` yields the histories of the router with their realms.
-    ``on_recorded(records, is_stored)`` is called with True when events are written. It is called with False for events
-    that were dropped, and also if the database fails, so that publishers do not wait any longer. After such a failure,
-    writing is retried at the next :meth:`flush`.
+    ``on_recorded(records, is_stored)`` is called with True when events have been written. It is called with False for
+    events that were dropped, and also if the database fails, so that publishers do not wait any longer. After such a
+    failure, writing is retried at the next :meth:`flush`.
     """
 
     def __init__(
@@ -69,7 +69,10 @@ class HistoryWriter:
         return sum(map(len, self._queues.values()))
 
     def put(self, record: Record) -> None:
-        """Queue an event without waiting. Write it immediately if its publisher waits for this."""
+        """Queue an event without waiting. If the publisher waits for it to be stored, start to write immediately.
+
+        After :meth:`close`, report the event as not stored. While the database fails, only :meth:`flush` writes.
+        """
         if self._is_closed:
             self._on_recorded([record], False)
             return
@@ -80,7 +83,7 @@ class HistoryWriter:
             self._start()
 
     def trim(self, realm: str, history: History) -> None:
-        """Schedule the deletion of stored events that the history no longer contains, for the next :meth:`flush`.
+        """At the next :meth:`flush`, delete the stored events that the history no longer contains.
 
         Call this after the stored events have been loaded into the history.
         """
@@ -182,12 +185,15 @@ class HistoryWriter:
         return batch
 
     def _shorten(self, queue: deque[Record], length: int) -> None:
-        """Drop the oldest events of a queue, so that at most ``length`` are left, the length of the history."""
+        """Drop the oldest events of a queue until at most ``length`` are left, which is the length of the history."""
         while len(queue) > length:
             self._on_recorded([queue.popleft()], False)
 
     async def _trim_next(self) -> None:
-        """Delete some of the stored events that a history no longer contains. Raises DatabaseError."""
+        """Delete some of the stored events that a history no longer contains.
+
+        Raises DatabaseError if the database fails.
+        """
         if not self._untrimmed:
             return
         key = next(iter(self._untrimmed))

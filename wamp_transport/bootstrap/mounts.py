@@ -92,7 +92,8 @@ class Mounts(ConfigurationPart):
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
         """Replace all mounts in one step, so that no request is handled with some old and some new mounts.
 
-        The paths of services that could not be built return 404 until a retry succeeds.
+        The paths of services that could not be built return 404 until a retry succeeds. Raises the first error of these
+        services.
         """
         self.table = self._prepared
         self._cookies.use({key: one.cookies for key, one in self.by_key.items() if one.cookies is not None})
@@ -126,7 +127,7 @@ def mount(service: PathService, configuration: Configuration, node: Node, cookie
     """Build the mount of a service. Call it in a thread, because it can read directories.
 
     If the directory of static files is missing, the path returns 404. If the files cannot be served for another reason,
-    or if an option is invalid, the path also returns 404, and the reason is logged. Raises any other exception.
+    or if an option is invalid, the path also returns 404, and the reason is logged. Other exceptions are not caught.
     """
     config = service.settings
     if isinstance(config, WebSocketSection):

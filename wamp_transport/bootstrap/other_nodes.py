@@ -34,7 +34,7 @@ OTHER_CLUSTER: Final = (
 
 
 class OtherNodes:
-    """A detector for the node ``name``, which logs each other node in the database once."""
+    """A detector for the node ``name``. It logs each running node of another router once."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -42,13 +42,14 @@ class OtherNodes:
         self._known: set[str] = set()
 
     def look(self, statuses: Iterable[NodeStatus], cluster: str = "") -> list[RunningNode]:
-        """Log and return the nodes of other routers that are found for the first time.
+        """Log and return the running nodes of other routers that the previous call has not found.
 
         ``statuses`` contains the statuses of all nodes, and can include that of the detector's own node. ``cluster``
         identifies the cluster of this node, as :func:`.cluster_of` does; it is empty if there is none. A node that was
         killed leaves its row in the database. Such a row is not reported as another node.
 
-        A node in a cluster reports only nodes of other clusters. Nodes without a cluster report themselves.
+        If this node is in a cluster, only nodes of other clusters are reported. Nodes without a cluster detect and log
+        the problem themselves.
         """
         others = {one.node.name: one for one in statuses if one.node.name != self._name}
         first = self._first_reports
@@ -76,7 +77,7 @@ def _advice() -> str:
 
 
 def _is_alive(status: NodeStatus, first_report: datetime | None) -> bool:
-    """Return whether a node certainly runs: its process exists on this host, or it has reported again.
+    """Return whether a node is certainly running: its process exists on this host, or it has reported again.
 
     ``first_report`` is the time of the node's report when this process first read the reports; None if there was none.
     """
@@ -84,6 +85,6 @@ def _is_alive(status: NodeStatus, first_report: datetime | None) -> bool:
 
 
 def described(nodes: Sequence[RunningNode]) -> str:
-    """Return the processes of nodes as text, for messages."""
+    """Return the beginning of a message that lists the processes of nodes."""
     text = ", ".join(f"process {node.pid} on host {node.host}" for node in nodes)
     return f"{text} {'uses' if len(nodes) == 1 else 'use'} the same database"

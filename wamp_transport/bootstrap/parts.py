@@ -46,7 +46,10 @@ class LoginsPart(ConfigurationPart):
         self._prepared = await asyncio.to_thread(self._authentication.prepare, services)
 
     async def apply(self, new: Configuration, applied: Configuration | None) -> None:
-        """Use the prepared methods. A service whose methods could not be built denies all logins."""
+        """Use the prepared methods. A service whose methods could not be built denies all logins.
+
+        Raises the first error of these services.
+        """
         # Keep these keys until all sessions have been checked: if the check fails, the next attempt repeats it.
         self._replaced |= self._authentication.use(self._prepared)
         self._cookie_logins.configure(new.services)
@@ -87,7 +90,7 @@ class RouterPart(ConfigurationPart):
 
 
 class FunctionsPart(ConfigurationPart):
-    """The part of a node that checks that the project's authorizer functions can be used."""
+    """The part of a node that checks whether the project's authorizer functions can be used."""
 
     name = "functions"
 

@@ -29,9 +29,7 @@ class ConfigurationPart(Protocol):
                 RouterPart(node),
                 self.mounts,
                 ...
-                ClusterLink(node),  # connects to other nodes, and disconnects from them
-                MetricsEndpoint(node),  # opens and closes the metrics page
-                WebServices(node),  # serves paths with the types publisher, caller and so on
+                NewPart(node),
             ]
         )
 

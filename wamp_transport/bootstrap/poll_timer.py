@@ -30,7 +30,7 @@ If the database has replicas, the change may not have reached a replica when the
 class PollTimer:
     """The timer of one polling loop. ``seconds`` is the normal interval. Use it on the event loop only.
 
-    While :attr:`is_relaxed` is set, the interval is SLOW_SECONDS.
+    While :attr:`is_relaxed` is set, the interval is SLOW_SECONDS, except after :meth:`hurry` and :meth:`wake`.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -67,7 +67,7 @@ class PollTimer:
         self.hurry()
 
     def hurry(self) -> None:
-        """Use the normal interval until the next poll, and for the following polls, even if hints arrive."""
+        """Use the normal interval for the next :data:`FAST_POLLS` polls, even if hints arrive."""
         self._fast_polls = FAST_POLLS
         self._changed.set()
 

@@ -58,7 +58,7 @@ def judge_redis(info: Mapping[str, Any]) -> RedisFindings:
 
 
 def find_unprotected(url: str) -> str:
-    """Return which protection the connection to a Redis server lacks, as a sentence; an empty string if it lacks none.
+    """Return a sentence about the protection that the connection to a Redis server lacks; empty if it lacks none.
 
     Connections to a server on the same host need no protection.
     """

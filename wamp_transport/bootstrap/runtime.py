@@ -47,8 +47,8 @@ FORGET_SECONDS: Final = 1.0
 class Runtime:
     """The runtime of the node in this process. Call its methods on the event loop.
 
-    ``on_applied``, which the server sets later, is called with each further configuration that is applied. If
-    ``joins_cluster`` is true, the node joins the cluster in the settings, if there is one.
+    ``on_applied`` is called with each configuration that is applied. The server sets it when the first configuration
+    has been applied. If ``joins_cluster`` is true, the node joins the cluster in the settings, if there is one.
     """
 
     def __init__(self, source: Source, on_applied: OnApplied | None = None, *, joins_cluster: bool = False) -> None:
@@ -79,13 +79,13 @@ class Runtime:
 
     @property
     def cluster_status(self) -> str:
-        """A sentence that says which cluster this process has joined; empty if it is a router of its own."""
+        """A description of the cluster that this process has joined; empty if it is a standalone router."""
         cluster = None if self.started is None else self.started.cluster
         return "" if cluster is None else cluster.status
 
     @property
     def cluster_state(self) -> NodeState | None:
-        """The state of this process in its cluster; None if it is a router of its own."""
+        """The state of this process in its cluster; None if it is a standalone router."""
         cluster = None if self.started is None else self.started.cluster
         return None if cluster is None else cluster.state()
 
@@ -97,7 +97,7 @@ class Runtime:
     async def start(self) -> StartedNode:
         """Read the configuration, join the cluster and start the node. Later calls return the started node.
 
-        Raises ConfigError, and ImproperlyConfigured if the cluster cannot be joined.
+        Raises ConfigError if the configuration is invalid, and ImproperlyConfigured if the cluster cannot be joined.
         """
         if self._starting is None or (self._starting.done() and self.started is None):
             self._starting = asyncio.ensure_future(self._start())

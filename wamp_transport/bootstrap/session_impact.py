@@ -1,4 +1,7 @@
-"""Predict how many sessions a configuration change would end. Sessions are counted by group."""
+"""Predict how many sessions a configuration change would end. Sessions are counted by group.
+
+Groups are defined in :mod:`wamp_transport.stores.session_groups`.
+"""
 
 from ..auth.providers import AuthProvider
 from ..auth.static import StaticPrincipals

@@ -79,17 +79,17 @@ class Signals(NodeObserver):
         node.observers.add(self)
 
     def send_login_failed(self, failure: LoginFailure) -> None:
-        """Send ``login_failed``."""
+        """Queue the signal ``login_failed`` if it has receivers."""
         if login_failed.has_listeners():
             self._send(login_failed, failure=failure)
 
     def send_configuration_applied(self, configuration: AppliedConfiguration) -> None:
-        """Send ``configuration_applied``."""
+        """Queue the signal ``configuration_applied`` if it has receivers."""
         if configuration_applied.has_listeners():
             self._send(configuration_applied, configuration=configuration)
 
     async def close(self) -> None:
-        """Wait for the receivers of queued signals before the process ends."""
+        """Wait up to :data:`CLOSE_SECONDS` for the receivers of queued signals, before the process ends."""
         await self._writer.close(CLOSE_SECONDS)
         self._threads.close()
 
@@ -101,17 +101,17 @@ class Signals(NodeObserver):
         await self._threads.run(_send_all, batch)
 
     def session_joined(self, session: Session) -> None:
-        """Send ``session_joined``."""
+        """Queue the signal ``session_joined`` if it has receivers."""
         if session_joined.has_listeners():
             self._send(session_joined, session=self._info(session))
 
     def session_left(self, session: Session, reason: str) -> None:
-        """Send ``session_left``."""
+        """Queue the signal ``session_left`` if it has receivers."""
         if session_left.has_listeners():
             self._send(session_left, session=self._info(session), reason=reason)
 
     def slow_consumer_detected(self, session: Session, queued_bytes: int | None) -> None:
-        """Send ``slow_consumer_detected``."""
+        """Queue the signal ``slow_consumer_detected`` if it has receivers."""
         if slow_consumer_detected.has_listeners():
             self._send(slow_consumer_detected, session=self._info(session), queued_bytes=queued_bytes)
 

@@ -27,7 +27,7 @@ class Source(Protocol):
         ...
 
     def load(self) -> Configuration:
-        """Read the current configuration. Raises ConfigError."""
+        """Read the current configuration. Raises ConfigError if it is invalid."""
         ...
 
 
@@ -48,7 +48,7 @@ class FileSource:
         return status.st_mtime_ns, status.st_size, status.st_ino
 
     def load(self) -> Configuration:
-        """Read the file. Raises ConfigError."""
+        """Read the file. Raises ConfigError if it is missing or invalid."""
         return read_file(self.path)
 
 
@@ -65,7 +65,7 @@ class MappingSource:
         return "settings"
 
     def load(self) -> Configuration:
-        """Read the mapping. Raises ConfigError."""
+        """Read the mapping. Raises ConfigError if it is invalid."""
         return read_mapping(self.mapping, base_directory(), source="settings.WAMP_TRANSPORT['CONFIG']")
 
 
@@ -82,7 +82,7 @@ class DatabaseSource:
         return rows.revision()
 
     def load(self) -> Configuration:
-        """Read the configuration from the database. Raises ConfigError."""
+        """Read the configuration from the database. Raises ConfigError if it is invalid."""
         is_empty = rows.is_empty()
         stored = Configuration("database", base_directory(), (), ()) if is_empty else rows.load(base_directory())
         served = self.served(stored)

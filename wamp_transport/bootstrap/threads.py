@@ -99,7 +99,7 @@ async def in_thread(function: Callable[..., Result], *args: object, **kwargs: ob
 
 
 async def wait_for_jobs(seconds: float) -> None:
-    """Close the database threads of this event loop. Wait up to ``seconds`` for its jobs."""
+    """Close the database threads of this event loop. Wait up to ``seconds`` for their jobs."""
     pool = _pools.pop(asyncio.get_running_loop(), None)
     if pool is not None:
         await pool.finish(seconds)
@@ -124,7 +124,8 @@ class Functions:
     def find(self, path: str) -> Callable[..., Any]:
         """Return the function at a dotted path. Call it in a thread, because it can import a module.
 
-        Raises ImportError, TypeError if the object is not a function, and any exception that the module raises.
+        Raises ImportError if nothing is found at the path, TypeError if the object is not a function, and any exception
+        that the module raises.
         """
         function = self._found.get(path)
         if function is None:
@@ -137,7 +138,7 @@ class Functions:
     async def run(self, path: str, *arguments: Any) -> Any:
         """Call the function at a dotted path and return its result.
 
-        Raises WorkersBusy, and any exception of :meth:`find` or the function.
+        Raises WorkersBusy if too many calls are queued, and any exception of :meth:`find` or the function.
         """
         function = self._found.get(path)
         if function is None:

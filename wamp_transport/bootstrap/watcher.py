@@ -51,8 +51,8 @@ class ConfigurationWatcher:
     async def begin(self) -> None:
         """Apply the first configuration.
 
-        Raises ConfigError, the source's exceptions, and ImproperlyConfigured if the cluster cannot be joined. Parts of
-        the node that fail are retried later.
+        Raises ConfigError if the configuration is invalid or refused, ImproperlyConfigured if the cluster cannot be
+        joined, and any exception of the source. Parts of the node that fail are retried later.
         """
         # The revision is read first: a change between the two calls is then detected as a new revision.
         revision = await in_thread(self._source.revision)

@@ -12,7 +12,7 @@ class ConnectionReports:
     """The current problems of a member's connections to Redis, one for each connection.
 
     ``on_unreachable`` is called with a problem immediately, and again while the problem persists, but at most once per
-    :data:`REPORT_SECONDS`. ``on_reachable`` is called when no problem is left that was reported.
+    :data:`REPORT_SECONDS`. After such a report, ``on_reachable`` is called when no problem remains.
     """
 
     def __init__(self, on_unreachable: Callable[[str], None], on_reachable: Callable[[], None]) -> None:

@@ -7,12 +7,15 @@ from typing import Final
 DELAY_SECONDS: Final = 60.0
 """The time after which the inbox of a node that has left is deleted, so that late appends do not remain.
 
-A node can append to this inbox until it reads the removal in the ledger's log.
+Other nodes can append to this inbox until they read the removal in the ledger's log.
 """
 
 
 class InboxDeletions:
-    """The keys to delete. A key is forgotten when Redis confirms its deletion after :data:`DELAY_SECONDS`."""
+    """The keys of the inboxes to delete.
+
+    A key is removed from here when Redis has confirmed a deletion that was sent after :data:`DELAY_SECONDS`.
+    """
 
     def __init__(self) -> None:
         self._final: dict[str, float] = {}
@@ -20,7 +23,7 @@ class InboxDeletions:
         self._sent: set[str] = set()
 
     def add(self, key: str, now: float, *, is_immediate: bool) -> None:
-        """Delete a key a minute from now and, if ``is_immediate`` is true, immediately too."""
+        """Schedule the deletion of a key in one minute and, if ``is_immediate`` is true, also right now."""
         self._final.setdefault(key, now + DELAY_SECONDS)
         self._due[key] = now if is_immediate else min(self._due.get(key, self._final[key]), self._final[key])
 
@@ -53,5 +56,5 @@ class InboxDeletions:
         self._sent.clear()
 
     def next_deadline(self) -> float | None:
-        """Return the time at which the next key is to be deleted, or None."""
+        """Return the time at which the next key must be deleted, or None if there is none."""
         return min(self._due.values(), default=None)

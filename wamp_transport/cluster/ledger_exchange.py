@@ -1,4 +1,4 @@
-"""The operations of the ledger and its snapshots on one connection to Redis."""
+"""Request the operations of the ledger, and its snapshots, on one connection to Redis."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -20,7 +20,7 @@ SnapshotHandler = Callable[[Mapping[bytes, bytes], Mapping[bytes, bytes]], None]
 class LedgerExchange:
     """Turns the requests of a :class:`.LedgerClient` into commands, and the replies into answers and snapshots.
 
-    The first command for each operation contains its script, and Redis stores the script with it. If Redis removes it
+    The first command for each operation contains its script, which Redis then stores. If Redis no longer has the script
     later, its error ends the connection, and the next connection sends the script again.
 
     ``on_answer`` handles an answer, and ``on_snapshot`` the two hashes of a snapshot. Create a new exchange for each

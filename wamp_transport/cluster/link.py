@@ -5,9 +5,9 @@ in order. The *writing connection* is the connection to Redis on which a node ap
 or may be a *member* of the cluster. The *ledger* is the list of members, which Redis keeps. The *owner* of a link is
 the code that connects it to Redis and to the router.
 
-The link does no input or output. The owner calls its methods with messages, received batches and the time. At the end
-of each turn of the event loop, the owner takes the events (:meth:`Link.take_events`), which can lead to more messages,
-and then carries out the appends (:meth:`Link.flush`).
+The link does no I/O. The owner calls its methods with messages, received batches and the time. At the end of each turn
+of the event loop, the owner takes the events (:meth:`Link.take_events`), which can lead to more messages, and then
+carries out the appends (:meth:`Link.flush`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,10 +29,10 @@ from .peer import Peer
 from .window import LinkSizes, Window
 
 AWAY_SECONDS: Final = 5.0
-"""Calls to other nodes fail when there was no working writing connection for this time."""
+"""Calls to other nodes fail when there has been no working writing connection for this time."""
 
 STRANGER_SECONDS: Final = 60.0
-"""A peer that never was a member is removed when nothing was received from it for this time."""
+"""A peer that has never been a member is removed when nothing has been received from it for this time."""
 
 PAUSE_SECONDS: Final = 2.0
 """If more time passes between two calls of :meth:`Link.advance`, this node did not run in the meantime."""
@@ -51,9 +51,9 @@ class Append(Struct, gc=False):
 
 
 class LinkCounters(Struct, gc=False):
-    """Numbers for the log and the admin.
+    """Counters for the log and the admin.
 
-    - ``invalid``: entries of the inbox that are not a valid batch. The peer's next batch shows the loss.
+    - ``invalid``: entries of the inbox that are not a valid batch. The sender's next batch reveals the loss.
     - ``unsupported``: batches in an unsupported version of the protocol
     - ``refused``: batches from nodes that have left the cluster, or from this node itself
     """
@@ -91,9 +91,10 @@ class Link:
     # --- members -------------------------------------------------------------------------------------------------
 
     def member_joined(self, node_id: str, now: float, protocol: int = PROTOCOL) -> bool:
-        """Handle a member that the ledger shows. ``protocol`` is the highest version that both nodes support.
+        """Handle a new member in the ledger. ``protocol`` is the highest version that both nodes support.
 
-        Return False if the node has left the cluster before: it is not added, and the ledger must remove it again.
+        Return False if the node has already left the cluster. It is not added, and must be removed from the ledger
+        again.
         """
         if node_id == self.node_id:
             return True
@@ -105,7 +106,7 @@ class Link:
         return True
 
     def member_removed(self, node_id: str) -> None:
-        """Handle the removal of a member. Batches from this node are dropped from now on, and it cannot join again."""
+        """Handle the removal of a member. From now on, its batches are dropped, and it cannot join again."""
         self._gone[node_id] = None
         if len(self._gone) > MAX_GONE:
             del self._gone[next(iter(self._gone))]
@@ -157,7 +158,7 @@ class Link:
         peer.receive(received, now)
 
     def count_answers(self, node_id: str) -> int | None:
-        """Return how many questions of :meth:`ask` a node has answered, or None if it is no peer."""
+        """Return how many questions a node has answered (see :meth:`ask`), or None if it is not a peer."""
         peer = self.peers.get(node_id)
         return None if peer is None else peer.answers
 
@@ -166,8 +167,8 @@ class Link:
     def send(self, node_id: str, message: Message) -> int:
         """Send a message to a peer. Return the number of its batch, or 0 if it is not sent.
 
-        Use the other methods for events and interest. The owner must answer a new call that is not sent with the error
-        ``wamp.error.unavailable``.
+        Use the other methods for events and interest. If a new call is not sent, the owner must try another callee or
+        answer the call with the error ``wamp.error.unavailable``.
         """
         peer = self.peers.get(node_id)
         if peer is None:
@@ -176,7 +177,7 @@ class Link:
         return peer.send(message)
 
     def send_event(self, node_ids: Iterable[str], event: RelayedEvent) -> None:
-        """Send an event to several peers. Drop and count it for those whose window is full."""
+        """Send an event to several peers. For peers whose window is full, drop the event and count it."""
         data = encode_message(event)
         for node_id in node_ids:
             peer = self.peers.get(node_id)
@@ -187,7 +188,7 @@ class Link:
     def send_interest(self, realm: str, changes: Sequence[InterestChange]) -> dict[str, int]:
         """Send changes of this node's interest to all peers. Return the number of the last batch for each peer.
 
-        A peer knows the changes when an InterestAcknowledged event with this or a higher number comes.
+        A peer knows the changes when an InterestAcknowledged event with this or a higher number is reported.
         """
         numbers = {}
         size = self._sizes.page_changes
@@ -238,7 +239,7 @@ class Link:
             self.member_removed(node_id)
 
     def next_deadline(self) -> float | None:
-        """Return the time at which :meth:`advance` must be called next, or None if there is nothing to wait for."""
+        """Return the time at which :meth:`advance` must be called next, or None if there is no deadline."""
         deadlines = [peer.deadline for peer in self.peers.values()]
         if self._away_since is not None and not self.is_away:
             deadlines.append(self._away_since + AWAY_SECONDS)

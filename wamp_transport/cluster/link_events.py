@@ -28,7 +28,7 @@ class CallFailed(Struct, gc=False):
 
 
 class CallInterrupted(Struct, gc=False):
-    """A call from a peer has failed. Its callee must be interrupted, and its answer is not needed any more."""
+    """A call from a peer has failed. Its callee must be interrupted, and no answer is needed any more."""
 
     peer: str
     realm: str
@@ -42,7 +42,7 @@ class SnapshotWanted(Struct, gc=False):
 
 
 class SnapshotReceived(Struct):
-    """The interest of a peer. It replaces all interest that was known before."""
+    """The interest of a peer. It replaces the interest of this peer that was known before."""
 
     peer: str
     pages: Sequence[InterestPage]
@@ -62,7 +62,7 @@ class PeerOpened(Struct, gc=False):
 
 
 class PeerSilent(Struct, gc=False):
-    """Nothing was received from a peer for some seconds."""
+    """Nothing has been received from a peer for some seconds."""
 
     peer: str
 

@@ -45,7 +45,7 @@ from .window import LinkSizes
 LOGGER = logging.getLogger(__name__)
 
 COMMANDS: Final = ("DEL", "EVAL", "EVALSHA", "EXEC", "HGETALL", "MULTI", "XADD", "XREAD", "XTRIM")
-"""The commands that a member sends, beside those of the scripts (:data:`.ledger.scripts.COMMANDS`) and of the login
+"""The commands that a member sends, besides those of the scripts (:data:`.ledger.scripts.COMMANDS`) and of the login
 (``AUTH``, which every user may send, and ``SELECT`` for a database number other than 0)."""
 
 MIN_RETRY_SECONDS: Final = 0.05
@@ -53,10 +53,11 @@ MAX_RETRY_SECONDS: Final = 1.0
 """The shortest and the longest time between two attempts to connect. The time doubles after each failure."""
 
 STABLE_SECONDS: Final = 5.0
-"""If a connection was in use for this time, the next attempt follows after the shortest time again."""
+"""If a connection was in use for this time, the next attempt again follows after the shortest time."""
 
 SILENCE_SECONDS: Final = 2.0
-"""A connection ends when Redis has owed a reply for this time, and for the time for which a read may block."""
+"""A connection ends when Redis has owed a reply for this time. On the reading connection, the time for which a read may
+block is added."""
 
 MAX_TIMER_SECONDS: Final = 1.0
 MIN_TIMER_SECONDS: Final = 0.01
@@ -64,7 +65,7 @@ MIN_TIMER_SECONDS: Final = 0.01
 
 
 class ClusterHandler(Protocol):
-    """Handles what happens in the cluster.
+    """The part of a node that handles the events of the cluster.
 
     All methods are synchronous and must not raise exceptions. They may call the methods of the member and of its parts.
     """
@@ -73,8 +74,9 @@ class ClusterHandler(Protocol):
         """Handle changes of the table: members and visible callees."""
 
     def on_outcomes(self, outcomes: Sequence[Outcome]) -> None:
-        """Handle the outcomes of requests to the ledger. AnswersWanted and TableChanged are not reported as such.
+        """Handle the outcomes of requests to the ledger, except AnswersWanted and TableChanged.
 
+        The member itself handles AnswersWanted. It reports the changes of TableChanged with :meth:`on_table_changes`.
         After the outcome NodeRemoved, the member has ended. The node must create a new one with another id.
         """
 
@@ -82,7 +84,10 @@ class ClusterHandler(Protocol):
         """Handle events of the link. Answer a :class:`.SnapshotWanted` event before returning."""
 
     def on_unreachable(self, reason: str) -> None:
-        """Handle the loss of a connection to Redis, or a failed attempt to connect. Called again every five seconds."""
+        """Handle the loss of a connection to Redis, or a failed attempt to connect.
+
+        This is called again every five seconds while the problem persists.
+        """
 
     def on_reachable(self) -> None:
         """Handle the recovery of both connections after :meth:`on_unreachable`."""
@@ -158,7 +163,7 @@ class ClusterMember:
         await self._waiters.wait(lambda: self.is_joined)
 
     def flush_soon(self) -> None:
-        """Send what was passed to the link and the ledger, at the end of this turn of the event loop."""
+        """At the end of this turn of the event loop, send everything that was passed to the link and the ledger."""
         if not self._is_turn_due and not self._is_closed:
             self._is_turn_due = True
             if self._writer is None or not self._writer.wake():
@@ -167,7 +172,7 @@ class ClusterMember:
     async def leave(self) -> None:
         """Leave the cluster after the ledger has confirmed all changes of this node. Then close the connections.
 
-        This waits while Redis is unreachable. Use a timeout, and call :meth:`close` if it expires.
+        While Redis is unreachable, this method waits. Use a timeout, and call :meth:`close` if it expires.
         """
         await self._waiters.wait(lambda: self.ledger.is_idle)
         self.ledger.leave()
@@ -338,7 +343,7 @@ class ClusterMember:
     # --- ledger ----------------------------------------------------------------------------------------------------
 
     def log_position(self) -> str:
-        """Return the id of the entry of the log after which to read next."""
+        """Return the id of the log entry after which to continue reading."""
         return entry_id(self.table.read_position)
 
     def on_log(self, entries: Sequence[LogEntry]) -> None:
@@ -375,7 +380,7 @@ class ClusterMember:
         self._waiters.check()
 
     def _handle_changes(self, changes: Sequence[TableChange]) -> None:
-        """Bring the peers of the link up to date, and then report the changes."""
+        """Update the peers of the link, and then report the changes."""
         if not changes:
             return
         now = self._loop.time()

@@ -1,11 +1,11 @@
-"""The messages that the nodes of a cluster send each other, and the batches that carry them, in MessagePack.
+"""The messages that the nodes of a cluster send to each other, and the batches that carry them, in MessagePack.
 
-A *node* is one process of the cluster. The *home* of a session, call or publication is the node to which the client is
-connected. A *call id* is a number that the home counts up for all its calls.
+A *node* is one process of the cluster. The *home* of a session, call or publication is the node to which its client is
+connected. A *call id* is a sequence number: the home increments it for each call to another node.
 
 A *batch* is an array: ``[protocol, sender, number, acknowledged, flags, [messages]]``. Each message is an array that
-begins with the number of its type. Later versions may add types, and fields with defaults at the end of a type. So a
-reader skips unknown types and ignores additional fields.
+begins with the number of its type. Later versions may add types, and fields with defaults at the end of a type.
+Therefore, a reader skips unknown types and ignores additional fields.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ PROTOCOLS: Final = range(1, PROTOCOL + 1)
 """The protocol versions that this release can read."""
 
 ACKNOWLEDGE_NOW: Final = 1
-"""A bit in the flags of a batch: the receiver is to acknowledge the batch immediately."""
+"""A bit in the flags of a batch: the receiver must acknowledge the batch immediately."""
 
 DECODE_ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -43,7 +43,7 @@ class Gap(Struct, array_like=True, tag=10, gc=False):
 
 
 class Reconcile(Struct, array_like=True, tag=11, gc=False):
-    """A question: on which of the sender's calls does the receiver still work? The answer is :class:`Open`."""
+    """A question: which of the sender's calls is the receiver still handling? The answer is :class:`Open`."""
 
     token: int
 
@@ -62,7 +62,7 @@ TAGS: Final = frozenset(kind.__struct_config__.tag for kind in get_args(Message)
 
 
 class Batch(Struct, array_like=True, gc=False):
-    """A batch as it is received. ``acknowledged`` is the number of the last batch that ``sender`` has handled."""
+    """A received batch. ``acknowledged`` is the number of the last batch that ``sender`` has handled."""
 
     protocol: int
     sender: str
@@ -73,7 +73,7 @@ class Batch(Struct, array_like=True, gc=False):
 
 
 class BatchEnvelope(Struct, array_like=True, gc=False):
-    """A received batch whose messages are not decoded yet."""
+    """A received batch whose messages have not been decoded yet."""
 
     protocol: int
     sender: str
@@ -91,7 +91,7 @@ class ReceivedBatch(Struct, gc=False):
 
     @property
     def is_note(self) -> bool:
-        """Whether the batch was sent without messages. A batch of which all messages were skipped is not a note."""
+        """Whether the batch was sent without messages. A batch whose messages were all skipped is not a note."""
         return not self.batch.messages and not self.skipped
 
 
@@ -130,7 +130,7 @@ def _array_header(length: int) -> bytes:
 
 
 def decode_batch(data: bytes) -> ReceivedBatch:
-    """Decode a batch. Skip and count its messages of unknown types. Raises BatchError."""
+    """Decode a batch. Skip and count its messages of unknown types. Raises BatchError for invalid data."""
     try:
         return ReceivedBatch(_batches.decode(data))
     except DECODE_ERRORS:
@@ -139,7 +139,7 @@ def decode_batch(data: bytes) -> ReceivedBatch:
 
 
 def _decode_known(data: bytes) -> ReceivedBatch:
-    """Decode a batch with its messages of known types. Raises BatchError."""
+    """Decode a batch and those of its messages whose type is known. Raises BatchError for invalid data."""
     try:
         envelope = _envelopes.decode(data)
         known = [each for each in envelope.messages if _tag_of(each) in TAGS]
@@ -153,6 +153,6 @@ def _decode_known(data: bytes) -> ReceivedBatch:
 
 
 def _tag_of(message: Raw) -> int:
-    """Return the number of a message's type, or 0 if the message is empty. Raises the errors of msgspec."""
+    """Return the number of a message's type, or 0 if the message is empty. Raises one of :data:`DECODE_ERRORS`."""
     elements = _elements.decode(message)
     return _integers.decode(elements[0]) if elements else 0

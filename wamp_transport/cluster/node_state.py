@@ -1,6 +1,6 @@
 """The state of a node in its cluster, as the node reports it, and its form in the database.
 
-A *peer* is another node of the cluster. A peer is *silent* if nothing was received from it for some seconds. The
+A *peer* is another node of the cluster. A peer is *silent* if nothing has been received from it for some seconds. The
 *inbox* of a node is the Redis stream in which the messages for the node wait.
 """
 
@@ -14,7 +14,7 @@ Membership = Literal["joined", "joining", "cut off"]
 """Whether a node has joined the cluster. A node is cut off while it cannot use Redis."""
 
 PeerCondition = Literal["greeting", "open", "silent"]
-"""What a node knows of a peer: it has not introduced itself yet, it exchanges messages, or nothing was heard of it."""
+"""What a node knows of a peer: it has not introduced itself yet, it exchanges messages, or it is silent."""
 
 
 class PeerState(Struct, frozen=True):
@@ -30,14 +30,14 @@ class PeerState(Struct, frozen=True):
 
 
 class NodeState(Struct, frozen=True):
-    """The state of a node in its cluster. The numbers count from the start of the node.
+    """The state of a node in its cluster. The counters are 0 when the node starts.
 
     - ``cluster``: the name of the cluster
     - ``prefix``: the prefix of the cluster's keys in Redis. Nodes with different prefixes never form one router.
     - ``node``: the id of the node in the cluster; empty before it has joined
     - ``lost_batches``: groups of messages from other nodes that did not arrive
-    - ``dropped_events``: events that were not sent to another node, or were withdrawn, because that node or Redis was
-      too slow
+    - ``dropped_events``: events that were not sent to another node, or were dropped before it acknowledged them,
+      because that node or Redis was too slow
     - ``unsent``: calls, results and other messages, except events, that could not be sent to another node
     - ``missed_holds``: how often SUBSCRIBED was sent before all other nodes had acknowledged the subscription
     - ``removals``: how often this node was removed from the cluster
@@ -56,7 +56,7 @@ class NodeState(Struct, frozen=True):
 
 
 def to_json(state: NodeState | None) -> dict[str, Any]:
-    """Return the state as a mapping for a JSON column; an empty one for a node that is in no cluster."""
+    """Return the state as a mapping for a JSON column; an empty mapping if the node is not in a cluster."""
     found: dict[str, Any] = {} if state is None else msgspec.to_builtins(state)
     return found
 
@@ -64,7 +64,7 @@ def to_json(state: NodeState | None) -> dict[str, Any]:
 def from_json(value: Mapping[str, Any]) -> NodeState | None:
     """Return the state that :func:`to_json` has stored.
 
-    Return None for a node that is in no cluster, or that runs a release with another form of the mapping.
+    Return None if the node is not in a cluster, or runs a release with another form of the mapping.
     """
     try:
         return msgspec.convert(value, NodeState) if value else None

@@ -4,18 +4,18 @@ Terms:
 
 - *batch*, *note*, *window*: see the module ``window``
 - *interest*: the topics and patterns with subscribers on a node. A *snapshot* is all interest of a node.
-- *silent*: a peer from which nothing was received for :data:`SILENCE_SECONDS`
+- *silent*: a peer from which nothing has been received for :data:`SILENCE_SECONDS`
 - *loss*: batches from the peer that will not arrive, because Redis has lost them or because the sender gave up
 
 After a loss, both nodes take the same steps:
 
 1. The node that has noticed the loss reports it to the other node with ``Gap``.
-2. Calls between the two nodes that have several parts fail, because a part may be missing.
-3. Each node asks the other with ``Reconcile`` on which of its calls the other still works. Calls that are not in the
+2. Calls with several parts between the two nodes fail, because a part may be missing.
+3. Each node asks the other with ``Reconcile`` which of its calls the other is still handling. Calls that are not in the
    answer, ``Open``, fail.
 4. Each node asks the other for a new snapshot with ``WantInterest``.
 
-So each call is answered exactly once, and no result is forwarded if a progressive result before it was lost.
+Therefore, each call is answered exactly once, and no result is forwarded if a progressive result before it was lost.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -46,13 +46,13 @@ from .messages import ACKNOWLEDGE_NOW, Message, ReceivedBatch, encode_message
 from .window import Window
 
 NOTE_SECONDS: Final = 1.0
-"""A note is sent when no batch was sent for this time."""
+"""A note is sent when no batch has been sent for this time."""
 
 ACKNOWLEDGE_SECONDS: Final = 0.1
 """The maximum time between receiving a batch and acknowledging it."""
 
 SILENCE_SECONDS: Final = 3.0
-"""A peer is silent when nothing was received from it for this time."""
+"""A peer is silent when nothing has been received from it for this time."""
 
 State = Literal["greeting", "open", "gone"]
 """A peer is ``greeting`` until its first snapshot is complete. Then it is ``open``, and ``gone`` after it has left."""
@@ -69,7 +69,7 @@ class OpenCall(Struct, gc=False):
 
 
 class PeerCounters(Struct, gc=False):
-    """Numbers for the log and the admin.
+    """Counters for the log and the admin.
 
     - ``received_batches``: batches from the peer that were handled
     - ``lost_batches``: batches from the peer that did not arrive here
@@ -100,10 +100,10 @@ class Peer:
 
     - ``state``: see :data:`State`
     - ``is_member``: whether the ledger of the cluster has shown that the node exists
-    - ``is_silent``: whether nothing was received from it lately
+    - ``is_silent``: whether nothing has been received from the peer lately
     - ``heard``: the time at which the last batch was received
     - ``answers``: the number of questions that the peer has answered with ``Open``
-    - ``confirmed``: the peer knows the interest that was sent in batches up to this number
+    - ``confirmed``: the number of the batch up to which the peer knows all interest that was sent
     """
 
     def __init__(self, node_id: str, window: Window, events: list[LinkEvent], now: float) -> None:
@@ -186,7 +186,7 @@ class Peer:
     def send_snapshot(self, interest: Mapping[str, Sequence[InterestChange]], page_changes: int) -> int:
         """Send all interest of this node, by realm, in pages. Return the number of the last batch.
 
-        A snapshot does not count toward the limit of the window, because it can be larger.
+        A snapshot does not count toward the limit of the window, because it can exceed the limit.
         """
         self._is_snapshot_wanted = False
         for page in _pages(interest, page_changes):
@@ -222,7 +222,7 @@ class Peer:
     def set_away(self, is_away: bool) -> None:
         """Handle a long outage of Redis, or its end if ``is_away`` is false.
 
-        During the outage, new events and calls are not sent. Calls to the peer that are open fail.
+        During the outage, new events and calls are not sent. Open calls to the peer fail.
         """
         self._is_away = is_away
         self._update_block()
@@ -279,7 +279,7 @@ class Peer:
     # --- inside --------------------------------------------------------------------------------------------------
 
     def _queue(self, data: bytes, *, is_counted: bool = True, is_urgent: bool = False) -> int:
-        """Add an encoded message to the window. Before that, give the peer up if the window contains too much."""
+        """Add an encoded message to the window. Before that, give up the peer if the window contains too much."""
         if self.window.is_hopeless:
             self._give_up()
         return self.window.add(data, is_counted=is_counted, is_urgent=is_urgent)
@@ -287,7 +287,7 @@ class Peer:
     def _give_up(self) -> None:
         """Drop everything that the peer has not acknowledged, and fail all calls to it.
 
-        The window counts as full until the peer sends something.
+        The window is treated as full until the peer sends something.
         """
         batches, events = self.window.give_up()
         self.counters.given_up_batches += batches
@@ -326,7 +326,7 @@ class Peer:
         self._recover()
 
     def _recover(self) -> None:
-        """Take the steps 2 to 4 that the module's docstring lists for a loss."""
+        """Take the steps 2 to 4 after a loss, as listed in the module's docstring."""
         # The peer does the same and therefore asks for a snapshot. Until it has this snapshot, an acknowledgment can
         # cover lost interest.
         self._confirms_from = None
@@ -356,7 +356,7 @@ class Peer:
     def _on_open(self, message: messages.Open) -> None:
         """Fail the calls that were sent before the question and are unknown to the peer.
 
-        The answers to older questions do not count, because there was another loss.
+        Ignore answers to older questions, because another question has been asked since.
         """
         if message.token != self._token:
             return
@@ -373,7 +373,7 @@ class Peer:
             self._events.append(SnapshotWanted(self.id))
 
     def _on_hello(self, message: relayed.InterestPage) -> None:
-        """Add a page to the snapshot. Ignore the rest of a snapshot of which a page was lost."""
+        """Add a page to the snapshot. If a page of a snapshot was lost, ignore the rest of it."""
         if message.is_first:
             self._pages = []
         if self._pages is None:

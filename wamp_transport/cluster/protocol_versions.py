@@ -17,7 +17,7 @@ def supported_versions(record: MemberRecord) -> range:
 
 
 def decode_record(data: bytes) -> MemberRecord | None:
-    """Return the record of a member; None if it is of a kind that only later releases know."""
+    """Return the record of a member; None if it has a form that only later releases can decode."""
     try:
         return msgspec.msgpack.decode(data, type=MemberRecord)
     except msgspec.DecodeError:
@@ -25,7 +25,7 @@ def decode_record(data: bytes) -> MemberRecord | None:
 
 
 def common_version(own: range, data: bytes) -> int | None:
-    """Return the version for a peer with the encoded record ``data``; None if there is no common version.
+    """Return the highest common version with a peer whose encoded record is ``data``; None if there is none.
 
     ``own`` are the versions that this node supports.
     """

@@ -21,9 +21,9 @@ CHUNK_BYTES: Final = 256 * 1024
 """The number of bytes that are written before waiting until the socket accepts them."""
 
 MAX_OWED_BYTES: Final = 2 * 1024 * 1024
-"""The size of commands without a reply above which nothing more is written.
+"""Maximum size of the commands without a reply. Above it, nothing more is written.
 
-It limits the memory for output that the socket does not accept. Waiting for the socket alone is not enough: asyncio
+This limits the memory for output that the socket does not accept. Waiting for the socket alone is not enough: asyncio
 does not report a full buffer in Python 3.12.0 to 3.12.8 and 3.13.0 to 3.13.1 (CVE-2024-12254).
 """
 
@@ -45,7 +45,7 @@ class RedisConnection:
     """One connection, which is used until it fails.
 
     The connection fails if Redis owes replies and has not sent any for ``max_silence`` seconds. Call :meth:`check`
-    regularly, so that this is noticed.
+    regularly to detect this.
     """
 
     def __init__(self, address: RedisAddress, max_silence: float) -> None:
@@ -64,7 +64,7 @@ class RedisConnection:
         self._silence = 0.0
 
     async def run(self, *jobs: Callable[[], Awaitable[None]]) -> None:
-        """Connect, and run the jobs, which use the connection, until one of them ends or the connection fails.
+        """Connect, and run the jobs that use the connection, until one of them ends or the connection fails.
 
         Always raises an exception: that of a job, or UnreachableError.
         """

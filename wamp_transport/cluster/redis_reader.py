@@ -10,21 +10,21 @@ from .ledger.scripts import Command
 from .redis_connection import RedisConnection
 
 BLOCK_SECONDS: Final = 1.0
-"""The time after which Redis replies even if there is nothing to read. So a dead connection is noticed."""
+"""The time after which Redis replies even if there is nothing to read. Therefore, a dead connection is detected."""
 
 TRIM_BATCHES: Final = 64
 TRIM_BYTES: Final = 1024 * 1024
-"""The inbox is trimmed when this many batches or bytes in it have been handled."""
+"""The inbox is trimmed when this many batches or bytes in it have been handled, or when there is nothing to read."""
 
 BATCHES_PER_TURN: Final = 64
 """The number of batches that are handled before other tasks may run."""
 
 
 class StreamHandler(Protocol):
-    """Handles what a :class:`RedisReader` reads."""
+    """The receiver of everything that a :class:`RedisReader` reads."""
 
     def log_position(self) -> str:
-        """Return the id of the entry of the log after which to read next."""
+        """Return the id of the log entry after which to continue reading."""
 
     def on_log(self, entries: Sequence[LogEntry]) -> None:
         """Handle entries of the log."""
@@ -53,7 +53,7 @@ class RedisReader:
         self._inbox = keys.inbox(node_id)
         self._handler = handler
         self._on_ready = on_ready
-        # Redis may have restarted, and may count the ids of the inbox from an earlier clock. So a new connection reads
+        # Redis may have restarted, and may derive new ids in the inbox from an earlier clock. So a new connection reads
         # the whole inbox. Batches that arrive again are recognized by their numbers.
         self._position = b"0-0"
         self._handled_batches = 0
@@ -115,8 +115,8 @@ class RedisReader:
     def _trim(self) -> Command:
         """Return the command that removes the handled batches.
 
-        It is sent on this connection. On another one, it could reach a Redis that has restarted and assigns lower ids,
-        and would remove batches that were not read.
+        The command must be sent on this connection. On another one, it could reach a Redis that has restarted and
+        assigns lower ids, and could remove batches that have not been read.
         """
         self._handled_batches = self._handled_bytes = 0
         milliseconds, _, number = self._position.partition(b"-")

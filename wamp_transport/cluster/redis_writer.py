@@ -41,7 +41,8 @@ class RedisWriter:
         """Take and write the outputs at the end of the current turn of the event loop.
 
         Return False if this is not possible, because the connection is not ready or its socket accepts no more bytes.
-        The outputs are then taken later. Until then, the messages stay in the windows of the link, which are limited.
+        In this case, the outputs are taken later. Until then, the messages stay in the windows of the link, which are
+        limited.
         """
         self._is_due = True
         waiter = self._waiter

@@ -1,12 +1,12 @@
 """The sending window of one peer: the batches that the peer has not acknowledged yet.
 
-A *batch* carries messages and has a number, which counts up from 1 for each pair of sender and receiver. A batch stays
-in the *window* until the peer acknowledges its number. A *note* is a batch without messages; it is never in the window.
-The window is *full* when too many bytes are unacknowledged, or when the cluster's Redis has been unreachable for too
-long. Then the peer gets no new events and calls. When four times as many bytes are unacknowledged, the peer is *given
-up*: the window is emptied, and the peer notices the missing numbers.
+A *batch* carries messages. Batches are numbered 1, 2, 3, ... for each pair of sender and receiver. A batch stays in the
+*window* until the peer acknowledges its number. A *note* is a batch without messages; it is never in the window. The
+window is *full* when too many bytes are unacknowledged, or when the cluster's Redis has been unreachable for too long.
+In this case, the peer gets no new events and calls. When four times as many bytes are unacknowledged, the peer is
+*given up*: the window is emptied, and the peer notices the missing numbers.
 
-The window does no input or output. It does not know the time.
+The window does no I/O and does not need the time.
 """
 
 from collections import deque
@@ -17,7 +17,7 @@ from msgspec import Struct
 from .messages import ACKNOWLEDGE_NOW, PROTOCOL, encode_batch
 
 GIVE_UP_FACTOR: Final = 4
-"""A peer is given up when its window contains this many times its limit."""
+"""A peer is given up when its window contains more than this many times the limit."""
 
 
 class LinkSizes(Struct, frozen=True):
@@ -74,7 +74,7 @@ class Window:
     - ``number``: the number of the last batch
     - ``acknowledged``: the number of the last batch that the peer has acknowledged
     - ``size``: the number of unacknowledged bytes that count toward the limit
-    - ``is_blocked``: whether the window counts as full whatever its size
+    - ``is_blocked``: whether the window is treated as full regardless of its size
     """
 
     def __init__(self, sender: str, sizes: LinkSizes, protocol: int = PROTOCOL) -> None:
@@ -164,7 +164,7 @@ class Window:
         return sealed
 
     def acknowledge(self, number: int) -> bool:
-        """Remove the batches up to this number. Return whether any of them was not yet acknowledged.
+        """Remove the batches up to this number. Return whether any of them had not been acknowledged before.
 
         Ignore a number that is higher than that of the last batch.
         """
@@ -188,7 +188,7 @@ class Window:
         return [batch.data for batch in self._sent]
 
     def give_up(self) -> tuple[int, int]:
-        """Remove all batches. Return the number of batches and of their events. The next batch gets the next number."""
+        """Remove all batches. Return how many batches and events were removed. The numbering of batches continues."""
         count = len(self._sent) + len(self._unsent)
         events = sum(batch.events for batch in self._sent) + sum(batch.events for batch in self._unsent)
         self._sent.clear()

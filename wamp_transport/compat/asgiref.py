@@ -41,7 +41,7 @@ def has_thread(context: Any) -> bool:
 
 @contextmanager
 def kept_main_loop() -> Iterator[None]:
-    """Restore asgiref's main event loop for this thread at the end of the block. This is a context manager."""
+    """Context manager: at the end of the block, restore asgiref's main event loop of this thread."""
     outer = getattr(SyncToAsync.threadlocal, "main_event_loop", None)
     try:
         yield

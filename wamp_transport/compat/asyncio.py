@@ -61,7 +61,7 @@ class LimitedEpoll:
 
 
 def limit_ready_sockets(loop: Any, limit: int) -> bool:
-    """Let ``loop`` handle at most ``limit`` sockets in one turn.
+    """Make ``loop`` handle at most ``limit`` sockets in one turn, and return True.
 
     If the loop does not use epoll, do nothing and return False.
     """

@@ -75,7 +75,7 @@ class AutobahnMembers:
     """
 
     cancel_ping_timeout: Any = WebSocketProtocol._cancelAutoPingTimeoutCall
-    """Cancel the timeout of a ping, because data from the peer counts as the reply, and schedule the next ping."""
+    """Cancel the timeout of a ping, because data from the peer is accepted as a reply, and schedule the next ping."""
 
     fail_with_invalid_payload: Any = WebSocketProtocol._invalid_payload
     """Close the connection, because a payload is invalid. The argument is the reason."""

@@ -120,7 +120,7 @@ class Library:
 
     @property
     def is_tested(self) -> bool:
-        """Whether the installed version was tested. Also True if the library is not installed."""
+        """Whether the installed version is one of the tested versions. Also True if the library is not installed."""
         installed = self.installed
         return not installed or release(self.oldest) <= release(installed) < release(self.below)
 

@@ -17,7 +17,7 @@ Importing one of them raises IncompatibleLibraryError if its library cannot be u
 def find_problems(*, with_server: bool) -> Iterator[str]:
     """Yield one sentence for each library that cannot be used.
 
-    ``with_server`` includes the libraries of this product's own server, and installs Daphne's reactor.
+    If ``with_server`` is true, also check the libraries of this product's own server. This installs Daphne's reactor.
     """
     yield from (problem for problem in (asyncio.PROBLEM, asgiref.PROBLEM) if problem)
     for name in SERVER_MODULES if with_server else ():

@@ -201,7 +201,10 @@ class Disconnections:
         self._waiting: deque[tuple[DirectSocket, Any]] = deque()
 
     def put(self, ended: DirectSocket, reason: Any) -> None:
-        """End a connection in this turn of the event loop or a later one. First stop reading from its socket."""
+        """End a connection in this turn of the event loop or a later one.
+
+        The caller must have stopped reading from its socket.
+        """
         if self._room == DISCONNECTIONS_PER_TURN:
             self._loop.call_soon(self._begin_turn)
         if self._room and not self._waiting:
@@ -229,7 +232,7 @@ class Disconnections:
 
 @cache
 def disconnections_of(loop: asyncio.AbstractEventLoop) -> Disconnections:
-    """Return the queue of connections that must be ended in an event loop; always the same for the same loop."""
+    """Return the queue of connections that must be ended in an event loop. Each loop has one queue."""
     return Disconnections(loop)
 
 

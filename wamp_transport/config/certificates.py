@@ -26,7 +26,7 @@ from wamp_transport.config.section import Finding
 
 MAX_FILE_BYTES: Final = 1024 * 1024
 EXPIRY_WARNING_PERIOD: Final = timedelta(days=7)
-"""A warning is logged for a certificate that expires within this time."""
+"""A notice is reported for a certificate that expires within this time."""
 
 Parsed = TypeVar("Parsed")
 
@@ -71,8 +71,8 @@ class TlsFiles:
 class Material:
     """The parsed content of a TLS endpoint's files.
 
-    The certificates in ``chain`` are sent after ``certificate``. ``authorities`` are the certificates of the accepted
-    authorities, one of which must have issued a client's certificate.
+    The certificates in ``chain`` are sent after ``certificate``. ``authorities`` contains the certificates of the
+    authorities whose client certificates are accepted.
     """
 
     key: PrivateKeyTypes
@@ -86,9 +86,9 @@ class _Unusable(Exception):
 
 
 def read(files: TlsFiles, now: datetime | None = None) -> tuple[Material | None, list[Finding]]:
-    """Read and check the files. Return their content, or None if they cannot be used, and a list of findings.
+    """Read and check the files. Return their content (None if they cannot be used) and a list of findings.
 
-    Locations are relative to the section ``tls``. Files that are missing or invalid do not raise an exception.
+    The locations of findings are relative to the section ``tls``. Missing or invalid files raise no exception.
     """
     findings: list[Finding] = []
     key = _try(findings, ("key",), files.key, _key)

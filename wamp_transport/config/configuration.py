@@ -39,7 +39,7 @@ class PathService:
     """A service at a path. Two versions of a configuration use the same ``key`` for the same transport and path.
 
     ``realms`` contains the realms that clients of the service may join; None means all. If the configuration has
-    several router workers, these are the realms of the service's own worker. ``type`` is the service's type, or
+    several router workers, these are the realms of the service's worker. ``type`` is the service's type, or
     ``none`` if the service is not supported. A request for an unsupported service gets a 404 response, and is not
     passed to the service of a parent path. ``config_path`` is the JSON path of the service in the configuration;
     comparisons ignore it.
@@ -127,7 +127,7 @@ class Difference:
 def build(
     node: Node, source: str, base_dir: Path, dialect: Dialect = "specification"
 ) -> tuple[Configuration, list[Finding]]:
-    """Return the configuration for a validated node, and findings about applied defaults.
+    """Return the configuration for a validated node, and findings about applied defaults and disabled workers.
 
     ``dialect`` is the dialect of each realm that does not name one.
     """
@@ -244,12 +244,12 @@ def anonymous_login(service: WebSocketSection) -> AnonymousLogin | None:
 
 
 def asked_methods(service: WebSocketSection) -> frozenset[str]:
-    """Return the names of the methods for which the router asks an authenticator whether a client can join."""
+    """Return the names, as in HELLO, of the methods for which the router asks an authenticator to decide."""
     auth = service.auth
     if auth is None:
         return frozenset()
     names = {*auth.methods(), *auth.django_methods()}
-    # The router admits anonymous clients itself, unless a procedure or function decides on them.
+    # The router admits anonymous clients itself, unless a procedure or function decides about them.
     if auth.anonymous is not None and auth.anonymous.type == "static":
         names.remove(ANONYMOUS.name)
     if auth.cookie is not None and service.cookie is not None:
@@ -260,7 +260,7 @@ def asked_methods(service: WebSocketSection) -> frozenset[str]:
 def diff(old: Configuration, new: Configuration) -> Difference:
     """Return the changes that lead from ``old`` to ``new``.
 
-    A transport is changed if its endpoint, options, limits or trusted proxies differ. Its services are compared
+    A transport counts as changed if its endpoint, options, limits or trusted proxies differ. Its services are compared
     separately.
     """
     transports = _compare({one.key: one for one in old.transports}, {one.key: one for one in new.transports})

@@ -10,7 +10,7 @@ _STORE_KEYS: Mapping[str, tuple[str, ...]] = {
     "file": ("filename", "purge_on_startup"),
     "database": ("path", "purge_on_startup", "maxsize", "readonly", "sync"),
 }
-"""The attributes that are valid only for some types of store."""
+"""The valid attributes of each type of store, except those that are valid for all types."""
 
 MIN_SAFE_LENGTH = 22
 """The minimum length of an ID that cannot be guessed: 22 characters contain 132 bits."""

@@ -26,8 +26,8 @@ def development_default() -> Configuration:
 def with_builtin_service(stored: Configuration) -> Configuration:
     """Return ``stored`` or, if none of its transports has a path, a copy with the transport of the development default.
 
-    The realms of ``stored`` stay. If there are none, the copy has the realm of the development default. Transports
-    without a path do not listen in the copy: one of them could have the address of the server that shows the admin.
+    The copy has the realms of ``stored`` or, if there are none, the realm of the development default. It does not have
+    the transports of ``stored``, because one of them could have the address of the server that shows the admin.
     """
     if stored.services:
         return stored

@@ -26,7 +26,8 @@ def environment_of(info: ValidationInfo) -> Mapping[str, str]:
 def number_from_environment(value: Any, info: ValidationInfo) -> Any:
     """Return ``value`` or, if it names an environment variable, the number in the variable.
 
-    Error messages never contain the content of the variable.
+    Raises PydanticCustomError if the variable is not set or does not contain an integer. The message never contains the
+    variable's value.
     """
     name = variable_name(value)
     if name is None:

@@ -49,9 +49,8 @@ def check_service(
 ) -> list[Problem]:
     """Validate a service and return the problems.
 
-    ``full_path`` is the path of the service, such as ``/app/ws``. The URL in its settings must have this path. If the
-    service has nested services, their URLs must have the paths of these services. If ``full_path`` is None, URLs are
-    not checked.
+    ``full_path`` is the path of the service, such as ``/app/ws``. The URL in its settings must have this path. The URL
+    of a nested service must have the full path of the nested service. If ``full_path`` is None, URLs are not checked.
     """
     given = {**mapping, "type": type} if isinstance(mapping, Mapping) else mapping
     checked = check(Service, given, _environment(environ))

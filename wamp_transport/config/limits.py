@@ -48,7 +48,7 @@ class LimitsSection(Section):
 class RealmLimitsSection(LimitsSection):
     """The limits of a realm.
 
-    The defaults protect receivers from very long URIs and deeply nested payloads, and the router's memory.
+    The defaults protect receivers from very long URIs and deeply nested payloads, and limit the memory for open calls.
     """
 
     max_sessions: int = limit(0, f"{SESSIONS} realm")

@@ -16,7 +16,7 @@ MAX_NESTING_DEPTH = 64
 
 
 class RepeatedKeys(dict[str, Any]):
-    """An object of a JSON text in which at least one key is repeated."""
+    """A JSON object in which at least one key is repeated."""
 
     def __init__(self, pairs: list[tuple[str, Any]], repeated: tuple[str, ...]) -> None:
         super().__init__(pairs)
@@ -24,7 +24,11 @@ class RepeatedKeys(dict[str, Any]):
 
 
 def normalize(value: object, findings: list[Finding], location: Location = ()) -> Any:
-    """Return ``value`` as JSON data. Values that JSON cannot represent become null and are added to ``findings``."""
+    """Return ``value`` as JSON data, and add a finding to ``findings`` for each invalid part.
+
+    Values that JSON cannot represent become null, and invalid keys are left out. If a key is repeated, the last value
+    is used.
+    """
     if value is None or value is True or value is False:
         return value
     if isinstance(value, str):

@@ -24,9 +24,10 @@ _FILE = "config.json"
 
 
 def read_file(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None) -> Configuration:
-    """Read the configuration from a file, a ``.crossbar`` directory, or a node directory that contains one.
+    """Read the configuration from a file, or from a directory with ``.crossbar/config.json`` or ``config.json`` in it.
 
-    Relative paths in the configuration are relative to the directory of the file. Raises ConfigError.
+    Relative paths in the configuration are relative to the directory of the file. Raises ConfigError if there is no
+    such file, or if the configuration is invalid.
     """
     file = find_file(Path(path))
     return read_mapping(
@@ -41,7 +42,7 @@ def read_text(
     source: str = "text",
     environ: Mapping[str, str] | None = None,
 ) -> Configuration:
-    """Read the configuration from JSON text. Raises ConfigError."""
+    """Read the configuration from JSON text. Raises ConfigError if it is invalid."""
     return read_mapping(_parse(text, source), base_dir, source=source, environ=environ)
 
 
@@ -53,7 +54,7 @@ def read_mapping(
     environ: Mapping[str, str] | None = None,
     dialect: Dialect = "specification",
 ) -> Configuration:
-    """Read the configuration from a mapping in the format of config.json. Raises ConfigError.
+    """Read the configuration from a mapping in the format of config.json. Raises ConfigError if it is invalid.
 
     ``source`` is the name of the mapping in reports. ``environ`` contains the values for ``$NAME``, by default the
     process's environment. ``dialect`` is the dialect of each realm that does not name one.
@@ -101,7 +102,10 @@ def _refuse(source: object, message: str, hint: str = "") -> ConfigError:
 
 
 def find_file(path: Path) -> Path:
-    """Return the configuration file for ``path``, which is a file or a node directory. Raises ConfigError."""
+    """Return the configuration file for ``path``, which is a file or a node directory.
+
+    Raises ConfigError if there is no file, if it is in YAML, or if the path cannot be read.
+    """
     try:
         if path.is_dir():
             for directory in (path / _DIRECTORY, path):

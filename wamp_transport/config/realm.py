@@ -66,7 +66,7 @@ class PermissionSection(Section):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> Iterator[Finding]:
-        """Check that the pattern does not have too many components, and that its asterisks have a meaning."""
+        """Check that the pattern does not have too many components, and that its asterisks are valid."""
         uri, match = given.get("uri"), given.get("match")
         yield from _excess(*(_covered(given) or ("", "exact")))
         if not isinstance(uri, str) or "*" not in uri:
@@ -290,7 +290,7 @@ class RealmOptionsSection(RealmLimitsSection):
 
 
 class HistorySection(Section):
-    """An event history: the events of a topic or pattern are stored."""
+    """An event history, which stores the events of a topic or pattern."""
 
     uri: str = setting(
         ...,
@@ -393,7 +393,7 @@ class RealmSection(Section):
 
 
 def pattern_of(uri: str) -> tuple[str, Match] | None:
-    """Return the URI and match policy for a URI with Crossbar's asterisks; None if they have no meaning.
+    """Return the URI and match policy for a URI with Crossbar's asterisks; None if the asterisks are invalid.
 
     A single asterisk at the end means prefix. Otherwise, each asterisk must be a whole component.
     """
@@ -429,9 +429,9 @@ def open_realm() -> dict[str, Any]:
 
 
 def _authorizer_findings(given: Mapping[str, Any]) -> Iterator[Finding]:
-    """Check that permissions, an authorizer procedure and an authorizer function are not given together.
+    """Check that at most one of these is given: permissions, an authorizer procedure, and an authorizer function.
 
-    Report options that have no effect.
+    Also report options that have no effect.
     """
     named = [name for name in ("authorizer", "authorizer_function") if given.get(name) is not None]
     if len(named) > 1:
@@ -452,7 +452,7 @@ def _excess(uri: object, match: object) -> Iterator[Finding]:
 
 
 def _in_vain(role: object, loose: bool, location: Location) -> Iterator[Finding]:
-    """Yield findings about permissions that match no URI which the realm accepts.
+    """Yield findings about permissions that never apply, because the realm does not accept their URI or pattern.
 
     ``loose`` is True if the realm's option ``uri_check`` is ``loose``. ``location`` is the location of the role's
     permissions.

@@ -33,7 +33,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All problems of a configuration.
+    """All problems found in a configuration.
 
     Problems in the document are in document order. Problems with files and directories follow.
     """

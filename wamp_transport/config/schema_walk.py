@@ -61,7 +61,7 @@ def sections_of(annotation: Any) -> tuple[type[Section], ...]:
 
 
 def types_of(section: type[Section]) -> tuple[Any, ...]:
-    """Return the allowed values of the section's ``type`` attribute."""
+    """Return the allowed values of the section's ``type`` attribute; empty if it has no such attribute."""
     field = section.model_fields.get("type")
     annotation = bare(field.annotation) if field else None
     return get_args(annotation) if get_origin(annotation) is Literal else ()

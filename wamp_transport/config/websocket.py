@@ -237,6 +237,7 @@ def url_finding(url: object, segments: tuple[str, ...]) -> Finding | None:
     """Check the configured URL of a service. ``segments`` are the segments of the service's path.
 
     Return a finding if ``url`` is not a WebSocket URL or has another path. Return None if it is correct or not given.
+    For the host ``unix``, the path is not checked.
     """
     if not isinstance(url, str):
         return None

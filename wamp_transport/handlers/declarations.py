@@ -118,8 +118,9 @@ def register(
     ``invoke`` is the invocation policy if several sessions register the procedure. By default, no other session can
     register it; in a cluster, each node registers it, and prefers itself for the calls of its own clients.
     ``concurrency`` is the maximum number of concurrent calls; the router refuses further calls. ``permission`` is one
-    or several Django permissions, such as ``"shop.view_price"``, that the calling user must have. ``realm`` is one or
-    several realms; by default, the procedure is registered in all realms.
+    or several Django permissions, such as ``"shop.view_price"``. The calling user must have all of them, unless the
+    caller has the role ``trusted``. ``realm`` is one or several realms; by default, the procedure is registered in all
+    realms.
 
     The decorated object is returned unchanged. A class is instantiated without arguments, once in each process.
 

@@ -124,7 +124,7 @@ class HandlerExecutor:
         self._turns = asyncio.Semaphore(bound)
 
     async def procedure(self, invocation: Invocation) -> Result:
-        """Handle a call. Raises ApplicationError, and PayloadError if the result cannot be sent."""
+        """Handle a call. Raises ApplicationError if the call fails, and PayloadError if the result cannot be sent."""
         try:
             return await self._run(invocation)
         except WampError:
@@ -243,8 +243,9 @@ class HandlerExecutor:
     def _admission(self, message: Message) -> Callable[[], Any]:
         """Return a function that looks up and returns the Django user of a message's sender.
 
-        Call the function in a thread. It raises ApplicationError if the handler requires a user or a permission that
-        the sender does not have. If the handler needs no user, it returns None.
+        Call the returned function in a thread. It raises ApplicationError if the sender has no user but the handler
+        requires one, or if the user lacks a required permission. A sender with the role ``trusted`` needs no
+        permissions. If the handler needs no user, the function returns None.
         """
         if not self._asks_for_user:
             return lambda: None

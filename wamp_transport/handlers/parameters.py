@@ -45,8 +45,8 @@ class UnusableParameter(TypeError):
 class Parameters:
     """The parameters of a function.
 
-    The constructor raises UnusableParameter, also if Python cannot determine the parameters, as for some built-in
-    functions.
+    The constructor raises UnusableParameter if an annotation cannot be used, or if Python cannot determine the
+    parameters, as for some built-in functions.
 
     ``sources`` maps the names of parameters that are not filled from the payload to their sources. These parameters
     are annotated with Invocation, Event, :class:`Caller` or a user model.
@@ -81,8 +81,8 @@ class Parameters:
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any], others: Mapping[str, Any]) -> inspect.BoundArguments:
         """Return the arguments for a call of the function.
 
-        ``others`` contains the values for the parameters in :attr:`sources`. Raises ApplicationError
-        ``wamp.error.invalid_argument``, which names the invalid parameters.
+        ``others`` contains the values for the parameters in :attr:`sources`. If the payload does not fit the
+        parameters, raises ApplicationError ``wamp.error.invalid_argument``, which names the invalid parameters.
         """
         try:
             payload = self._payload.bind(*args, **kwargs)

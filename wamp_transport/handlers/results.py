@@ -24,9 +24,10 @@ def to_result(outcome: Any) -> Result:
 
 
 def to_plain_value(value: Any, place: str = "result") -> Any:
-    """Convert ``value`` to lists, dictionaries and scalars that every serializer can represent.
+    """Convert ``value`` to lists, dictionaries and scalars; see :func:`~wamp_transport.node.payload_values.to_payload`.
 
-    Raises PayloadError. Its message gives the position of the invalid value, starting with ``place``.
+    Raises PayloadError if this is impossible. Its message gives the position of the invalid value, starting with
+    ``place``.
     """
     return copy_sendable(value, place, _replace)
 
@@ -34,7 +35,7 @@ def to_plain_value(value: Any, place: str = "result") -> Any:
 def _replace(value: Any) -> Any:
     """Return the replacement for a value of a Django or pydantic type; NotImplemented for values of other types.
 
-    Raises Unsendable.
+    Raises Unsendable for a Django model.
     """
     if isinstance(value, BaseModel):
         return value.model_dump()

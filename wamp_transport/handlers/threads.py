@@ -35,7 +35,7 @@ class HandlerThreads:
     async def run(self, work: Callable[[], Outcome], turns: asyncio.Semaphore | None = None) -> Outcome:
         """Call ``work`` in a thread and return its result. ``turns`` limits the number of concurrent calls.
 
-        If the caller is canceled while ``work`` runs, ``work`` continues. It counts as a concurrent call until it ends.
+        If the caller is canceled while ``work`` runs, ``work`` continues, and is a concurrent call until it ends.
 
         Raises WorkersBusy, WorkersClosed and any exception of ``work``. An exception that is not an ``Exception``, such
         as SystemExit, is raised as ProjectCodeError.

@@ -8,7 +8,7 @@ from typing import Final
 logger = logging.getLogger(__name__)
 
 MAX_OPEN_FILES: Final = 65_536
-"""The maximum number of entries to which the file table is enlarged. They take half a megabyte of kernel memory."""
+"""The maximum size of the enlarged file table, in entries. This takes half a megabyte of kernel memory."""
 
 
 def raise_open_file_limit() -> None:

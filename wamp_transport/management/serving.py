@@ -75,8 +75,9 @@ def cluster_status() -> str:
 def listeners(configuration: Configuration, main: TcpEndpoint | UnixEndpoint | None) -> dict[str, Listener]:
     """Return the listener of each transport, by key.
 
-    ``main`` is the address from the command line, or None. The first transport listens on ``main`` instead of on its
-    configured endpoint.
+    ``main`` is the address from the command line, or None. If it is given, the first transport listens on ``main``
+    instead of on its configured endpoint, and has the key MAIN_LISTENER. If there is no transport, a listener on
+    ``main`` serves only the project's application.
     """
     own = {one.key: Listener.of(configuration, one) for one in configuration.transports}
     if main is None:
@@ -97,7 +98,7 @@ def run(
     joins_cluster: bool = False,
     **options: Any,
 ) -> "WampServer":
-    """Run the server until it is stopped, and apply changes of the configuration.
+    """Run the server until it is stopped, and apply configuration changes.
 
     ``on_listening`` is called with the listeners when all of them are open. If the server cannot start,
     ``on_listening`` is not called, and the attribute ``failure`` of the returned server is set. If ``joins_cluster`` is

@@ -110,7 +110,7 @@ class ModelEventPublisher(Generic[Row]):
         return transaction.atomic(using)
 
     def on_failed(self, event: PendingEvent, fault: Exception) -> None:
-        """Log that an event could not be published."""
+        """Log that an event could not be published. If the API is not configured, log this only once."""
         if isinstance(fault, api.NotConfigured):
             # All events of this process fail in the same way, so the problem is logged once.
             if not self._is_unconfigured:

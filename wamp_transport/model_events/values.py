@@ -14,7 +14,7 @@ from .changes import Change
 def checked_names(model: type[Model], names: Iterable[str]) -> tuple[str, ...]:
     """Return ``names`` after checking that each is a field, property or attribute of the model.
 
-    Raises ImproperlyConfigured.
+    Raises ImproperlyConfigured for any other name, and for a relation that is defined on another model.
     """
     if isinstance(names, str):
         raise ImproperlyConfigured(f"fields of {model._meta.label} must be a list of names, not the text {names!r}")
@@ -40,8 +40,8 @@ def values_of(change: Change[Any], names: Iterable[str]) -> dict[str, Any]:
     """Return the stored values of the fields ``names``. For a relation, return one primary key or a list of them.
 
     The values of the instance can differ from the stored values, for example after ``F("stock") - 1``, or if some
-    fields were not saved. In this case, the row is read again, once for all fields. Raises PayloadError, and
-    ObjectDoesNotExist if the row no longer exists.
+    fields were not saved. In this case, the row is read again, once for all fields. Raises PayloadError if a value
+    cannot be converted, and ObjectDoesNotExist if the row no longer exists.
     """
     instance = change.instance
     fields = {name: _field(instance, name) for name in names}

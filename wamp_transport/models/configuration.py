@@ -57,8 +57,8 @@ def path_of(nesting: str) -> str:
 def sealed(settings: Any, *, is_deep: bool = False) -> Any:
     """Return the settings of a row, with hashes and derived keys instead of secrets.
 
-    If ``is_deep``, secrets are also replaced in services that are nested in the settings. This function is slow if
-    there is a secret. See :mod:`wamp_transport.auth.sealing`.
+    If ``is_deep`` is true, secrets are also replaced in services that are nested in the settings. This function is slow
+    if there is a secret. See :mod:`wamp_transport.auth.sealing`.
     """
     if not isinstance(settings, dict):
         return settings

@@ -1,4 +1,7 @@
-"""The models of logins: principals, credentials, and the roles of Django users. Secrets are never stored."""
+"""The models of logins: principals, credentials, and the roles of Django users.
+
+Only hashes, derived keys and public keys are stored, never the secrets themselves.
+"""
 
 from typing import Any
 

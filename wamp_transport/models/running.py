@@ -8,7 +8,7 @@ from .configuration import MATCHES
 
 
 class RunningNode(models.Model):
-    """The state that a running node reports: the configuration it has applied, and why it refused a newer one."""
+    """The state that a running node reports, such as the configuration that it has applied, and its clients."""
 
     id = models.BigAutoField(primary_key=True)
     name = models.CharField(_("name"), max_length=200, unique=True)

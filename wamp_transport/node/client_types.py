@@ -10,7 +10,7 @@ from .payload_values import to_payload
 
 
 class Result(Struct, frozen=True):
-    """The result of a call. ``details`` are the details of RESULT; in a progressive result, ``progress`` is True."""
+    """The result of a call. ``details`` are the details of RESULT, such as ``progress`` for a progressive result."""
 
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = {}
@@ -45,9 +45,9 @@ class Invocation(Struct, frozen=True):
     send: Callable[[Message], Awaitable[None]]
 
     async def progress(self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> None:
-        """Send a progressive result, if the caller accepts progressive results.
+        """Send a progressive result. Do nothing if the caller does not accept progressive results.
 
-        Raises PayloadError and SessionClosed.
+        Raises PayloadError if a value cannot be sent, and SessionClosed if the session is closed.
         """
         if self.details.get("receive_progress"):
             await self.send(Yield(self.id, YieldOptions(progress=True), to_payload(args), to_payload(kwargs, "kwargs")))

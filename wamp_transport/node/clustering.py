@@ -2,14 +2,17 @@
 
 Terms:
 
-- A *member* is a node that belongs to the cluster. :class:`Membership` is this node's own, from joining until the node
-  leaves or is removed. A node that was removed joins again, with another id.
+- A *member* is a node that belongs to the cluster. The :class:`Membership` of this node lasts from joining until the
+  node leaves or is removed. A node that was removed joins again, with a new id.
 - The *link* exchanges messages with the other nodes, its *peers*. See :mod:`wamp_transport.cluster.link`.
-- The *interest* of a node consists of the topics and patterns whose events it wants. A *snapshot* is all interest of a
-  node.
-- *Retained events* are the last events of topics, which are sent to new subscribers. Each node keeps all of them.
+- The *ledger* is the table of members and registrations that all nodes share. See
+  :mod:`wamp_transport.cluster.ledger.client`.
+- The *interest* of a node consists of the topics and patterns whose events it wants. A *snapshot* is the complete
+  interest of a node. An *announcement* is a numbered change of the interest.
+- *Retained events* are the last events of topics, which are sent to new subscribers. Each node stores all of them.
 
-:class:`Clustering` carries out the core's effects for other nodes, and passes what comes from them to the core.
+:class:`Clustering` carries out the router core's effects that concern other nodes, and passes their messages to the
+core.
 """
 
 import asyncio
@@ -60,16 +63,16 @@ LEAVE_SECONDS: Final = 2.0
 """The maximum time for leaving the cluster when the node stops."""
 
 REMOVED: Final = "the router was cut off from the other nodes of its cluster; connect again"
-"""The message of GOODBYE when the node was removed from the cluster."""
+"""The message in the GOODBYE that sessions receive when the node was removed from the cluster."""
 
 
 class ClusteringCounters(Struct, gc=False):
-    """Numbers since the start of the node.
+    """Counters since the start of the node.
 
     - ``removals``: how often this node was removed from the cluster
     - ``lost_batches``: batches from other nodes that did not arrive here
     - ``dropped_events``: events that were not delivered to another node, because it acknowledged too little or Redis
-      was unreachable for too long. An event that was dropped for two nodes counts twice.
+      was unreachable for too long. An event that was dropped for two nodes is counted twice.
     - ``unsent``: calls, results and other messages, except events, that could not be sent to another node
     """
 
@@ -84,10 +87,10 @@ class ClusteringCounters(Struct, gc=False):
 
 
 class Clustering:
-    """The connection of a node with the other nodes of its cluster.
+    """The connection between a node and the other nodes of its cluster.
 
-    ``begin(handler)`` creates a new membership, which reports to ``handler``. The node must have been created with
-    ``is_clustered``. Call all methods in the thread of the event loop.
+    ``begin(handler)`` creates a new membership, which reports to ``handler``. Raises ValueError if the node was created
+    without ``is_clustered``. Call all methods in the thread of the event loop.
     """
 
     def __init__(self, node: Node, loop: AbstractEventLoop, begin: Callable[[ClusterHandler], Membership]) -> None:
@@ -109,11 +112,11 @@ class Clustering:
         self.on_rejoined: Callable[[], None] = lambda: None
         """The function that is called after this node has joined again."""
         self._released = 0
-        """The number of the last announcement for which nothing is held back any more."""
+        """Output that was held back for announcements up to this number has been released."""
         self._losses = LossReports(loop, self.counters.losses)
         self._is_unreachable = False
         self._incompatible: set[str] = set()
-        """The ids of the members that were logged because they are not compatible with this node."""
+        """The ids of the incompatible members that have been logged."""
         node.cluster_runners.update(
             {
                 Relay: self._relay,
@@ -128,11 +131,11 @@ class Clustering:
 
     @property
     def peers(self) -> int:
-        """The number of other nodes in the cluster."""
+        """The number of other nodes in the cluster, without those that are incompatible with this node."""
         return len(self._peers())
 
     def state(self, cluster: str, prefix: str) -> NodeState:
-        """Return the state of this node. ``cluster`` is the name of the cluster, ``prefix`` that of its keys."""
+        """Return the state of this node. ``cluster`` is the cluster's name, ``prefix`` the prefix of its keys."""
         counters, membership = self.counters, self._membership
         state = NodeState(
             cluster,
@@ -154,15 +157,12 @@ class Clustering:
             self._must_rejoin.clear()
 
     async def fetch_retained(self) -> None:
-        """Ask another node for the retained events, and wait a few seconds for them at most.
-
-        Call this when the realms exist on this node, because events of other realms are ignored.
-        """
+        """Ask another node for retained events, and wait up to a few seconds. Events of missing realms are ignored."""
         if self._membership is not None:
             await self._joining.fetch_retained(self._membership)
 
     async def run(self) -> None:
-        """Join again each time this node was removed from the cluster, until canceled."""
+        """Until canceled, join again each time this node is removed from the cluster."""
         while True:
             await self._must_rejoin.wait()
             self._must_rejoin.clear()
@@ -186,7 +186,7 @@ class Clustering:
         self._losses.close()
 
     async def _try_to_join(self) -> bool:
-        """Join with a new id. Return False if this node was removed from the cluster before it had finished."""
+        """Join with a new id. Return False if this node was removed from the cluster before it had finished joining."""
         membership = self._membership = self._begin(self)
         self._registrations.use(membership)
         membership.start()
@@ -232,7 +232,7 @@ class Clustering:
         return bool(membership.link.send(peer, message))
 
     def _peers(self) -> set[str]:
-        """Return the other nodes."""
+        """Return the ids of the other nodes."""
         peers = {} if self._membership is None else self._membership.link.peers
         return {name for name, peer in peers.items() if peer.is_member}
 
@@ -263,7 +263,7 @@ class Clustering:
     def on_link_events(self, events: Sequence[LinkEvent]) -> None:
         """Handle events of the link."""
         if self._registrations.has_changes and any(type(event) is Received for event in events):
-            # What a node sends after it has read the log must not be handled before the log.
+            # A node can send a message because it has read a change in the ledger's log. Apply the change first.
             self._apply_changes()
         receive = self._cluster.receive
         for event in events:
@@ -296,7 +296,7 @@ class Clustering:
         self._node.flush_effects()
 
     def _on_joined(self, node: str, data: bytes, link: Link) -> None:
-        """Handle a new member. Log it if it is not a peer, because it supports no version of the protocol in common."""
+        """Handle a new member. If it shares no protocol version with this node, it is not a peer; log this once."""
         if node in link.peers:
             self._add_member(node)
         elif node not in self._incompatible:
@@ -344,7 +344,7 @@ class Clustering:
             logger.warning("The cluster is connected again")
 
     def _on_removed(self) -> None:
-        """End all sessions and forget the other nodes, because the others have continued without this node."""
+        """End all sessions and forget the other nodes, because they have continued without this node."""
         membership = self._membership
         if membership is None:
             return

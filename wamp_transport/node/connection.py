@@ -66,7 +66,7 @@ class Receiver(Protocol):
         ...
 
     def close_slow_consumer(self, connection: "Connection", queued_bytes: int) -> None:
-        """Close the connection, because its peer reads too slowly and ``queued_bytes`` bytes are queued for it."""
+        """End the session, because its peer reads too slowly and ``queued_bytes`` bytes are queued for it."""
         ...
 
 
@@ -86,7 +86,7 @@ class ConnectionTransport(Protocol):
         ...
 
     def resume(self) -> None:
-        """Read from the peer again.
+        """Resume reading from the peer.
 
         This method must not deliver messages to the node before it returns, because the node is not ready to route
         them.
@@ -100,14 +100,14 @@ class ConnectionTransport(Protocol):
 
     @property
     def outgoing_limit(self) -> int:
-        """The number of bytes that can stay queued indefinitely. If more are queued, the peer counts as slow."""
+        """The number of bytes that can stay queued indefinitely. If more are queued, the peer is considered slow."""
         ...
 
 
 def detach_payload(message: Any, size: int) -> None:
-    """Copy the payload of a message if the payload has less than ``size`` bytes.
+    """Copy the payload of a message if the payload has fewer than ``size`` bytes.
 
-    The received bytes, of which undecoded payload is a view, can then be freed.
+    Undecoded payload is a view of the received bytes. After copying, these bytes can be freed.
     """
     args, kwargs = getattr(message, "args", ABSENT), getattr(message, "kwargs", ABSENT)
     if len(args) + len(kwargs) < size and not (args is ABSENT and kwargs is ABSENT):
@@ -138,7 +138,7 @@ class MessageEncoder:
 class Connection:
     """A transport and its current session.
 
-    ``credentials`` holds data of the handshake that is needed for authentication and not shown by the meta API.
+    ``credentials`` is data from the handshake that authentication needs and the meta API does not show.
     ``session_id`` changes when a session ends and the node waits for another HELLO on the same transport.
     """
 
@@ -252,5 +252,5 @@ class Connection:
             self.transport.resume()
 
     def close_slow_consumer(self, queued_bytes: int) -> None:
-        """Close the connection, because the peer reads too slowly and ``queued_bytes`` bytes are queued for it."""
+        """End the session, because the peer reads too slowly and ``queued_bytes`` bytes are queued for it."""
         self._node.close_slow_consumer(self, queued_bytes)

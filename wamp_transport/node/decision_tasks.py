@@ -1,6 +1,7 @@
 """Tasks that call the authenticator or authorizer when the router core requests a decision.
 
-If a task fails, the exception is logged, and the login or action is denied. The core therefore always gets a decision.
+If a task fails, the exception is logged, and the login or action is denied. The core therefore gets a decision on each
+request that it has not withdrawn.
 """
 
 import asyncio
@@ -53,7 +54,8 @@ DENY_ALL = DenyAll()
 class DecisionTasks:
     """The running tasks, one for each decision on a login or an action that the router core has requested.
 
-    When a task ends, ``decide(ticket, answer)`` is called with its decision. ``ticket`` is the number of the request.
+    When a task ends without being canceled, ``decide(ticket, answer)`` is called with its decision. ``ticket`` is the
+    number of the request.
     """
 
     def __init__(

@@ -45,7 +45,10 @@ class DynamicAuthorizer:
         self._run_function = run_function
 
     async def authorize(self, request: AuthorizationRequest) -> Permit | Deny:
-        """Call the authorizer that is configured for the session's role, and return its decision."""
+        """Call the authorizer that is configured for the session's role, and return its decision.
+
+        If the authorizer fails, log this and return :data:`AUTHORIZER_FAILED`.
+        """
         try:
             return permit_from(await self._ask(request))
         except (WampError, InvalidAnswer) as fault:
@@ -86,8 +89,8 @@ def arguments_of(request: AuthorizationRequest) -> list[Any]:
 def permit_from(answer: object) -> Permit:
     """Convert the result of an authorizer to a decision.
 
-    ``answer`` must be a bool, or a mapping with ``allow`` and optional keys. Raises InvalidAnswer for anything else, so
-    that a faulty authorizer never allows an action.
+    ``answer`` must be a bool, or a mapping with the key ``allow`` and optionally other keys of :data:`ANSWER_CHECKS`.
+    Raises InvalidAnswer for anything else, so that a faulty authorizer never allows an action.
     """
     if isinstance(answer, bool):
         return Permit(answer)

@@ -119,9 +119,9 @@ class HandlerRunner:
     def _fail(self, invocation: Invocation, fault: BaseException) -> None:
         """Answer a call with an ERROR.
 
-        An ApplicationError is sent as it is, and the text of a PayloadError is sent. Other exceptions, and an
-        ApplicationError whose payload cannot be sent, are answered with a general error. All but the ApplicationErrors
-        that are sent are logged.
+        An ApplicationError is sent unchanged. For a PayloadError, its URI and text are sent. For any other exception,
+        and for an ApplicationError whose payload cannot be sent, a general error is sent. Every exception is logged,
+        except an ApplicationError that can be sent.
         """
         uri, args, kwargs = (
             errors.INTERNAL_ERROR,

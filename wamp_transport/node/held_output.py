@@ -1,13 +1,14 @@
-"""Hold back what is sent to a client until the other nodes of the cluster know what it has subscribed to.
+"""Hold back output to a client until the other nodes of the cluster know the client's subscriptions.
 
-The node announces to the other nodes which events it wants. The announcements are numbered, and an announcement is
-*known* when all other nodes that are not excluded have acknowledged it. See :mod:`wamp_transport.router.own_interest`.
+The node announces to the other nodes which events it wants. The announcements are numbered. An announcement is *known*
+when all other nodes have acknowledged it, except those that are silent or late; see :mod:`.known_interest`.
 
 A *hold* delays SUBSCRIBED, and everything that is sent to the same client afterwards, until an announcement is known.
-Meanwhile, the node goes on reading from the client, so that many SUBSCRIBEs in a row are delayed only once. A hold ends
-early:
+Meanwhile, the node continues to read from the client, so that many SUBSCRIBEs in a row are delayed only once. A hold
+ends early:
 
 - after :data:`HOLD_SECONDS`
+- when the transport is closed
 - when more bytes are held back than may stay queued for the client. The limits for clients that read slowly then apply.
 """
 
@@ -23,7 +24,7 @@ HOLD_SECONDS: Final = 1.0
 
 
 class Hold(NamedTuple):
-    """A hold for the announcement ``number``. It ends early at the time ``deadline``."""
+    """A hold for the announcement ``number``. It ends at the time ``deadline`` at the latest."""
 
     number: int
     deadline: float
@@ -32,8 +33,8 @@ class Hold(NamedTuple):
 class HeldTransport:
     """The transport that replaces a connection's own transport while output is held back.
 
-    The queue contains holds, and the bytes that they delay. ``on_end`` is called with the connection when the queue is
-    empty; its second argument is true if the holds have ended early, because too many bytes were held back.
+    The queue contains holds, and the bytes that they delay. When all holds have ended, ``on_end`` is called with the
+    connection. Its second argument is true if the holds ended early because too many bytes were held back.
     """
 
     __slots__ = ("_connection", "_held_bytes", "_is_ended", "_on_end", "_queue", "_transport")
@@ -45,14 +46,14 @@ class HeldTransport:
         self._held_bytes = 0
         self._is_ended = False
         outer = connection.transport
-        # Large answers can be in production at the same time. The messages that are produced are held back, too.
+        # If large answers are being produced for the same connection, their messages are held back, too.
         self._transport: ConnectionTransport = outer.transport if isinstance(outer, PacedTransport) else outer
         self._replace(self)
 
     def write(self, data: bytes) -> None:
         """Queue bytes until the holds that were added before them have ended."""
         self._queue.append(data)
-        # Messages to a session inside the process are not encoded, and not limited by their size.
+        # Messages to a session inside the process are not encoded, and their size is not limited.
         self._held_bytes += len(data) if isinstance(data, bytes) else 0
         if self._held_bytes > self._transport.outgoing_limit and not self._is_ended:
             self._end(is_full=True)
@@ -67,7 +68,7 @@ class HeldTransport:
         self._transport.pause()
 
     def resume(self) -> None:
-        """Read from the peer again."""
+        """Resume reading from the peer."""
         self._transport.resume()
 
     @property
@@ -81,13 +82,13 @@ class HeldTransport:
         return self._transport.outgoing_limit
 
     def add(self, hold: Hold) -> None:
-        """Hold back what is written from now on. The deadlines of successive holds must not decrease."""
+        """Hold back everything that is written from now on. The deadlines of successive holds must not decrease."""
         self._queue.append(hold)
 
     def release(self, known: int) -> None:
-        """End the holds in order, up to the first one that waits for an announcement with a number above ``known``.
+        """End holds in order, until one waits for an announcement with a number above ``known``.
 
-        Write the bytes that they have delayed.
+        Write the bytes that the ended holds have delayed.
         """
         queue = self._queue
         while queue:
@@ -106,7 +107,7 @@ class HeldTransport:
 
     @property
     def deadline(self) -> float:
-        """The time at which the first hold ends at the latest. There must be one."""
+        """The deadline of the first hold. There must be a hold."""
         return next(item.deadline for item in self._queue if isinstance(item, Hold))
 
     def _end(self, *, is_full: bool) -> None:
@@ -134,11 +135,12 @@ class HeldTransport:
 class HeldOutput:
     """The output that is held back, for all clients of a node.
 
-    After holds have ended because their deadline has passed, ``on_missed`` is called with the highest number of their
-    announcements. It may call :meth:`release`.
+    After holds have ended at their deadlines, ``on_missed`` is called with the highest number of their announcements.
+    It may call :meth:`release`.
 
     - ``holds``: the number of holds since the start
-    - ``missed``: the number of holds that have ended at their deadline, and of clients for whom too much was held back
+    - ``missed``: the number of holds that ended at their deadline, plus the number of times that too many bytes were
+      held back for a client
     """
 
     def __init__(self, loop: AbstractEventLoop, on_missed: Callable[[int], None]) -> None:

@@ -78,7 +78,7 @@ class LocalMessageEncoder(MessageEncoder):
         super().__init__(PythonSerializer())
 
     def encode(self, message: Message, payload_format: str) -> bytes:
-        """Return the message with a copy of its payload. Raises PayloadError."""
+        """Return the message with a copy of its payload. Raises PayloadError if the payload cannot be decoded."""
         delivery = DecodedMessage(message)
         if isinstance(message, PAYLOAD_MESSAGES):
             delivery.args = from_payload(payload_format, message.args)
@@ -129,11 +129,11 @@ class Inbox:
             self._put(SessionEnd(reason, message))
 
     def pause(self) -> None:
-        """Pause sending, because the router currently accepts no messages."""
+        """Pause sending. The router currently accepts no messages, or too many bytes are queued for it."""
         self._may_send.clear()
 
     def resume(self) -> None:
-        """Resume sending, because the router accepts messages again."""
+        """Resume sending after :meth:`pause`."""
         self._may_send.set()
 
     @property
@@ -148,11 +148,11 @@ class Inbox:
 
     @property
     def is_send_paused(self) -> bool:
-        """Whether sending is paused, because the router currently accepts no messages."""
+        """Whether sending is paused; see :meth:`pause`."""
         return not self._may_send.is_set()
 
     async def wait_until_writable(self) -> None:
-        """Wait until the router accepts messages."""
+        """Wait until sending is not paused."""
         await self._may_send.wait()
 
     def _put(self, item: DecodedMessage | SessionEnd) -> None:

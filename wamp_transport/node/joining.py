@@ -1,8 +1,8 @@
-"""The steps of a node that joins a cluster, before it accepts clients.
+"""The steps in which a node joins or rejoins a cluster.
 
-The other nodes, the *peers*, send *snapshots*, which tell what events they want. *Retained events* are the last
-events of topics, which are sent to new subscribers. Every node keeps all of them, so a node that joins asks a peer for
-them. They come in pages.
+The other nodes, the *peers*, send *snapshots*, which list the topics and patterns whose events they want. *Retained
+events* are the last events of topics, which are sent to new subscribers. Every node stores all of them, so a node that
+joins asks a peer for them. They arrive in pages.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ class Joining:
     def __init__(self) -> None:
         self._changed = asyncio.Event()
         self._source = ""
-        """The peer that was asked for its retained events and has not sent the last page."""
+        """The id of the peer that was asked for its retained events and has not sent the last page; empty if none."""
         self._event_count = 0
 
     def wake(self) -> None:
@@ -37,7 +37,10 @@ class Joining:
         self._changed.set()
 
     async def wait_for_snapshots(self, membership: Membership) -> None:
-        """Wait until all peers that are not silent have sent their snapshots."""
+        """Wait until all peers that are not silent have sent their snapshots.
+
+        Stop waiting after :data:`SNAPSHOT_SECONDS`, or when the membership ends.
+        """
 
         def is_done() -> bool:
             peers = membership.link.peers.values()
@@ -49,7 +52,7 @@ class Joining:
                 await self._wait(is_done)
 
     async def fetch_retained(self, membership: Membership) -> None:
-        """Ask a peer for its retained events and wait for them.
+        """Ask a peer for its retained events and wait for them, up to :data:`RETAINED_SECONDS`.
 
         If the peer leaves, becomes silent or has no retained events, ask the next one. A peer that has just joined can
         have none although the others have some.
@@ -89,7 +92,7 @@ class Joining:
 
 
 def _choose_source(membership: Membership, asked: set[str]) -> str:
-    """Return a peer that was not asked yet; an empty string if there is none."""
+    """Return the id of a peer that has not been asked yet, or an empty string if there is none."""
     if membership.is_closed:
         return ""
     peers = membership.link.peers.values()

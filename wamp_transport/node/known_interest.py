@@ -1,13 +1,13 @@
 """Keep track of which of this node's announcements the other nodes know.
 
 A node announces to the others, its *peers*, which events it wants. Announcements have numbers: 1, 2, 3, ... They are
-sent in batches, which have other numbers for each peer. A peer acknowledges batches.
+sent in batches, which are numbered separately for each peer. A peer acknowledges batches.
 
-An announcement is *known* when all peers have acknowledged it. Two kinds of peers are not waited for:
+An announcement is *known* when all peers have acknowledged it, except:
 
-- *silent* peers: nothing was received from them lately
-- *late* peers: they did not acknowledge an announcement in time. They are waited for again when they have acknowledged
-  everything that was sent to them.
+- *silent* peers, from which nothing was received recently
+- *late* peers, which did not acknowledge an announcement in time. A peer is no longer late when it has acknowledged
+  everything that was sent to it.
 """
 
 from collections import deque
@@ -56,7 +56,7 @@ class KnownInterest:
     def on_acknowledged(self, peer: str, batch: int, *, is_caught_up: bool) -> None:
         """Record that a peer has acknowledged the batches for it up to the number ``batch``.
 
-        ``is_caught_up`` is true if it knows everything that was sent to it.
+        ``is_caught_up`` is true if the peer has acknowledged everything that was sent to it.
         """
         progress = self._peers.get(peer)
         if progress is None:
@@ -74,7 +74,10 @@ class KnownInterest:
             progress.is_silent = is_silent
 
     def on_missed(self, number: int) -> list[str]:
-        """Mark as late the peers that have not acknowledged announcement ``number`` in time, and return them."""
+        """Mark the peers that have not acknowledged announcement ``number`` as late, and return their ids.
+
+        Skip silent peers and those that are already late.
+        """
         late = [
             name
             for name, progress in self._peers.items()

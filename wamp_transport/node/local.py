@@ -30,7 +30,7 @@ ROUTER_AUTHID: Final = "router"
 
 
 class LocalClientTransport:
-    """The transport of a session inside the process. Messages are passed as objects, without authentication."""
+    """The transport of a session inside the process. Messages are passed as objects. There is no authentication."""
 
     def __init__(self, node: Node, principal: Admit, inbox: Inbox) -> None:
         self._node = node
@@ -80,8 +80,8 @@ async def join(
 class ServiceSessions:
     """The sessions with which the router itself calls procedures, one for each realm and role in use.
 
-    A session is opened on first use, and again if it was closed. ``node`` is None until the node starts, and no session
-    can be opened before that.
+    A session is opened on first use, and reopened if it was closed. ``node`` is None until the node starts, and no
+    session can be opened before that.
     """
 
     def __init__(self) -> None:

@@ -22,7 +22,10 @@ class LossReports:
         self._timer: asyncio.TimerHandle | None = None
 
     def report(self, text: str) -> None:
-        """Log a loss. If another loss was logged less than a minute ago, log it later, together with further losses."""
+        """Log a loss, but wait until a minute has passed since the previous log record.
+
+        If further losses are reported meanwhile, only the text of the last one is logged, together with the totals.
+        """
         self._last = text
         now = self._loop.time()
         if self._reported_at is None or now >= self._reported_at + LOSS_REPORT_SECONDS:
@@ -31,7 +34,7 @@ class LossReports:
             self._timer = self._loop.call_at(self._reported_at + LOSS_REPORT_SECONDS, self._log)
 
     def close(self) -> None:
-        """Log the losses that were not logged yet."""
+        """Log the losses that have not been logged yet."""
         if self._timer is not None:
             self._timer.cancel()
             self._log()

@@ -32,7 +32,7 @@ class ClusterHandler(Protocol):
         """Handle events of the link. Answer SnapshotWanted before returning."""
 
     def on_unreachable(self, reason: str) -> None:
-        """Handle a failure to reach Redis. This is called again every five seconds."""
+        """Handle a failure to reach Redis. While it lasts, this is called again, at most every five seconds."""
 
     def on_reachable(self) -> None:
         """Handle the recovery of the connection to Redis."""
@@ -60,7 +60,7 @@ class Membership(Protocol):
         """Wait until the node has joined and knows the other members, or until the membership has ended."""
 
     def flush_soon(self) -> None:
-        """Send what was passed to the link and the ledger at the end of this turn of the event loop."""
+        """At the end of this turn of the event loop, send what was passed to the link and the ledger."""
 
     async def leave(self) -> None:
         """Leave the cluster and close."""
@@ -70,7 +70,7 @@ class Membership(Protocol):
 
 
 def name_of(membership: Membership | None, node_id: str) -> str:
-    """Return the name of a node for messages to people: host and process. Return its id if the name is not known."""
+    """Return the name of a node for people (host and process), or its id if the name is not known."""
     record = b"" if membership is None else membership.table.members.get(node_id, b"")
     try:
         return msgspec.msgpack.decode(record, type=MemberRecord).name

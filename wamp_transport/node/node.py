@@ -58,7 +58,7 @@ from .stats import NodeStats
 logger = logging.getLogger(__name__)
 
 CLEANUP_STEPS_PER_TURN: Final = 250
-"""The number of subscriptions and registrations that are removed or reviewed in one turn of the loop."""
+"""The maximum number of subscriptions and registrations that are removed or reviewed in one turn of the loop."""
 
 
 class Node:
@@ -281,7 +281,7 @@ class Node:
     # --- effects -------------------------------------------------------------------------------------------------
 
     def run_effects(self) -> None:
-        """Carry out the effects in the router's outbox, in order, such as sending messages. Hot path."""
+        """Carry out the effects in the router's outbox in order, for example send messages. Hot path."""
         # Not reentrant: running an effect can call this method again, for example if a write fails and the transport is
         # reported as lost. The inner call appends its effects to the outbox, and the outer call runs them in order.
         if self._is_running_effects:
@@ -333,7 +333,7 @@ class Node:
             self._run_cleanup_soon()
 
     def _stop_sending(self, effect: StopSending) -> None:
-        """Stop sending to a session that has left. Its transport stays open until it is closed."""
+        """Stop sending to a session that has left. Its transport stays open until the core or the peer closes it."""
         connection = self.connections.pop(effect.session_id, None)
         if connection is not None:
             self._paced_output.stop(connection)
@@ -468,7 +468,7 @@ RUNNERS: dict[type[Effect], Callable[[Node, Effect], None]] = {
 
 
 def time_from(text: str) -> datetime:
-    """Parse an RFC 3339 time. A time without a zone is UTC. Raises ValueError."""
+    """Parse an RFC 3339 time. A time without a zone is UTC. Raises ValueError if the text is invalid."""
     try:
         time: datetime = msgspec.convert(text, datetime)
     except msgspec.ValidationError as fault:

@@ -1,4 +1,4 @@
-"""Observers of a node, which are notified of joins, leaves, refused requests, slow peers and recorded events."""
+"""Observers of a node, which are notified of its sessions, refused requests, slow peers and recorded events."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -36,7 +36,10 @@ class NodeObserver(Protocol):
         return
 
     def request_refused(self, session_id: int, error: Error) -> None:
-        """Called when the router itself has answered a request with an ERROR. ERRORs from callees are not reported."""
+        """Called when the router itself has refused a request. ERRORs from callees are not reported.
+
+        The client does not receive ``error`` if the request is a PUBLISH without ``acknowledge``.
+        """
         return
 
     def slow_consumer_detected(self, session: Session, queued_bytes: int | None) -> None:
@@ -111,7 +114,7 @@ class NodeObservers:
     def event_recorded(self, record: Record) -> bool:
         """Notify the observers that an event for a durable history was published.
 
-        Return False if no observer can store the event.
+        Return False if no observer implements the method, so that the event is not stored.
         """
         self._notify("event_recorded", record)
         return bool(self._methods["event_recorded"])
@@ -124,7 +127,7 @@ class NodeObservers:
                 logger.exception("An observer of the node failed in %s", method)
 
     def _collect(self) -> None:
-        """Collect the methods that the observers implement, so that other notifications cost only one look-up."""
+        """Collect the methods that the observers implement, so that all other notifications cost only one lookup."""
         self._methods = {
             name: tuple(
                 getattr(one, name)

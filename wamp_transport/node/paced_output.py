@@ -1,4 +1,4 @@
-"""Produce answers that can be much larger than their requests, and only when the peer's buffer has room.
+"""Produce answers that can be much larger than their requests, but only while the peer's buffer has room.
 
 The messages for a peer are produced in slices. A slice consists of up to :data:`STEPS_PER_SLICE` steps, each of which
 produces at most one message. Between slices, the event loop serves other peers.
@@ -7,8 +7,8 @@ Invariants:
 
 - Each session gets its messages in order. While messages are produced for it, all later bytes for it are held back.
 - The next message is produced only while fewer than :data:`MAX_QUEUED_BYTES`, and less than half of the transport's
-  limit, are queued for the peer. The queue exceeds this by one message at most, so a peer that keeps reading does not
-  count as slow.
+  limit, are queued for the peer. The queue exceeds this by one message at most, so a peer that keeps reading is not
+  considered slow.
 - While messages are produced for a peer, nothing is read from it. The number of its pending answers is therefore
   limited to the number of its requests that are handled in one turn of the event loop. Until an answer is produced,
   only its parameters are stored.
@@ -39,7 +39,7 @@ STEPS_PER_SLICE: Final = 250
 SLICE_SECONDS: Final = 0.005
 FIRST_DELAY: Final = 0.01
 LONGEST_DELAY: Final = 0.5
-"""The longest interval, in seconds, between checks whether a peer's full buffer has room again.
+"""The longest interval, in seconds, between checks of whether a peer's full buffer has room again.
 
 The interval begins with ``FIRST_DELAY`` and doubles after each check that finds the buffer still full.
 """
@@ -157,8 +157,8 @@ class PacedTransport:
 class PacedOutput:
     """The scheduler that produces messages for the connections of a node when their peers' buffers have room.
 
-    ``after_slice`` is called after messages were produced, because producing messages can put new effects into the
-    router's outbox.
+    ``after_slice`` is called after each turn of the event loop in which the scheduler has produced messages, because
+    this can put new effects into the router's outbox.
     """
 
     def __init__(

@@ -55,7 +55,8 @@ def to_payload(value: Any, place: str = "args") -> Any:
 
     - Keys that are numbers, booleans or None become text, as in JSON.
     - Tuples, sets, iterators and views become lists, bytearrays become bytes.
-    - Times, UUIDs, decimals, enumerations, paths and IP addresses become text; dataclasses become dictionaries.
+    - Times, UUIDs, decimals, paths and IP addresses become text; dataclasses become dictionaries.
+    - Members of enumerations become their values.
 
     Raises PayloadError for other types, for numbers that are not finite, for text with half a surrogate pair or with
     U+0000 at its start, and for values that are nested too deeply. The error message gives the position of the value,
@@ -71,7 +72,8 @@ def to_payload(value: Any, place: str = "args") -> Any:
 def copy_sendable(value: Any, place: str, replace: Replace | None = None) -> Any:
     """Return a copy of ``value``, converted as in :func:`to_payload`. ``replace`` can override the conversion.
 
-    ``place`` is the name of ``value`` in error messages, such as ``args``. Raises PayloadError.
+    ``place`` is the name of ``value`` in error messages, such as ``args``. Raises PayloadError if the conversion is
+    impossible.
     """
     try:
         return _copy(value, MAX_DEPTH, replace)
@@ -82,7 +84,10 @@ def copy_sendable(value: Any, place: str, replace: Replace | None = None) -> Any
 
 
 def from_payload(payload_format: str, raw: Any) -> Any:
-    """Return a copy of received ``args`` or ``kwargs`` as Python values, or None if absent. Raises PayloadError."""
+    """Return a copy of received ``args`` or ``kwargs`` as Python values, or None if absent.
+
+    Raises PayloadError if they cannot be decoded.
+    """
     if raw is ABSENT:
         return None
     if payload_format == PYTHON:
@@ -96,7 +101,7 @@ def copy_payload(value: Any) -> Any:
 
 
 def to_key(key: Any) -> str:
-    """Convert the key of a dictionary to text, as ``json.dumps`` does. Raises Unsendable."""
+    """Convert the key of a dictionary to text, as ``json.dumps`` does. Raises Unsendable if this is impossible."""
     if isinstance(key, str):
         return _checked_text(str.__str__(key))
     if key is None or isinstance(key, bool):

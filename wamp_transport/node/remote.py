@@ -1,4 +1,4 @@
-"""Client sessions at a router in another process or on another host, over WebSocket.
+"""Client sessions with a router in another process or on another host, over WebSocket.
 
 Any router that implements WAMP v2 is supported.
 
@@ -85,7 +85,10 @@ class WebSocketClientTransport:
         self.send(hello)
 
     def send(self, message: messages.Message) -> None:
-        """Queue a message. Raises PayloadError if the serializer cannot encode the payload."""
+        """Queue a message. Do nothing if the transport is closing.
+
+        Raises PayloadError if the serializer cannot encode the payload.
+        """
         if self._is_closing:
             return
         data = self._serializer.encode(message, PYTHON)
@@ -98,7 +101,7 @@ class WebSocketClientTransport:
             self._loop.call_later(GOODBYE_SECONDS, self.close)
 
     def answer_challenge(self, challenge: messages.Challenge, session_id: int) -> None:
-        """Answer a CHALLENGE with the credential."""
+        """Answer a CHALLENGE with the credential. If the credential cannot answer it, close the transport."""
         try:
             self.send(messages.Authenticate(self._credential.answer(challenge.extra), {}))
         except UnusableChallenge as fault:

@@ -1,6 +1,7 @@
-"""Find the identity of the Django user of a session on another node of the cluster.
+"""Look up the Django user of a session on another node of the cluster.
 
-Handlers can ask for the Django user of a caller or publisher. Only the node to which the client is connected knows it.
+Handlers can ask for the Django user of a caller or publisher. Only the node to which the client is connected knows this
+user.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from ..wamp import errors
 from ..wamp.errors import ApplicationError
 
 PROCEDURE: Final = "session_user"
-"""The procedure of the question. It is not a meta procedure, so clients cannot call it."""
+"""The name of the procedure in the question to other nodes. No client can call it, as it is not a meta procedure."""
 
 REPLY_SECONDS: Final = 2.0
 """The maximum time for the answers of the other nodes."""
@@ -48,7 +49,10 @@ class OpenLookup:
         self.is_complete = is_complete
 
     def resolve(self, peer: str, user: SessionUser | None, *, is_reply: bool = True) -> None:
-        """Handle the reply of a node, or that it has left. ``user`` is None if the node does not have the session."""
+        """Handle the reply of a node, or its departure if ``is_reply`` is False.
+
+        ``user`` is None if the node does not have the session.
+        """
         self.is_complete &= is_reply
         self.missing.discard(peer)
         if not self.answer.done() and (user is not None or not self.missing):
@@ -82,7 +86,7 @@ class RemoteUsers:
     async def find(self, session_id: int) -> SessionUser | None:
         """Return the user of a session on another node. Return None if no node has the session.
 
-        Raises ApplicationError with ``wamp.error.unavailable`` if the node that may have the session does not answer.
+        Raises ApplicationError with ``wamp.error.unavailable`` if a node that may have the session does not answer.
         """
         question_id = next(self._ids)
         message = RelayedQuestion("", question_id, PROCEDURE, Identity(session_id, "", ""), SERIALIZED)
@@ -102,7 +106,10 @@ class RemoteUsers:
         return user
 
     def receive(self, peer: str, message: object) -> bool:
-        """Handle a message of another node. Return False if it is no question for a user, and no reply to one."""
+        """Handle a message from another node.
+
+        Return False if the message is neither a question about a user nor a reply to such a question.
+        """
         if isinstance(message, RelayedQuestion) and message.procedure == PROCEDURE:
             self._send(peer, self._answer(message))
             return True

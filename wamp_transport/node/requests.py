@@ -34,7 +34,7 @@ class Request:
         self.parts: asyncio.Queue[Result | None] | None = None
 
     async def part(self) -> Result | None:
-        """Return the next progressive result, or None if there are no more."""
+        """Wait for the next progressive result and return it. Return None if there are no more."""
         assert self.parts is not None  # noqa: S101 - the call was started with is_progressive
         return await self.parts.get()
 
@@ -66,7 +66,10 @@ class Requests:
         return len(self._open)
 
     async def turn(self) -> None:
-        """Wait until the session can send a message, and let other tasks run now and then. Raises SessionClosed."""
+        """Wait until the session can send a message, and let other tasks run now and then.
+
+        Raises SessionClosed if the session is closed.
+        """
         self._request_count += 1
         if self._request_count % REQUESTS_PER_TURN == 0:
             await asyncio.sleep(0)
@@ -78,7 +81,8 @@ class Requests:
     async def begin(self, make: Callable[[int], messages.Message], request: Request | None = None) -> None:
         """Call ``make`` with the next request id, and send the message that it returns.
 
-        If ``request`` is given, the answer to the message completes it. Raises SessionClosed and PayloadError.
+        If ``request`` is given, the answer to the message completes it. Raises SessionClosed if the session is closed,
+        and PayloadError if the message cannot be encoded.
         """
         await self.turn()
         request_id = self._last_id + 1
@@ -93,8 +97,8 @@ class Requests:
     ) -> Any:
         """Send a request, wait for its answer, and return the answer converted with ``to_outcome``.
 
-        ``make`` is called with the request id and returns the message to send. Raises SessionClosed, PayloadError, and
-        ApplicationError if the answer is an ERROR.
+        ``make`` is called with the request id and returns the message to send. Raises ApplicationError if the answer is
+        an ERROR, and the exceptions of :meth:`begin`.
         """
         request = Request(self._loop.create_future(), to_outcome)
         await self.begin(make, request)
@@ -103,7 +107,8 @@ class Requests:
     async def call(self, make: Callable[[int], messages.Message], *, is_progressive: bool = False) -> Request:
         """Start a call and return its request. ``make`` is called with the request id and returns the CALL message.
 
-        When the request is no longer needed, pass it to :meth:`abandon`, even if the call succeeded.
+        When the request is no longer needed, pass it to :meth:`abandon`, even if the call succeeded. Raises the
+        exceptions of :meth:`begin`.
         """
         request = Request(self._loop.create_future(), lambda answer: answer)
         if is_progressive:
@@ -142,7 +147,7 @@ class Requests:
         self._send(messages.Cancel(request.id, messages.CancelOptions("killnowait")))
 
     def end(self, end: SessionClosed) -> None:
-        """Let all pending requests fail with the exception ``end``, because the session is closed."""
+        """Make all pending requests fail with the exception ``end``, because the session is closed."""
         self._end = end
         for request in self._open.values():
             if not request.answer.done():

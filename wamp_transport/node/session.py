@@ -106,9 +106,9 @@ class Registration:
 class Session:
     """A client session.
 
-    All coroutines raise SessionClosed if the session is closed, ApplicationError if the router or a callee answers with
-    an ERROR, and PayloadError if a value cannot be sent. ``connect`` is a function that creates the transport. Its
-    argument is the inbox to which the transport must write received messages.
+    The methods that send requests raise SessionClosed if the session is closed, ApplicationError if the router or a
+    callee answers with an ERROR, and PayloadError if a value cannot be sent. ``connect`` is a function that creates the
+    transport. Its argument is the inbox to which the transport must write received messages.
     """
 
     def __init__(
@@ -247,7 +247,7 @@ class Session:
     ) -> Result:
         """Call a procedure and return its result.
 
-        After ``timeout`` seconds the call is canceled and fails with ``wamp.error.timeout``. If the waiting task is
+        After ``timeout`` seconds, the call is canceled and this method raises CallTimeout. If the waiting task is
         canceled, the call is canceled as well.
         """
         payload = to_payload(args), to_payload(kwargs, "kwargs")
@@ -271,7 +271,8 @@ class Session:
     ) -> AsyncGenerator[Result, None]:
         """Call a procedure. Yield its progressive results as they arrive, then the final result.
 
-        ``timeout`` applies to the whole call. Closing the generator cancels the call.
+        ``timeout`` applies to the whole call: after that many seconds, it is canceled and the generator raises
+        CallTimeout. Closing the generator cancels the call.
         """
         payload = to_payload(args), to_payload(kwargs, "kwargs")
         options = replace(options or CallOptions(), receive_progress=True)
@@ -369,7 +370,7 @@ class Session:
     def _on_revoked(self, delivery: DecodedMessage, message: Any) -> None:
         """Handle UNSUBSCRIBED or UNREGISTERED.
 
-        It is an answer to a request of this session or, if its request id is 0, a revocation by the router.
+        The message is an answer to a request of this session or, if its request id is 0, a revocation by the router.
         """
         if message.request_id:
             self._on_answer(delivery, message)

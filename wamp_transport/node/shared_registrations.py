@@ -1,4 +1,4 @@
-"""Keep the registrations of this node in the ledger, and those of the other nodes in the router.
+"""Write the registrations of this node to the ledger, and pass those of the other nodes to the router.
 
 The *ledger* is the table of members and registrations that all nodes of a cluster share. Each node has a copy of it. A
 REGISTER is *undecided* until the ledger has answered. See :mod:`wamp_transport.cluster.ledger.client`.
@@ -23,7 +23,10 @@ logger = logging.getLogger(__name__)
 
 
 class UndecidedRegister(msgspec.Struct, gc=False):
-    """A REGISTER that the ledger has not answered. ``ticket`` is its number in the router, ``token`` in the ledger."""
+    """A REGISTER that the ledger has not answered.
+
+    ``ticket`` identifies the request in the router, ``token`` in the client of the ledger.
+    """
 
     ticket: int
     token: int
@@ -32,7 +35,7 @@ class UndecidedRegister(msgspec.Struct, gc=False):
 
 
 class SharedRegistrations:
-    """The connection of the router with the ledger.
+    """The connection between the router and the ledger.
 
     Changes of the ledger are collected until :meth:`apply_changes` is called. The router needs changes that belong
     together in one list, such as the removal of a callee and the addition of the callee that replaces it.
@@ -59,7 +62,7 @@ class SharedRegistrations:
     # --- effects -------------------------------------------------------------------------------------------------
 
     def request(self, effect: RequestRegistration) -> None:
-        """Send a request for a registration to the ledger."""
+        """Send a request for a registration to the ledger. If this is not possible, refuse the REGISTER."""
         membership = self._membership
         key = RegistrationKey(effect.realm, effect.match, effect.procedure)
         token = None
@@ -85,7 +88,7 @@ class SharedRegistrations:
         self._unregister(RegistrationKey(effect.realm, effect.match, effect.procedure), effect.session_id)
 
     def withdraw(self, effect: Withdraw) -> None:
-        """Cancel a request for a registration, if the ticket is that of one."""
+        """Cancel the request for a registration with the effect's ticket. Do nothing if there is no such request."""
         undecided = self._by_ticket.pop(effect.ticket, None)
         if undecided is not None:
             del self._by_token[undecided.token]
@@ -100,7 +103,7 @@ class SharedRegistrations:
 
     @property
     def has_changes(self) -> bool:
-        """Whether changes were collected that the router does not know."""
+        """Whether there are collected changes that have not been passed to the router yet."""
         return bool(self._changes)
 
     def add_changes(self, changes: Iterable[TableChange]) -> None:
@@ -125,7 +128,7 @@ class SharedRegistrations:
     def on_outcome(self, outcome: Outcome) -> None:
         """Handle the outcome of a request to the ledger.
 
-        Call :meth:`apply_changes` before this if the outcome is that of a REGISTER, and later if a callee was revoked.
+        For the outcome of a REGISTER, call :meth:`apply_changes` first. If a callee was revoked, call it afterwards.
         """
         if isinstance(outcome, CalleeRevoked):
             self._add("revoke", "", outcome.registration, outcome.session)

@@ -77,13 +77,13 @@ class Broker:
             self._update_interest(subscription)
 
     def clear_retained(self, topic: str) -> bool:
-        """Delete the retained events of a topic, on all nodes. Return False if it has none."""
+        """Delete the retained events of a topic on all nodes. Return False if this node has none."""
         if self._relay is not None:
             self._relay.clear_retained(topic)
         return self.retained.clear(topic)
 
     def configure(self, options: RealmOptions) -> None:
-        """Apply new options. Histories that are still configured keep their events."""
+        """Apply new options. Histories that are still configured keep their events, within the new limits."""
         self.options = options
         self.retained.options = options
         self.event_histories.space.limit = options.max_history_size
@@ -159,7 +159,7 @@ class Broker:
     def on_subscribe(self, session: Session, message: Subscribe) -> None:
         """Handle SUBSCRIBE. All subscribers to the same topic with the same match policy share one subscription.
 
-        SUBSCRIBED is sent before any event of the subscription.
+        A new subscriber gets SUBSCRIBED before any event.
         """
         match: Match = message.options.match or "exact"
         topic = message.topic
@@ -202,7 +202,7 @@ class Broker:
         self.remove_subscriber(session, subscription)
 
     def remove_subscriber(self, session: Session, subscription: Subscription) -> None:
-        """Remove a subscriber. Also remove the subscription if it has no more subscribers and is not persistent.
+        """Remove a subscriber. Also remove the subscription if no subscriber remains and it is not persistent.
 
         The session can have left its realm already, because :meth:`Realm.run_cleanup` removes subscriptions later.
         """
@@ -277,7 +277,7 @@ class Broker:
     # --- helpers ---------------------------------------------------------------------------------------------------
 
     def _store(self, publication: Publication, confirmation: Confirmation | None, *, is_own: bool = True) -> None:
-        """Store a publication in the histories of its topic, and retain it if it requests this.
+        """Store a publication in the histories of its topic, and retain it if its options request this.
 
         ``is_own`` is True if the publisher is a session of this node.
         """
@@ -395,7 +395,7 @@ class Broker:
 
 
 def event_details(publication: Publication, *, is_pattern: bool, is_retained: bool = False) -> EventDetails:
-    """Return the details of the EVENT for a publication. ``is_pattern`` is True if the subscription is to a pattern."""
+    """Return the details of the EVENT for a publication. ``is_pattern`` is True for a subscription to a pattern."""
     is_more = is_pattern or is_retained or publication.is_disclosed or publication.trustlevel is not None
     if publication.is_plain and not is_more:
         return NO_DETAILS

@@ -54,7 +54,10 @@ class Calls:
     # Hot path.
 
     def open(self, caller: CallPeer, call: Call, registration: Registration, callee: Callee) -> CallRecord:
-        """Create, store and return the record of a call. The invocation ids of each callee are 1, 2, 3 and so on."""
+        """Create, store and return the record of a call.
+
+        The invocation ids of each callee on this node are 1, 2, 3, ...
+        """
         peer = callee.peer
         invocation_id = peer.last_invocation = peer.last_invocation % MAX_ID + 1
         record = CallRecord(caller, call.request_id, call, registration, callee, invocation_id)
@@ -64,7 +67,7 @@ class Calls:
         return record
 
     def end(self, record: CallRecord) -> None:
-        """Remove the record of a call from caller and callee. Later messages about this call are ignored."""
+        """Remove the record of a call from its caller and callee. Later messages about this call are ignored."""
         record.caller.calls.pop(record.request_id ^ REQUEST_KEY, None)
         record.callee.peer.invocations.pop(record.invocation_id, None)
         record.callee.in_flight -= 1
@@ -76,7 +79,11 @@ class Calls:
             self.remember_stream(record.caller, record.request_id)
 
     def on_yield(self, session: Session, message: Yield) -> None:
-        """Handle YIELD: send RESULT to the caller, or ignore it if the call has ended."""
+        """Handle YIELD: send RESULT to the caller, or an ERROR if the YIELD cannot be forwarded.
+
+        Ignore the YIELD if the call has ended, and a progressive result if the caller did not request any. Raises
+        ProtocolViolation if the YIELD answers no INVOCATION, or uses a feature that the callee did not announce.
+        """
         options = message.options
         record = session.invocations.get(message.request_id)
         if record is None:
@@ -126,7 +133,8 @@ class Calls:
         """End the call that a callee has answered with ERROR, and return its record.
 
         Return None if there is nothing to forward to the caller, because the call had already ended, or because the
-        callee's ERROR exceeds a limit and the caller was sent another ERROR instead. Raises ProtocolViolation.
+        callee's ERROR exceeds a limit and the caller was sent another ERROR instead. Raises ProtocolViolation if the
+        ERROR answers no INVOCATION, or uses a feature that the callee did not announce.
         """
         if message.request_type != INVOCATION:
             raise ProtocolViolation(f"ERROR.request_type must be {INVOCATION}, not {message.request_type}")
@@ -145,7 +153,7 @@ class Calls:
     ) -> None:
         """Send the callee's ERROR to the caller unchanged.
 
-        If ``may_retry`` is true, the caller is on another node, which is to try another callee.
+        If ``may_retry`` is true and the caller is on another node, that node may try another callee instead.
         """
         error = Error(CALL, record.request_id, message.details, message.error, message.args, message.kwargs)
         remote = record.caller.remote
@@ -193,9 +201,9 @@ class Calls:
             self.fail(record, errors.CANCELED, "the call was canceled")
 
     def remember_stream(self, caller: CallPeer, request_id: int) -> None:
-        """Remember a progressive call, so that its further CALL messages are ignored once the call has ended.
+        """Remember a progressive call, so that its later CALL messages are ignored once the call has ended.
 
-        If the caller has too many of these calls, forget another one.
+        If the caller already has :data:`MAX_ENDED_STREAMS` such calls, forget another one.
         """
         ended = caller.ended_streams
         if len(ended) >= MAX_ENDED_STREAMS:
@@ -203,7 +211,7 @@ class Calls:
         ended.add(request_id)
 
     def start_timeout(self, record: CallRecord, options: CallOptions) -> None:
-        """Set the deadline of a call, after which it ends with ``wamp.error.timeout``.
+        """Set the deadline after which a call ends with ``wamp.error.timeout``, if the call or its realm has a timeout.
 
         A callee that announced call timeouts and registered with ``forward_timeout`` applies the caller's timeout
         itself. In this case, the router applies only the realm's ``max_call_timeout``.
@@ -228,7 +236,7 @@ class Calls:
     def transfer_deadline(self, record: CallRecord, again: CallRecord) -> None:
         """Copy the deadline of ``record`` to ``again``, the record of the same call with another callee.
 
-        This keeps the time limit of the call unchanged.
+        The time limit of the call therefore stays the same.
         """
         if record.deadline is not None and again.deadline is not None:
             again.deadline.cancel()

@@ -25,7 +25,7 @@ class Deadline:
 
     @property
     def is_due(self) -> bool:
-        """Whether the action must still be performed, because the deadline was not canceled."""
+        """Whether the deadline is still valid, that is, has not been canceled."""
         return self._owner is not None
 
 
@@ -54,9 +54,9 @@ class Deadlines:
         return deadline
 
     def forget(self, deadline: Deadline) -> None:
-        """Count a canceled deadline.
+        """Record that a deadline of the heap has been canceled.
 
-        If more than 64 deadlines, and more than half of the heap, are canceled, remove them from the heap.
+        Remove the canceled deadlines from the heap when there are more than 64 and they make up more than half of it.
         """
         self._canceled += 1
         if self._canceled > 64 and self._canceled * 2 > len(self._heap):

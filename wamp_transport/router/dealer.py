@@ -84,7 +84,11 @@ class Dealer:
     # Hot path.
 
     def on_call(self, session: Session, message: Call) -> None:
-        """Handle CALL: choose a callee and send INVOCATION to it. Raises RequestRefused and ProtocolViolation."""
+        """Handle CALL: choose a callee and send INVOCATION to it, or call a procedure of the router itself.
+
+        Raises RequestRefused if the call is not possible, ProtocolViolation if the message is invalid, and
+        MessageSuspended if an authorizer must decide first.
+        """
         open_call = session.calls.get(message.request_id ^ REQUEST_KEY)
         if (open_call is not None or session.ended_streams) and self._forward_part(session, message, open_call):
             return
@@ -277,7 +281,7 @@ class Dealer:
         self.remove_callee(session, registration)
 
     def remove_callee(self, session: CallPeer, registration: Registration) -> None:
-        """Remove a callee. Also remove the registration if it has no more callees.
+        """Remove a callee. Also remove the registration if no callee remains.
 
         The session can have left its realm already, because :meth:`Realm.run_cleanup` removes registrations later.
         """
@@ -394,7 +398,7 @@ class Dealer:
 def _start_remote(
     calls: Calls, remote: RemoteSender, record: CallRecord, invocation: Invocation, payload_format: str
 ) -> None:
-    """Send a new call to a callee on another node. If this fails, end the call. Raises RequestRefused."""
+    """Send a new call to a callee on another node. If this fails, end the call and raise RequestRefused."""
     try:
         remote.start_call(record, invocation, payload_format)
     except PayloadError as fault:

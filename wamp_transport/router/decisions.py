@@ -67,7 +67,7 @@ class Deny(Struct, gc=False):
 class RegistrationAdded(Struct, gc=False):
     """The answer to a request for a registration: the callee is in the table of registrations that all nodes share.
 
-    ``number`` is its position among the callees of the registration; a new registration begins with the number 1.
+    The callees of a registration are ordered by ``number``. The first callee of a new registration has the number 1.
     ``created`` is the time at which the registration was created, as text.
     """
 
@@ -76,7 +76,7 @@ class RegistrationAdded(Struct, gc=False):
 
 
 class RegistrationRefused(Struct, gc=False):
-    """The answer to a request for a registration that failed. ``status`` is one of these:
+    """The answer to a failed request for a registration. ``status`` is one of these:
 
     - ``exists``: the procedure is registered with the invocation policy ``single``
     - ``policy``: the procedure is registered with another invocation policy

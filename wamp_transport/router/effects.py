@@ -95,8 +95,8 @@ class SilentRefusal(Struct, gc=False):
 class Confirmation(Struct, gc=False):
     """The delayed answer to a PUBLISH whose event must be stored before it is acknowledged.
 
-    ``missing`` is the number of histories in which the event is still to be stored. ``is_lost`` is true if the event
-    could not be stored in one of its histories.
+    ``missing`` is the number of histories that have not stored the event yet. ``is_lost`` is true if at least one
+    history could not store it.
     """
 
     session_id: int
@@ -117,8 +117,8 @@ class Confirmation(Struct, gc=False):
 class Record(Struct, gc=False):
     """Store a publication in a durable event history, outside the process.
 
-    ``kept`` is the number of events in the history, including this one; older events need not be stored any longer.
-    Call :meth:`.Router.on_recorded` when the event is stored, or when it is clear that it cannot be stored.
+    ``kept`` is the number of events in the history, including this one; older events may be deleted. Call
+    :meth:`.Router.on_recorded` when the event is stored, or when it is clear that it cannot be stored.
     """
 
     realm: str
@@ -156,8 +156,8 @@ class AuthorizationRequest(Struct, gc=False):
     The answer is Permit or Deny. The node passes it to :meth:`.Router.decide` together with ``ticket``, which
     identifies this request.
 
-    ``session`` contains the session's details as in the meta API, and its ``authextra``. If ``uri`` is a pattern, the
-    answer applies to all URIs that match it. ``options`` are the options of the session's message.
+    ``session`` contains the session's details as in the meta API. If ``uri`` is a pattern, the answer applies to all
+    URIs that match it. ``options`` are the options of the session's message.
     """
 
     ticket: int
@@ -172,7 +172,7 @@ class AuthorizationRequest(Struct, gc=False):
 
 
 class Withdraw(Struct, gc=False):
-    """Cancel the request with this ticket: for an authentication, an authorization or a registration.
+    """Cancel the request with this ticket: a request for an authentication, an authorization or a registration.
 
     ``is_late`` is True if the request is canceled because no answer has arrived in time.
     """
@@ -188,17 +188,17 @@ class Pause(Struct, gc=False):
 
 
 class Resume(Struct, gc=False):
-    """Read from the transport of a session again."""
+    """Resume reading from the transport of a session."""
 
     session_id: int
 
 
 class Relay(Struct, gc=False):
-    """Send a message to the other nodes of the cluster that have these names.
+    """Send a message to the nodes with the names ``members``. See :mod:`.relayed` for the terms.
 
-    If the message announces interest of this node, ``interest`` is the number of the announcement; otherwise it is 0. A
-    snapshot of the interest counts as the latest announcement. When all other nodes have acknowledged all
-    messages up to a number, call :meth:`.Announcements.on_known`.
+    If the message announces this node's interest, ``interest`` is the number of the announcement; otherwise it is 0. A
+    node that acknowledges a snapshot of the interest has also acknowledged all announcements before the snapshot. When
+    all other nodes have acknowledged the announcements up to a number, call :meth:`.Announcements.on_known`.
     """
 
     members: tuple[str, ...]
@@ -220,8 +220,8 @@ class RequestRegistration(Struct, gc=False):
     """Request an entry in the table of registrations that all nodes share, for a session that has sent REGISTER.
 
     The answer is RegistrationAdded or RegistrationRefused. The node passes it to :meth:`.Router.decide` together with
-    ``ticket``, which identifies this request. :class:`Withdraw` cancels the request: the callee must not be in the
-    table, or must be removed from it.
+    ``ticket``, which identifies this request. If :class:`Withdraw` cancels the request, the callee must not be added to
+    the table, or must be removed from it.
 
     ``details`` describes the callee. ``invoke`` and ``created`` describe the registration if it does not exist yet. If
     ``is_forced`` is true, the session replaces all other callees.

@@ -33,6 +33,7 @@ class Environment:
     - ``serialize(values)`` returns Python values as payload in JSON.
     - ``is_deeper(format, raw, depth)`` returns whether more than ``depth`` lists and dictionaries are nested in
       ``raw``. It must take linear time for any payload.
+    - ``deadlines`` is not a function: it contains the deadlines of the router.
     """
 
     clock: Callable[[], float]

@@ -89,9 +89,9 @@ class RetainedEvents:
             raise _full(text)
 
     def next_time(self, topic: str, environment: Environment) -> Any:
-        """Return the time for a new retained event of a topic: the current time, but later than the latest event.
+        """Return the time for a new retained event of a topic, which must be later than that of the latest event.
 
-        The latest event can have a later time than the current time, because another node has a different clock.
+        This is the current time, unless the latest event came from a node whose clock is ahead.
         """
         now = environment.utc_now()
         latest = self._by_topic.get(topic)
@@ -132,7 +132,7 @@ class RetainedEvents:
         self._by_topic.move_to_end(topic)
 
     def clear(self, topic: str, before: Any = None) -> bool:
-        """Delete the retained events of a topic, or only those older than ``before``. Return False if it has none."""
+        """Delete the retained events of a topic, or those older than ``before``. Return False if the topic has none."""
         present = self._by_topic.get(topic, [])
         later = [each for each in present if before is not None and each.time >= before]
         if later:
@@ -144,7 +144,7 @@ class RetainedEvents:
         return bool(present)
 
     def publications(self) -> list[Publication]:
-        """Return all retained publications. Those of a topic are newest first."""
+        """Return all retained publications. The publications of one topic are ordered from newest to oldest."""
         return [publication for publications in self._by_topic.values() for publication in publications]
 
     def remove_expired(self, now: Any) -> None:
@@ -166,9 +166,9 @@ class RetainedEvents:
         return [each for each in present if is_restricted(each)] if has_lists(message.options) else present
 
     def _count(self, publication: Publication, sign: int) -> None:
-        """Add a publication to the total size and to its publisher's usage. If ``sign`` is -1, subtract it instead.
+        """Add a publication to the total size and its publisher's usage, or subtract it if ``sign`` is -1 instead of 1.
 
-        ``sign`` is 1 or -1. A usage of 0 is deleted to save memory.
+        A usage of 0 is deleted to save memory.
         """
         self.size += sign * publication.size
         usage = self._usage.setdefault(publication.authid, _Usage())
@@ -324,9 +324,9 @@ class History:
         return found if query.limit is None else found[: query.limit]
 
     def _window(self, query: Query) -> Iterator[Publication]:
-        """Yield the publications that lie between the limits that the query sets by publication id, oldest first.
+        """Yield the publications between the publication ids that the query gives, oldest first.
 
-        Yield nothing if a publication with one of these ids is not in the history.
+        Yield nothing if one of these ids is not in the history.
         """
         events = list(self._events)
         places = {publication.id: place for place, publication in enumerate(events)}
@@ -379,7 +379,7 @@ class Histories:
         return self._index.find_all(topic)
 
     def put(self, history: History) -> None:
-        """Add a history, in place of an existing history of the same topic or pattern."""
+        """Add a history. It replaces an existing history of the same topic or pattern, whose events are removed."""
         subscription = history.subscription
         old = self.by_id.get(subscription.id)
         if old is not None:
@@ -388,7 +388,7 @@ class Histories:
         self.by_id[subscription.id] = history
 
     def remove(self, history: History) -> None:
-        """Remove a history."""
+        """Remove a history and its events."""
         subscription = history.subscription
         history.clear()
         self._index.remove(subscription.match, subscription.topic)

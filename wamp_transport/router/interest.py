@@ -1,4 +1,4 @@
-"""Keep the interest of the other nodes in one realm: the topics and patterns whose events they want.
+"""Track the other nodes' interest within one realm: the topics and patterns whose events they want.
 
 See :mod:`.relayed` for the terms. Sets of nodes are integers; see :mod:`.members`.
 """
@@ -14,7 +14,7 @@ Pattern = tuple[Match, str]
 
 
 class ShardGroup:
-    """The subscribers with node keys that other nodes have for one topic or pattern, by session id."""
+    """The other nodes' subscribers with node keys for one topic or pattern, by session id."""
 
     __slots__ = ("pattern", "shards")
 
@@ -24,7 +24,7 @@ class ShardGroup:
 
 
 class RemoteInterest:
-    """The interest of the other nodes in one realm."""
+    """The other nodes' interest within one realm."""
 
     def __init__(self) -> None:
         self._index: PatternIndex[int] = PatternIndex()
@@ -32,10 +32,10 @@ class RemoteInterest:
         self._in_use: dict[Pattern, int] = {}
         """For each topic or pattern, the nodes that have subscribers."""
         self._patterns: dict[int, set[Pattern]] = {}
-        """By the bit of each node: the topics and patterns whose events it wants."""
+        """For each node, identified by its bit, the topics and patterns whose events it wants."""
         self._groups: PatternIndex[ShardGroup] = PatternIndex()
         self._shards: dict[int, set[tuple[Pattern, int]]] = {}
-        """By the bit of each node: its subscribers with node keys, as pairs of a topic or pattern and a session id."""
+        """For each node, identified by its bit, its subscribers with node keys: pairs of a pattern and a session id."""
 
     # Hot path of a cluster.
 
@@ -53,7 +53,7 @@ class RemoteInterest:
         return (match, uri) in self._in_use
 
     def shard_groups(self, topic: str) -> list[ShardGroup]:
-        """Return the subscribers with node keys of all topics and patterns that match ``topic``."""
+        """Return the groups of subscribers with node keys for all topics and patterns that match ``topic``."""
         return self._groups.find_all(topic)
 
     def update(self, bit: int, changes: Iterable[InterestChange]) -> None:

@@ -23,9 +23,11 @@ NO_CALL_OPTIONS: Final = CallOptions()
 def invocation_details(
     realm: RealmOptions, caller: CallPeer, message: Call, registration: Registration, callee: Callee, disclose: bool
 ) -> InvocationDetails:
-    """Return the details of the INVOCATION for a call. Raises RequestRefused.
+    """Return the details of the INVOCATION for a call.
 
     ``disclose`` is true if the permissions or the authorizer of the caller's role disclose the caller's identity.
+    Raises RequestRefused if the callee does not support what the call requires, or if the caller may not disclose
+    itself.
     """
     options = message.options
     peer = callee.peer
@@ -57,7 +59,7 @@ def part_details(record: CallRecord, options: CallOptions) -> InvocationDetails:
     """Return the details of the INVOCATION for a further CALL message of a progressive call.
 
     The options of the first CALL apply to the whole call, with two exceptions: the options ``enc_*`` describe the
-    payload of each CALL, and ``progress`` is absent from the last CALL.
+    payload of each CALL, and ``progress`` is absent in the last one.
     """
     return replace(
         record.details or NO_DETAILS,
@@ -69,7 +71,10 @@ def part_details(record: CallRecord, options: CallOptions) -> InvocationDetails:
 
 
 def relayed_options(details: InvocationDetails) -> CallOptions | None:
-    """Return the CALL options for the callee's node, which :func:`received_details` converts back."""
+    """Return the CALL options to send to the callee's node; None for :data:`NO_DETAILS`.
+
+    :func:`received_details` converts them back.
+    """
     if details is NO_DETAILS:
         return None
     options = CallOptions(

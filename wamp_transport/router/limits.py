@@ -27,7 +27,10 @@ LIMIT_ERRORS: Final = {
 UNLIMITED: Final = maxsize - 1
 
 SMALL_BYTES: Final = 250
-"""Maximum size in bytes of the payload of a *small* call. Small calls in flight are only counted, to save time."""
+"""Maximum size in bytes of a *small* call: its URI and payload together.
+
+To save time, only the number of small calls in flight is tracked, not their size.
+"""
 
 OVERHEAD_BYTES: Final = 500
 """The approximate size in bytes of a call in flight without its payload."""
@@ -71,7 +74,8 @@ class SessionLimits:
     def check_calls(self, count: int, size: int) -> None:
         """Raise RequestRefused if a session with ``count`` calls in flight may not make another one.
 
-        ``size`` is the total size in bytes of the payloads of these calls (except small calls) and of the new call.
+        ``size`` is the total size in bytes of the payloads of these calls (except small calls) and of the new call,
+        including its URI.
         """
         if count >= self.calls:
             raise self.refusal("calls")

@@ -7,7 +7,7 @@ Finding the patterns that match a URI takes only a few dictionary look-ups, howe
 - wildcards: one look-up for each different set of wildcard positions, among the stored patterns with as many components
   as the URI
 
-The cost of a look-up depends only on the URI, not on the patterns.
+The cost of a single look-up depends only on the URI, not on the number of patterns.
 See the WAMP specification, Advanced Profile, "Pattern-based Registrations", for the order of precedence.
 """
 

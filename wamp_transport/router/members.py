@@ -1,7 +1,7 @@
-"""Keep the other nodes of a cluster, and represent sets of them as integers.
+"""Assign bits to the other nodes of a cluster, so that sets of nodes can be represented as integers.
 
-Each node has a bit, which is an integer with exactly one binary digit 1. A set of nodes is an integer that contains the
-bits of these nodes. Such a set takes little memory, and two sets are joined with ``|``.
+The bit of a node is an integer with exactly one binary digit 1. A set of nodes is an integer that contains the bits of
+these nodes. Such a set takes little memory, and two sets are joined with ``|``.
 """
 
 from typing import Final
@@ -13,9 +13,9 @@ MAX_CACHED_SETS: Final = 1000
 class Members:
     """The other nodes of the cluster, by name.
 
-    A node that is added later can get the bit of a node that was removed. A node is *silent* if nothing was received
-    from it for some time, although it is still a member. Nothing waits for silent nodes, and new calls prefer other
-    nodes.
+    A node that is added later can get the bit of a node that was removed. A node is *silent* if nothing has been
+    received from it for some time, although it is still a member. Nothing waits for silent nodes, and new calls prefer
+    other nodes.
     """
 
     __slots__ = ("_bits", "_names", "everyone", "silent")
@@ -24,7 +24,7 @@ class Members:
         self.everyone = 0
         """The set of all other nodes."""
         self.silent = 0
-        """The set of the other nodes from which nothing was received for some time."""
+        """The set of all silent nodes."""
         self._bits: dict[str, int] = {}
         self._names: dict[int, tuple[str, ...]] = {}
 

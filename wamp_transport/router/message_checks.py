@@ -11,7 +11,7 @@ from ..wamp.uris import component_excess
 from .records import Peer, Session
 
 CANCELING: Final = ("call_canceling", "call_cancelling")
-"""The two spellings of this feature in the specification."""
+"""The two spellings of the feature "call canceling" in the specification."""
 MAX_NODE_KEY_LENGTH: Final = 255
 """Maximum length of a node key in characters. The router stores the node key of each subscriber and callee."""
 PASSTHRU: Final = "payload_passthru_mode"
@@ -65,7 +65,7 @@ def check_announced(session: Peer, role: str, options: Any, name: str) -> None:
 
 
 def check_call_options(session: Peer, options: CallOptions, *, is_strict: bool) -> None:
-    """Check that a caller announced what it uses: passthru mode and, if the realm is strict, progressive calls.
+    """Check that a caller announced the features it uses: passthru mode and, in a strict realm, progressive calls.
 
     Raises ProtocolViolation.
     """

@@ -44,7 +44,8 @@ The order of the replies depends only on the nodes, not on the times at which th
 class OtherNodes:
     """The other nodes, in place of the callee of an open question. See :class:`.CallPeer` for the attributes.
 
-    The ids of questions are the invocation ids of this callee. It has no transport, so that messages to it are dropped.
+    The ids of questions are the invocation ids of this callee. This callee has no transport, so messages to it are
+    dropped.
     """
 
     remote: Final = None
@@ -136,10 +137,10 @@ class OpenQuestions:
         *,
         is_large: bool,
     ) -> None:
-        """Ask all other nodes that are not silent, of which there must be one, for a meta procedure.
+        """Ask all other nodes that are not silent to run a meta procedure. There must be at least one such node.
 
-        ``call`` is the CALL of the session ``caller``. ``finish`` is called when all nodes have replied or left the
-        cluster, or after :data:`REPLY_SECONDS`. It is not called if the call ends earlier.
+        ``call`` is the CALL of the session ``caller``. ``finish`` is called when no more replies are expected, at the
+        latest after :data:`REPLY_SECONDS` or the timeout of the call. It is not called if the call ends earlier.
         """
         asked = self._members.everyone & ~self._members.silent
         self.count_silent()
@@ -156,7 +157,7 @@ class OpenQuestions:
         self._outbox.append(Relay(self._members.names(asked), message))
 
     def on_reply(self, bit: int, reply: RelayedReply) -> None:
-        """Handle the reply from the node with this bit. Ignore it if it is late or a repetition."""
+        """Handle the reply from the node with this bit. Ignore a late or repeated reply."""
         record, question = self._find(reply.question_id)
         if record is not None and question is not None and question.missing & bit:
             question.replies[bit] = reply

@@ -1,7 +1,8 @@
 """Announce the interest of this node to the other nodes: the topics and patterns whose events it wants.
 
 See :mod:`.relayed` for the terms. Every announcement has a number: 1, 2, 3, ... An announcement is *known* as soon as
-all other nodes have acknowledged it. An event that is published anywhere after that reaches this node.
+all other nodes have acknowledged it, except those that take too long. From then on, this node receives all events of
+the topic or pattern that are published on the nodes that have acknowledged it.
 """
 
 from typing import Final
@@ -47,7 +48,7 @@ class Announcements:
         return self.last
 
     def hold(self, session_id: int, number: int) -> None:
-        """Delay what is sent to a session until an announcement is known. Do nothing if it is known already."""
+        """Delay messages to a session until an announcement is known. Do nothing if it is known already."""
         if number > self.known:
             self._outbox.append(Hold(session_id, number))
 
@@ -57,14 +58,15 @@ class Announcements:
 
 
 class OwnInterest:
-    """The interest of this node in one realm."""
+    """This node's interest within one realm."""
 
     def __init__(self, realm: str, announcements: Announcements, deadlines: Deadlines) -> None:
         self._realm = realm
         self._announcements = announcements
         self._deadlines = deadlines
         self._numbers: dict[Pattern, int] = {}
-        """For each topic or pattern that was announced, the number of the announcement that must be known."""
+        """For each announced topic or pattern, the number of the announcement that must be known before SUBSCRIBED is
+        sent."""
         self._lingering: dict[Pattern, Deadline] = {}
         """The announced topics and patterns without subscribers."""
         self._shards: dict[tuple[Pattern, int], RemoteShard] = {}
@@ -82,7 +84,10 @@ class OwnInterest:
             deadline.cancel()
 
     def release(self, match: Match, uri: str) -> None:
-        """Announce that a topic or pattern has lost its last subscriber, and remove it after some time."""
+        """Announce that a topic or pattern has lost its last subscriber.
+
+        Its events remain wanted for :data:`LINGER_SECONDS`.
+        """
         pattern = match, uri
         self._announce("release", pattern)
         self._lingering[pattern] = self._deadlines.after(LINGER_SECONDS, "interest", (self, pattern))
@@ -101,7 +106,7 @@ class OwnInterest:
             self._numbers[pattern] = self._announce("add_shard", pattern, shard)
 
     def remove_shard(self, match: Match, uri: str, session_id: int) -> None:
-        """Announce that a subscriber with a node key has left, if the session was one."""
+        """If the session was a subscriber with a node key, announce that it has left."""
         pattern = match, uri
         shard = self._shards.pop((pattern, session_id), None)
         if shard is not None:
@@ -120,7 +125,7 @@ class OwnInterest:
         self._numbers.clear()
 
     def hold(self, session_id: int, match: Match, uri: str) -> None:
-        """Delay what is sent to a session until all other nodes know that this topic or pattern is wanted."""
+        """Delay messages to a session until all other nodes know that this topic or pattern is wanted."""
         self._announcements.hold(session_id, self._numbers[match, uri])
 
     def changes(self) -> list[InterestChange]:

@@ -1,4 +1,4 @@
-"""Keep the subscriptions or registrations of one realm, by URI pattern and by id."""
+"""Store the subscriptions or registrations of one realm, by URI pattern and by id."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar

@@ -10,7 +10,7 @@ from .memory_size import size_of_values
 MAX_QUEUED_MESSAGES: Final = 100
 """Number of queued messages at which reading from the client pauses."""
 MAX_QUEUED_BYTES: Final = 1 << 20
-"""Bytes of queued messages at which reading from the client pauses. Options count as well."""
+"""Size in bytes of the queued messages, including their options, at which reading from the client pauses."""
 
 
 class PendingLogin:

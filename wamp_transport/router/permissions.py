@@ -16,9 +16,12 @@ from .records import Session, session_details
 from .suspension import MessageSuspended
 
 MAX_CACHED_DECISIONS = 10_000
-"""Maximum number of cached decisions per role and action. Without it, clients could fill the memory with URIs."""
+"""Maximum number of cached decisions per role and action; for decisions of an authorizer, per role.
+
+Without a limit, clients could fill the memory with URIs.
+"""
 MAX_CACHED_URI_LENGTH = 255
-"""Maximum length of a URI with a cached decision. For decisions of authorizers, the encoded options count as well."""
+"""Maximum length of a URI with a cached decision. For decisions of an authorizer, the encoded options are included."""
 
 NEVER = float("inf")
 
@@ -230,7 +233,10 @@ class Role:
         return self.authorizer is not None or self.decide(action, uri).allowed
 
     def remember(self, question: Question, decision: Decision) -> None:
-        """Cache an authorizer's decision for ``remember_for`` seconds, or without a time limit if this is 0."""
+        """Cache an authorizer's decision for ``remember_for`` seconds, or without a time limit if this is 0.
+
+        Do not cache it if the URI and the options are too long.
+        """
         if self.authorizer is None or len(question.uri) + len(question.options) > MAX_CACHED_URI_LENGTH:
             return
         if len(self._authorizer_cache) >= MAX_CACHED_DECISIONS:

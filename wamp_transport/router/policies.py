@@ -23,7 +23,7 @@ def choose(
 ) -> Callee | None:
     """Return the callee for the next call, or None if all are busy, leaving or excluded.
 
-    ``random_below(n)`` returns a random number from 0 to n - 1. ``excluded`` holds session ids.
+    ``random_below(n)`` returns a random number from 0 to n - 1. ``excluded`` contains session ids.
     """
     candidates = [
         callee
@@ -52,7 +52,7 @@ def choose_by_key(registration: Registration, key: str, excluded: Collection[int
 
 
 def public_policy(invoke: str) -> str:
-    """Return the invocation policy of a registration that clients see. It is a policy that clients can request."""
+    """Return the policy to show to clients for the invocation policy ``invoke``: always one that they can request."""
     return invoke if invoke in CHOICES and invoke != HERE else "single"
 
 

@@ -1,4 +1,4 @@
-"""Keep the sessions of a realm, route their messages to the broker and dealer, and publish the realm's meta events."""
+"""Manage a realm's sessions, route their messages to the broker and dealer, and publish the realm's meta events."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -162,8 +162,8 @@ class Realm:
     def receive(self, session: Session, message: Message) -> None:
         """Handle one message of a session of the realm.
 
-        Raises ProtocolViolation. Raises MessageSuspended if the message must be handled again after a decision has
-        arrived.
+        If the realm refuses a request, send an ERROR to the session. Raises ProtocolViolation if the message is
+        invalid, and MessageSuspended if it must be handled again after a decision has arrived.
         """
         if self.options.strict_request_ids and type(message) in SEQUENCED_REQUESTS:
             self._count(session, message)
@@ -271,7 +271,7 @@ class Realm:
         )
 
     def on_undeliverable(self, session: Session, message: Message, fault: PayloadError) -> None:
-        """Handle a message that could not be encoded for ``session``: end the call with an ERROR, or drop the event."""
+        """Handle a message that could not be encoded for ``session``: end its call with an ERROR, or drop it."""
         if isinstance(message, Invocation | Result | Error):
             self.dealer.on_undeliverable(session, message, fault)
 

@@ -110,11 +110,11 @@ def _without_home_only(subscription: Subscription, to: Sequence[int]) -> Sequenc
 def _select_shard(
     subscription: Subscription, to: Sequence[int], resource: str, chosen: Sequence[ChosenShard]
 ) -> list[int]:
-    """Return the ids in ``to`` of all subscribers without a node key, and of one subscriber with a node key.
+    """Return the ids in ``to`` of all subscribers without a node key, and of at most one subscriber with a node key.
 
-    If ``chosen`` contains a choice for this subscription, it decides; the chosen subscriber can be on another node.
-    Otherwise it is the subscriber to whose node key ``resource`` is assigned. Nothing is assigned to a subscriber that
-    is leaving, because the event would be lost.
+    If ``chosen`` contains a choice for this subscription, use the chosen subscriber, even if it is on another node.
+    Otherwise use the subscriber to whose node key ``resource`` is assigned. Skip subscribers that are leaving, because
+    they would lose the event.
     """
     keys, subscribers = subscription.node_keys, subscription.subscribers
     one: int | None = None

@@ -56,16 +56,19 @@ class RemoteSender(Protocol):
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing was received from the peer's node for some time."""
+        """Whether nothing has been received from the peer's node for some time."""
 
     def start_call(self, record: "CallRecord", invocation: Invocation, payload_format: str) -> None:
-        """Send a new call to the peer. Raises PayloadError."""
+        """Send a new call to the peer. Raises PayloadError if the payload cannot be serialized."""
 
     def send(self, message: Message, payload_format: str) -> None:
-        """Send a message about a call to the peer. Raises PayloadError."""
+        """Send a message about a call to the peer. Raises PayloadError if the payload cannot be serialized."""
 
     def send_error(self, message: Error, payload_format: str, *, may_retry: bool = False) -> None:
-        """Send the ERROR that ends a call. If ``may_retry`` is true, another callee can be tried."""
+        """Send the ERROR that ends a call. Raises PayloadError if the payload cannot be serialized.
+
+        If ``may_retry`` is true, the caller's node may try another callee.
+        """
 
 
 class CallPeer(Peer, Protocol):
@@ -104,7 +107,7 @@ class Session:
     - ``login``: the login in progress; None unless an authenticator decides on it
     - ``pending``: the suspended message and the messages after it; None unless a message is suspended
     - ``deadline``: the session's current deadline, such as the time limit for its login
-    - ``ticket``: the number that identifies the session's open request to an authenticator or authorizer; 0 for none
+    - ``ticket``: the number that identifies the session's open request, for example to an authorizer; 0 for none
     """
 
     __slots__ = (
@@ -213,7 +216,7 @@ class Subscription:
         self._receivers: tuple[int, ...] | None = None
 
     def add(self, peer: Peer, node_key: str | None, *, home_only: bool = False) -> None:
-        """Add a subscriber, or change its options."""
+        """Add a subscriber, or change its options. Without ``node_key``, it keeps its earlier node key."""
         if home_only:
             self.home_only.add(peer.id)
         else:
@@ -232,7 +235,7 @@ class Subscription:
 
     @property
     def needs_other_nodes(self) -> bool:
-        """Whether events published on other nodes are to be stored, or sent to a subscriber."""
+        """Whether events published on other nodes must be stored or sent to a subscriber."""
         return self.is_persistent or len(self.subscribers) > len(self.home_only)
 
     @property
@@ -280,10 +283,10 @@ class Publication(Struct, gc=False):
     - ``is_disclosed``: whether its receivers learn who published it
     - ``is_relayed``: whether another node of the cluster has sent it
 
-    These fields are set only if the publication is stored: ``time`` is the time of publication, which is also set if
-    the publication is sent to other nodes. ``receiver_filter`` checks a peer against the black and white lists, and is
+    The following fields are set if the publication is stored. ``time`` is the time of publication; it can also be set
+    on a publication that is not stored. ``receiver_filter`` checks a peer against the black and white lists, and is
     False if there are none. ``retained_number`` is the number of a retained publication; see :class:`.RetainedEvents`.
-    ``size`` is the approximate number of bytes that it takes.
+    ``size`` is the approximate number of bytes that the publication takes in memory.
 
     ``shards`` contains the subscribers that were chosen among those with node keys. It is empty unless subscribers on
     several nodes have node keys.
@@ -337,7 +340,7 @@ class Callee:
 
     @property
     def can_accept_call(self) -> bool:
-        """Whether the peer is not leaving and below its concurrency limit."""
+        """Whether the peer is not leaving and is below its concurrency limit."""
         return self.peer.state in ACTIVE_STATES and not 0 < self.concurrency <= self.in_flight
 
 
@@ -372,7 +375,8 @@ class CallRecord(Struct, eq=False):
     - ``is_streaming``: whether this is a progressive call whose last CALL message has not arrived
     - ``is_killed``: whether the caller canceled the call with mode ``kill``, and the callee has not answered yet
     - ``is_disclosed``: whether the permissions or the authorizer of the caller's role disclose the caller's identity
-    - ``details``: the details of the first INVOCATION, which apply to all further ones
+    - ``details``: the details of the first INVOCATION, on which those of all further ones are based; None unless this
+      is a progressive call or the caller requested progressive results
     - ``tried``: the session ids of callees that were unavailable
     - ``size``: the size of the payload in bytes; 0 if the call is small
     """

@@ -45,7 +45,7 @@ EVENTS_PER_PAGE: Final = 100
 
 
 class LocalBroker(NamedTuple):
-    """The parts of a realm's broker on this node that handle what other nodes send.
+    """The parts of a realm's broker on this node that handle messages from other nodes.
 
     ``dispatch`` sends a publication to the subscribers on this node. ``store`` retains it or adds it to histories.
     """
@@ -60,8 +60,8 @@ class LocalBroker(NamedTuple):
 class RealmRelay:
     """The connection of one realm's broker with the same realm on the other nodes.
 
-    ``own`` is the interest of this node, ``remote`` is the interest of the other nodes. The realm is open
-    while this node has it. A realm that is not open ignores events.
+    ``own`` is the interest of this node, ``remote`` is the interest of the other nodes. The realm is *open* while it
+    exists on this node. A realm that is not open ignores events.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class RealmRelay:
         self._local = local
 
     def close(self) -> None:
-        """Close the realm, which this node no longer has. Announce that its events are no longer wanted."""
+        """Close the realm, which no longer exists on this node. Announce that its events are no longer wanted."""
         self._local = None
         self.answer_question = None
         self.own.clear()
@@ -97,7 +97,7 @@ class RealmRelay:
     def publish(self, publication: Publication) -> None:
         """Send a publication of this node to the other nodes that want it, or to all of them if it must be retained.
 
-        Call this before the publication is sent to the subscribers on this node, because it chooses among the
+        Call this before the publication is sent to the subscribers on this node, because this method chooses among the
         subscribers with node keys. The realm must be open.
         """
         message, members, local = publication.message, self._members.everyone, self._local
@@ -117,7 +117,7 @@ class RealmRelay:
         self._outbox.append(Relay(self._members.names(members), event))
 
     def receive_event(self, event: RelayedEvent) -> None:
-        """Handle an event of another node."""
+        """Handle an event from another node."""
         local = self._local
         if local is None:
             return
@@ -165,8 +165,8 @@ class RealmRelay:
     def on_subscribed(self, session: Session, subscription: Subscription, node_key: str | None) -> None:
         """Handle a new or repeated subscription of a session, before SUBSCRIBED is sent.
 
-        SUBSCRIBED and what follows it are delayed until all other nodes know that the events are wanted, unless the
-        subscriber does not receive events of other nodes.
+        If the subscriber receives events of other nodes, SUBSCRIBED and all later messages to it are delayed until all
+        other nodes know that the events are wanted.
         """
         match, topic = subscription.match, subscription.topic
         if node_key is not None:
@@ -233,14 +233,17 @@ class Cluster:
         return relay
 
     def close_realm(self, name: str) -> None:
-        """Announce that this node no longer has a realm."""
+        """Close a realm that no longer exists on this node."""
         relay = self.realms.get(name)
         if relay is not None:
             relay.close()
         self.calls.close_realm(name)
 
     def add_member(self, name: str) -> None:
-        """Add a node to the cluster, unless it was added before. The link must send it the interest of this node."""
+        """Add a node to the cluster, unless it was added before.
+
+        The package ``cluster`` must then send the interest of this node to it.
+        """
         if name not in self.members:
             self.members.add(name)
 
@@ -263,7 +266,7 @@ class Cluster:
         return {name: changes for name, relay in self.realms.items() if (changes := relay.own.changes())}
 
     def replace_interest(self, name: str, pages: Iterable[InterestPage]) -> None:
-        """Replace what is known of a node's interest. ``pages`` are the snapshot that the node has sent."""
+        """Replace the interest of the node ``name`` with the snapshot ``pages``, which it has sent."""
         bit = self.members.bit(name)
         if not bit:
             return

@@ -34,7 +34,7 @@ InterestKind = Literal["add", "release", "remove", "add_shard", "remove_shard"]
 """A kind of change in the interest of a node.
 
 - ``add``: the node has subscribers for the topic or pattern
-- ``release``: it has none any more, but still wants the events for a while, in case somebody subscribes again
+- ``release``: it no longer has subscribers, but still wants the events for a while, in case somebody subscribes again
 - ``remove``: it no longer wants the events
 - ``add_shard``, ``remove_shard``: a subscriber with a node key was added or removed
 """
@@ -70,7 +70,7 @@ class InterestPage(Struct, array_like=True, tag=1):
 
     The changes have the kinds ``add``, ``release`` and ``add_shard``. ``is_first`` and ``is_last`` mark the first and
     the last page of a snapshot. A snapshot is sent to each new node, and to each node that has missed messages. It
-    replaces what the receiver knew before.
+    replaces the interest that the receiver knew before.
     """
 
     realm: str
@@ -92,9 +92,10 @@ class InterestUpdate(Struct, array_like=True, tag=2):
 class RelayedEvent(Struct, array_like=True, tag=4, gc=False):
     """A publication on its way from its home to a node with subscribers.
 
-    ``time`` is the date and time of publication, None if the home does not store the event. ``options`` is None if
-    there are none. ``shards`` contains the subscribers with a node key that the home has chosen; it is empty if the
-    publication has no resource key. For the other fields see :class:`.Publication`.
+    ``time`` is the date and time of publication; None unless the event is retained or the home has event histories in
+    this realm. ``options`` is None if there are none besides ``acknowledge``. ``shards`` contains the subscribers with
+    a node key that the home has chosen; it is empty if the publication has no resource key. For the other fields see
+    :class:`.Publication`.
     """
 
     realm: str
@@ -118,7 +119,10 @@ class WantRetained(Struct, array_like=True, tag=17, gc=False):
 
 
 class RelayedRetained(Struct, array_like=True, tag=15):
-    """A page of the retained events of a realm, in answer to :class:`WantRetained`. ``is_last`` marks the last page."""
+    """A page of the retained events of a realm, in answer to :class:`WantRetained`. ``is_last`` marks the end.
+
+    The pages of all realms are followed by an empty page with ``is_last``.
+    """
 
     realm: str
     events: list[RelayedEvent]
@@ -147,9 +151,10 @@ class Identity(Struct, array_like=True, gc=False):
 class RelayedCall(Struct, array_like=True, tag=5, gc=False):
     """A call on its way from its home to the callee's node.
 
-    ``call_id`` is a number that the home counts up for all its calls; it is never used again. ``callee`` is a session
-    id. ``caller`` is None if the caller is not disclosed. ``time_left`` is the number of seconds until the call times
-    out, 0 if it does not. ``accepts_passthru`` is true if the caller can receive payload in passthru mode.
+    ``call_id`` is a sequence number: the home increments it for each call to another node, and never uses it again.
+    ``callee`` is a session id. ``caller`` is None if the caller is not disclosed. ``time_left`` is the timeout of the
+    call in seconds, 0 for none; only the home applies it. ``accepts_passthru`` is true if the caller can receive
+    payload in passthru mode.
 
     ``options`` contains only those options of the CALL message that the callee's node needs; None if it needs none.
     """
@@ -189,7 +194,7 @@ class RelayedCallPart(Struct, array_like=True, tag=6, gc=False):
 class RelayedCancel(Struct, array_like=True, tag=7, gc=False):
     """A report that the caller has canceled a call, or that the call has ended at its home for another reason.
 
-    After the mode ``kill``, the home still waits for the answer. ``reason`` is the URI for the INTERRUPT message.
+    With mode ``kill``, the home still waits for the answer. ``reason`` is the URI for the INTERRUPT message.
     """
 
     realm: str
@@ -251,8 +256,8 @@ class CalleeDetails(Struct, array_like=True, frozen=True, omit_defaults=True):
 class CalleeEntry(Struct, gc=False):
     """A callee in the table of registrations that all nodes share.
 
-    ``number`` is its position among the callees of the registration; the callee that created the registration has the
-    number 1. ``invoke`` is the invocation policy of the registration, and ``created`` the time of its creation as text.
+    The callees of a registration are ordered by ``number``; the callee that created the registration has the number 1.
+    ``invoke`` is the invocation policy of the registration, and ``created`` the time of its creation as text.
     """
 
     number: int
@@ -266,7 +271,8 @@ class RegistrationChange(Struct, gc=False):
 
     ``session_id`` is the callee. ``node`` is the name of its node, empty for this node. ``kind`` is one of these:
 
-    - ``add``: a callee was added; ``entry`` describes it. A callee of this node also needs :class:`.RegistrationAdded`.
+    - ``add``: a callee was added; ``entry`` describes it. A callee of this node is added only when its request is
+      answered with :class:`.RegistrationAdded`.
     - ``remove``: a callee was removed from the table. A session of this node that still has the registration keeps it.
     - ``revoke``: a session of this node has lost the registration to another session
     """
@@ -286,8 +292,8 @@ class RegistrationChange(Struct, gc=False):
 class RelayedQuestion(Struct, array_like=True, tag=13, gc=False):
     """A call to a meta procedure that every node must answer. ``caller`` is the session that called it.
 
-    ``question_id`` is a number that the sender counts up for all its questions. ``transport`` contains the details of
-    the caller's transport.
+    ``question_id`` is a sequence number: the sender increments it for each question. ``transport`` contains the details
+    of the caller's transport.
     """
 
     realm: str
@@ -318,11 +324,11 @@ RelayedMessage = (
     InterestUpdate | RelayedEvent | WantRetained | RelayedRetained | RelayedClear | RelayedCall | RelayedCallPart
     | RelayedCancel | RelayedResult | RelayedError | RelayedQuestion | RelayedReply
 )  # fmt: skip
-"""A message that the router sends. The link adds :class:`InterestPage` and its own messages."""
+"""A message that the router sends to other nodes. The package ``cluster`` adds :class:`InterestPage` and more."""
 
 
 def relayed_event(realm: str, publication: Publication, serialize: Callable[[Any], bytes]) -> RelayedEvent:
-    """Return the event to send to other nodes for a publication."""
+    """Return the event to send to other nodes for a publication; see :func:`payload_bytes` for errors."""
     message = publication.message
     payload_format, args, kwargs = payload_bytes(publication.payload_format, message, serialize)
     return RelayedEvent(
@@ -371,7 +377,7 @@ def received_publication(event: RelayedEvent) -> Publication:
 def payload_bytes(payload_format: str, message: Any, serialize: Callable[[Any], bytes]) -> tuple[str, bytes, bytes]:
     """Return the payload of a WAMP message for a message to another node: the format, ``args`` and ``kwargs``.
 
-    Python values are serialized; see :class:`.Environment`. Raises PayloadError.
+    Python values are serialized as JSON. Raises PayloadError for values that JSON cannot represent.
     """
     if payload_format != PYTHON:
         args, kwargs = message.args, message.kwargs

@@ -39,7 +39,7 @@ class CallIds:
 
 
 class SentCalls(dict[int, CallRecord]):
-    """The calls of this node's clients on which another node works, by call id.
+    """The calls of this node's clients that another node is handling, by call id.
 
     ``cancel(call_id)`` asks the other node to stop. Removing a call with :meth:`pop` cancels it. Therefore, no record
     stays on the other node if the call ends on this node for any reason. If the other node has ended the call, use
@@ -71,8 +71,9 @@ class RemoteNode:
     """Another node, as one realm sees it.
 
     - ``sent``: the calls that this node has sent to the other node
-    - ``received``: the calls that this node has received from it, by call id XORed with :data:`.REQUEST_KEY`
-    - ``peers``: its sessions that have registrations, by session id
+    - ``received``: the calls that this node has received from the other node, by call id XORed with
+      :data:`.REQUEST_KEY`
+    - ``peers``: the other node's sessions that have registrations, by session id
     - ``outbox``: the effects of this node
     - ``serialize(values)``: see :class:`.Environment`
     """
@@ -114,7 +115,7 @@ class RemoteNode:
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing was received from the node for some time."""
+        """Whether nothing has been received from the node for some time."""
         return bool(self._members.silent & self.bit)
 
     def relay(self, message: RelayedMessage) -> None:
@@ -122,7 +123,7 @@ class RemoteNode:
         self.outbox.append(Relay(self.names, message))
 
     def payload(self, payload_format: str, message: Any) -> tuple[str, bytes, bytes]:
-        """Return the payload of a WAMP message for a message to the node. Raises PayloadError."""
+        """Return the payload of a WAMP message for a message to the node; see :func:`.payload_bytes`."""
         return payload_bytes(payload_format, message, self.serialize)
 
     def _cancel(self, call_id: int) -> None:
@@ -165,7 +166,7 @@ class RemotePeer:
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing was received from the peer's node for some time."""
+        """Whether nothing has been received from the peer's node for some time."""
         return self.node.is_silent
 
     @property
@@ -184,7 +185,7 @@ class RemotePeer:
     # Hot path of a cluster.
 
     def start_call(self, record: CallRecord, invocation: Invocation, payload_format: str) -> None:
-        """Send a new call to the peer. Raises PayloadError."""
+        """Send a new call to the peer. Raises PayloadError if the payload cannot be serialized."""
         node, details = self.node, invocation.details
         caller = None
         if details.caller is not None:
@@ -212,7 +213,7 @@ class RemotePeer:
         node.outbox.append(Relay(node.names, call))
 
     def send(self, message: Message, payload_format: str) -> None:
-        """Send a message about a call to the peer. Raises PayloadError."""
+        """Send a message about a call to the peer. Raises PayloadError if the payload cannot be serialized."""
         node, realm = self.node, self.realm
         if isinstance(message, Result):
             payload = payload_bytes(payload_format, message, node.serialize)
@@ -236,9 +237,10 @@ class RemotePeer:
     # End of the hot path.
 
     def send_error(self, message: Error, payload_format: str, *, may_retry: bool = False) -> None:
-        """Send the ERROR that ends a call to the caller's node. Raises PayloadError.
+        """Send the ERROR that ends a call to the caller's node.
 
-        If ``may_retry`` is true, the caller's node can try another callee.
+        If ``may_retry`` is true, the caller's node may try another callee. Raises PayloadError if the payload cannot be
+        serialized.
         """
         payload = self.node.payload(payload_format, message)
         in_flight = 0 if self.callee is None else self.callee.in_flight

@@ -1,8 +1,8 @@
 """Send calls to callees on other nodes of a cluster, and receive the calls of other nodes for callees on this node.
 
-See :mod:`.relayed` for the terms. The home of a call chooses the callee, measures the time and sends the caller exactly
-one answer. The callee's node checks that the callee still has the registration and room for another call. If not, the
-home tries the next callee.
+See :mod:`.relayed` for the terms. The home of a call chooses the callee, applies the timeout and sends the caller
+exactly one answer. The callee's node checks that the callee still has the registration and can accept another call. If
+not, the home tries the next callee.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -59,9 +59,10 @@ class LocalDealer(NamedTuple):
 
 
 class RealmCalls:
-    """The calls of one realm between this node and others. The realm is open while this node has it.
+    """The calls of one realm between this node and others. The realm is *open* while it exists on this node.
 
-    ``nodes`` contains the other nodes by name, and ``registrations`` connects the realm's registrations with theirs.
+    ``nodes`` contains the other nodes by name, and ``registrations`` connects the realm's registrations with those of
+    the other nodes.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class RealmCalls:
         self.registrations.open(registrations)
 
     def close(self) -> None:
-        """Close the realm, which this node no longer has. Its sessions have left, so there are no calls."""
+        """Close the realm, which no longer exists on this node. Its sessions have left, so there are no calls."""
         self._local = None
         self.registrations.close()
 
@@ -214,7 +215,7 @@ class RealmCalls:
         return registration.match == "exact" or self._local.is_permitted(callee, message.procedure)
 
     def _refuse(self, node: RemoteNode, message: RelayedCall, uri: str) -> None:
-        """Let the home of a call try another callee. ``uri`` is the error if there is none."""
+        """Ask the home of a call to try another callee. ``uri`` is the error to send if there is none."""
         peer = RemotePeer(node, 0, "", NO_FEATURES)
         text = f"the callee of {message.procedure!r} is not available"
         error = Error(CALL, message.call_id, ErrorDetails(), uri, positional(text))
@@ -272,7 +273,7 @@ def _silent_callees(registration: Registration) -> Iterable[int]:
 
 
 class RemoteCalls:
-    """The calls and registrations of all realms that other nodes share with this one."""
+    """The calls between this node and others, and the shared registrations, in all realms."""
 
     def __init__(self, members: Members, outbox: list[Effect], environment: Environment) -> None:
         self._members = members
@@ -290,7 +291,7 @@ class RemoteCalls:
         return calls
 
     def close_realm(self, name: str) -> None:
-        """Handle the end of a realm that this node no longer has."""
+        """Close a realm that no longer exists on this node."""
         self.realm(name).close()
 
     def receive(self, name: str, message: CallMessage) -> None:
@@ -304,11 +305,11 @@ class RemoteCalls:
             realm.remove_member(name)
 
     def set_silent(self, name: str, is_silent: bool) -> None:
-        """Set whether a node is silent: nothing was received from it for some time. New calls prefer other nodes."""
+        """Set whether a node is silent; see :class:`.Members`. New calls prefer nodes that are not silent."""
         self._members.set_silent(name, is_silent)
 
     def change_registrations(self, changes: Iterable[RegistrationChange]) -> None:
-        """Handle changes of the table of registrations that were made together; see :mod:`.remote_registrations`.
+        """Handle changes that were made together in the table of registrations; see :mod:`.remote_registrations`.
 
         Afterwards, the node must pass the answers for the REGISTER messages that these changes complete to
         :meth:`.Router.decide`.

@@ -1,4 +1,4 @@
-"""Keep the registrations of one realm equal on all nodes of a cluster.
+"""Keep the registrations of one realm in sync on all nodes of a cluster.
 
 The nodes share a *table* of all callees, outside the router core. The table decides which callees a registration has,
 and in which order. A session of this node becomes a callee in two steps: first the node requests an entry in the table.
@@ -7,7 +7,7 @@ When the callee is in the table, REGISTERED is sent. Until then, the REGISTER is
 The node passes all changes of the table to the router, in order, and before the messages that other nodes have sent
 because of these changes. Therefore, REGISTERED is sent before the first INVOCATION.
 
-If a session of this node gives a registration up, its callee is removed here immediately, and from the table later. The
+If a session of this node gives up a registration, its callee is removed here immediately, and from the table later. The
 change of the table *confirms* the removal.
 """
 
@@ -41,7 +41,7 @@ KEY: Final = "registration"
 """The key for the answers to requests for registrations; see :attr:`.Suspension.key`."""
 
 REQUEST_SECONDS: Final = 60.0
-"""The time after which a request for a registration fails. The answer comes much earlier, even if it is a failure."""
+"""The time after which a request for a registration fails. Normally, an answer arrives much earlier."""
 
 CalleeKey = tuple[str, Match, str, int]
 """The name of a node, a match policy, a procedure or pattern, and the session id of a callee."""
@@ -77,12 +77,12 @@ class RegistrationSuspension:
         return self._request
 
     def resolve(self, answer: Answer) -> RegistrationAdded | RegistrationRefused:
-        """Return the answer. An answer of another type counts as a failure."""
+        """Return the answer. An answer of another type is treated as a failure."""
         return answer if isinstance(answer, RegistrationAdded | RegistrationRefused) else self.timeout_answer
 
 
 class RealmRegistrations:
-    """The connection of one realm's registrations with the table. The realm is open while this node has it.
+    """The connection of one realm's registrations with the table. The realm is *open* while it exists on this node.
 
     ``node(name)`` returns another node, or None if there is no such member.
     """
@@ -98,8 +98,8 @@ class RealmRegistrations:
         self._kept: dict[CalleeKey, CalleeEntry] = {}
         """The callees of other nodes while the realm is not open."""
         self._released: dict[tuple[Match, str], dict[int, int]] = {}
-        """The callees of this node whose removal is not confirmed: by match policy and URI, for each session id the id
-        of the registration."""
+        """The callees of this node whose removal is not confirmed yet: by match policy and URI, a mapping of session
+        ids to the id of the registration."""
 
     def open(self, local: LocalRegistrations) -> None:
         """Open the realm: add the callees of other nodes to its registrations."""
@@ -109,7 +109,10 @@ class RealmRegistrations:
             self._add(key, entry)
 
     def close(self) -> None:
-        """Close the realm, which this node no longer has: release the callees of this node, and keep the others."""
+        """Close the realm, which no longer exists on this node.
+
+        Request the removal of the callees of this node from the table, and store those of other nodes for :meth:`open`.
+        """
         local, self._local = self._local, None
         for registration in () if local is None else local.registry.by_id.values():
             for callee in registration.callees.values():
@@ -125,7 +128,7 @@ class RealmRegistrations:
     # --- callees of this node ----------------------------------------------------------------------------------------
 
     def complete(self, session: Session, message: Register) -> bool:
-        """Complete a suspended REGISTER. Return False if its registration was not requested yet.
+        """Complete a suspended REGISTER. Return False if its registration has not been requested yet.
 
         Raises RequestRefused if the request has failed.
         """
@@ -149,8 +152,9 @@ class RealmRegistrations:
     def register(self, session: Session, message: Register) -> None:
         """Request the registration for a REGISTER that has passed the permission checks.
 
-        If the session is already a callee and does not set ``force_reregister``, send REGISTERED instead. Raises
-        MessageSuspended until the request is decided, and RequestRefused if the registration is not possible.
+        If the session is already a callee and does not set ``force_reregister``, send REGISTERED instead. Otherwise
+        raises MessageSuspended, so that the REGISTER waits for the answer to the request. Raises RequestRefused if the
+        registration is not possible.
         """
         local = self._local
         assert local is not None  # noqa: S101 - a realm with sessions is open
@@ -195,7 +199,7 @@ class RealmRegistrations:
     def change(self, changes: Iterable[RegistrationChange]) -> None:
         """Handle changes of the table: first those with the kind ``remove``, then ``revoke``, then ``add``.
 
-        With this order, no registration seems to have the callees from before and after a change together.
+        In this order, a registration never has old and new callees at the same time.
         """
         by_kind: dict[str, list[RegistrationChange]] = {"remove": [], "revoke": [], "add": []}
         for change in changes:
@@ -264,8 +268,9 @@ class RealmRegistrations:
     def _confirm(self, removed: RegistrationChange, added: list[RegistrationChange]) -> None:
         """Handle the removal of a callee of this node from the table.
 
-        Announce that the registration was deleted, unless the table has other callees of it. If ``added`` contains
-        new callees, the registration was deleted before only if one of them has created it again.
+        Announce that the registration was deleted, unless the table still has callees of it. If ``added`` contains new
+        callees, the registration was deleted only if one of them has the number 1, because this callee has created it
+        again.
         """
         match, procedure, local = removed.match, removed.procedure, self._local
         released = self._released.get((match, procedure), {})

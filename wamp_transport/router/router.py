@@ -46,11 +46,11 @@ class Router:
         self._environment = environment
         self._deadlines = environment.deadlines
         self.outbox: list[Effect] = []
-        """The effects that were not carried out yet, in order. The owner carries them out and removes them."""
+        """The effects that have not been carried out yet, in order. The owner carries them out and removes them."""
         self.sessions: dict[int, Session] = {}
         self.realms: dict[str, Realm] = {}
         self.cluster = Cluster(self.outbox, environment) if is_clustered else None
-        """The other nodes with which this router forms one router for clients; None if there cannot be any."""
+        """The other nodes, which together with this one are one router for clients; None without a cluster."""
         self._unfinished: set[str] = set()
         """Realms whose options were only partly applied because of an error."""
         self._tickets = Tickets(self.outbox)

@@ -1,7 +1,8 @@
 """Establish sessions, from HELLO to WELCOME: authenticate the peer if necessary, and add it to its realm.
 
-If a service has an anonymous login, anonymous peers join without a request to the authenticator. A failed login is
-final: the router sends ABORT and closes the transport. Each connection has only one attempt.
+If a service has an anonymous login, anonymous peers join without a request to the authenticator, unless its
+``authmethods`` contain ``anonymous``. A failed login is final: the router sends ABORT and closes the transport. Each
+connection has only one attempt.
 See the WAMP specification: Basic Profile, "Session Establishment"; Advanced Profile, "Authentication Methods".
 """
 
@@ -132,7 +133,7 @@ class SessionEstablishment:
     # --- helpers ---------------------------------------------------------------------------------------------------
 
     def _try_next(self, session: Session, login: PendingLogin) -> None:
-        """Try the next method that the peer offers. Each method is tried once."""
+        """Try the next method that the peer offers. Each method is tried only once."""
         login.skipped.add(login.method)
         login.method = choose_method(session.service, login.hello.details.authmethods, login.skipped)
         if needs_authenticator(session.service, login.method):
@@ -177,8 +178,8 @@ class SessionEstablishment:
         """Return a copy of an anonymous client's authextra, or None if it is unsuitable for other clients.
 
         The router sends the authextra to other clients in the event ``wamp.session.on_join``. Clients whose serializer
-        could not represent the authextra would miss this event, so that they would not notice the anonymous client. If
-        the authextra were large, a single HELLO could make the router send very many bytes.
+        could not represent the authextra would miss this event and would not notice the anonymous client. If the
+        authextra were large, a single HELLO could make the router send very many bytes.
         """
         if authextra is None or self._environment.is_deeper(PYTHON, authextra, MAX_ECHOED_DEPTH):
             return None
@@ -253,9 +254,10 @@ def needs_authenticator(service: ServiceOptions, method: str) -> bool:
 
 
 def choose_method(service: ServiceOptions, offered: Sequence[str] | None, skipped: Collection[str] = ()) -> str:
-    """Return the first offered method that the service supports and that is not in ``skipped``. Raises LoginRefused.
+    """Return the first offered method that the service supports and that is not in ``skipped``.
 
-    A client that offers no method is treated as if it offered ``anonymous``.
+    A client that offers no method is treated as if it offered ``anonymous``. Raises LoginRefused if there is no such
+    method.
     """
     for method in offered or (ANONYMOUS,):
         if method not in skipped and (

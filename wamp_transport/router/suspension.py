@@ -39,7 +39,7 @@ class Suspension(Protocol):
         """The answer to use if none arrives in time."""
 
     def request(self, ticket: int) -> Effect:
-        """Return the effect that makes the node ask the question, for example of an authorizer.
+        """Return the effect that makes the node ask the question, for example by calling an authorizer.
 
         The node passes the answer to :meth:`.Router.decide` together with ``ticket``.
         """
@@ -68,7 +68,7 @@ class SuspendedMessages:
 
     ``receive(session_id, message)`` is the router's function that handles a message.
 
-    Invariants: a session is in ``_suspended`` exactly while its state is ``suspended``. The messages of a session are
+    Invariants: a session is in ``_suspended`` as long as its state is ``suspended``. The messages of a session are
     handled in the order of arrival. Reading from the client pauses when the queue is full, and resumes when it is
     empty.
     """

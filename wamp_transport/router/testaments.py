@@ -1,4 +1,4 @@
-"""Keep the testaments of sessions: events that the router publishes when a session ends.
+"""Store the testaments of sessions: events that the router publishes when a session ends.
 
 See the WAMP specification, Advanced Profile, "Session Testament".
 """
@@ -30,7 +30,10 @@ class Testaments:
         """The size of the testaments of each session that has any, by the id of the session."""
 
     def add(self, session: Session, scope: str, publish: Publish) -> None:
-        """Add a testament: a publication that the router makes when the session ends. Raises RequestRefused."""
+        """Add a testament: a publication that the router makes when the session ends.
+
+        Raises RequestRefused if the scope is invalid or a limit is exceeded.
+        """
         testaments = session.testaments[validate_scope(scope)]
         if sum(map(len, session.testaments.values())) >= MAX_TESTAMENTS:
             raise RequestRefused(errors.QUOTA_EXCEEDED, f"more than {MAX_TESTAMENTS} testaments")
@@ -47,7 +50,7 @@ class Testaments:
         self._change_size(session, size)
 
     def flush(self, session: Session, scope: str) -> None:
-        """Delete the testaments of a session in one scope. Raises RequestRefused."""
+        """Delete the testaments of a session in one scope. Raises RequestRefused if the scope is invalid."""
         testaments = session.testaments[validate_scope(scope)]
         self._change_size(session, -sum(map(size_of, testaments)))
         testaments.clear()
@@ -71,7 +74,7 @@ class Testaments:
 
 
 def validate_scope(scope: str) -> str:
-    """Return ``scope`` if it is one of :data:`SCOPES`. Raises RequestRefused."""
+    """Return ``scope`` if it is one of :data:`SCOPES`. Otherwise raise RequestRefused."""
     if scope not in SCOPES:
         text = f"scope must be one of {', '.join(SCOPES)}, not {scope!r}"
         raise RequestRefused(errors.TESTAMENT_ERROR, text)

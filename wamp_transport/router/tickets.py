@@ -36,7 +36,7 @@ class Tickets:
         return session
 
     def withdraw(self, session: Session, *, is_late: bool = False) -> None:
-        """Close the ticket of a session without an answer, if it has one.
+        """If the session has an open ticket, close it without an answer.
 
         Call this if the answer is no longer needed or, with ``is_late``, if none came in time.
         """

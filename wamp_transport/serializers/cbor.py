@@ -101,13 +101,13 @@ def _unread(tag: int) -> Callable[[Any, bool], cbor2.CBORTag]:
 
 
 UNREAD: Final = {tag: _unread(tag) for tag in (35, 36)}
-"""Decoders for the tags of regular expressions and mail, which leave the content unparsed.
+"""Decoders for the tags of regular expressions and MIME messages, which leave the content unparsed.
 
 Parsing the content would take a hundred times as long as parsing the message itself.
 """
 
 TAGS = {**SHARING, **{tag: _number(tag) for tag in (4, 5, FRACTION)}, **UNREAD}
-"""The decoders for the tags in received messages that cbor2 must not interpret itself."""
+"""The decoders for those tags in received messages that cbor2 must not interpret itself."""
 VALUE_TAGS: Final = {**UNREAD, BYTES_AS_ARRAY: _bytes_of_array}
 """The decoders for tags in payload that is converted for receivers with another serialization."""
 

@@ -168,7 +168,10 @@ class JsonSerializer(StructSerializer):
 
 
 def _check_types(message: Any, payload: list[Any]) -> None:
-    """Raise ProtocolViolation unless args are a list and kwargs a dictionary, or absent."""
+    """Raise ProtocolViolation if args or kwargs have a wrong type. Either of them may be absent or null.
+
+    Args must be a list, or text if the payload is encrypted. Kwargs must be a dictionary.
+    """
     args, kwargs = [*payload, None, None][:2]
     if not (args is None or isinstance(args, list) or (isinstance(args, str) and is_opaque(message))):
         raise wrong_payload(message, "args")

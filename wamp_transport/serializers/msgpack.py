@@ -48,7 +48,7 @@ SIMPLE: Final[Any] = reduce(
 in one pass. It does not include binary values, which would be ambiguous with text.
 """
 RANDOM_HASHES: Final = frozenset({str, bytes})
-"""The types of keys whose hashes are randomized. A peer cannot choose keys of these types that collide."""
+"""The types of keys whose hashes are randomized. A peer cannot choose keys of these types whose hashes collide."""
 SIMPLE_KEYS: Final = frozenset({int, float, bool, type(None)})
 """The other types of keys that are accepted in large messages."""
 MAX_UNCHECKED_BYTES: Final = 2 * MAX_OTHER_KEYS

@@ -34,8 +34,8 @@ def is_nested_deeper(value: Any, depth: int) -> bool:
 def has_deep_brackets(brackets: bytes, depth: int) -> bool:
     """Return whether balanced brackets ``[`` and ``]`` are nested deeper than ``depth``.
 
-    First remove the innermost pairs up to eight times, which is fast. Usually, the brackets that remain are then too
-    few to be nested so deeply. If they are not, count them one by one.
+    First remove the innermost pairs up to eight times, which is fast. Usually, too few brackets remain to be nested so
+    deeply. Otherwise, count them one by one.
     """
     for level in range(8):
         if len(brackets) <= 2 * (depth - level):

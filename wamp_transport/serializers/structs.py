@@ -1,4 +1,4 @@
-"""The base class of the serializers that use msgspec, and functions with which serializers decode and report errors."""
+"""The base class of the serializers that use msgspec, and common functions for decoding and for reporting errors."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -94,10 +94,11 @@ class StructSerializer:
         raise NotImplementedError
 
     def check_payload(self, message: Any, data: bytes) -> None:
-        """Check that args are a list and kwargs a dictionary. Both may also be absent or null.
+        """Check the types of args and kwargs. Either of them may be absent or null.
 
-        Raises ProtocolViolation if they have another type. If there is an error inside args or kwargs, replace the
-        payload with an InvalidPayload. ``data`` is the whole message as received.
+        Raises ProtocolViolation if args are not a list (or text or binary if :func:`is_opaque` allows it), or if kwargs
+        are not a dictionary. If there is an error inside args or kwargs, replace the payload with an InvalidPayload.
+        ``data`` is the whole message as received.
         """
         raise NotImplementedError
 

@@ -1,7 +1,7 @@
-"""What the running nodes have reported about their clusters.
+"""The state of each running node in its cluster, determined from the reports of all nodes.
 
-:mod:`wamp_transport.cluster.node_state` describes what a node reports about itself and its peers, which are the other
-nodes of its cluster. Here, the reports of all nodes are combined.
+:mod:`wamp_transport.cluster.node_state` describes the report of a node about itself and its peers, which are the other
+nodes of its cluster.
 """
 
 from collections.abc import Sequence
@@ -17,17 +17,18 @@ Condition = Literal["joining", "cut off", "open", "silent", "gone"]
 - ``joining``: it has not joined yet
 - ``cut off``: it cannot use Redis
 - ``open``: it exchanges messages with the others
-- ``silent``: another node has heard nothing of it for some seconds
+- ``silent``: another node has not heard from it for some seconds
 - ``gone``: it was removed from the cluster, but does not know that yet
 """
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterView:
-    """A node in its cluster, as it and the others have reported.
+    """The state of a node in its cluster.
 
-    - ``state``: what the node has reported
-    - ``waiting``: the bytes that the other nodes have sent to it and that it has not acknowledged
+    - ``state``: the report of the node itself
+    - ``condition``: its condition, according to its own report and those of the other nodes
+    - ``waiting``: the number of bytes that the other nodes have sent to it and that it has not acknowledged
     """
 
     state: NodeState
@@ -36,12 +37,12 @@ class ClusterView:
 
     @property
     def nodes(self) -> int:
-        """The number of nodes in the cluster, as the node sees it."""
+        """The number of nodes in the cluster, according to this node."""
         return len(self.state.peers) + 1
 
 
 def cluster_of(node: RunningNode) -> str:
-    """Return a text that identifies the cluster of a node; an empty one if the node is in no cluster.
+    """Return a text that identifies the cluster of a node; an empty text if the node is in no cluster.
 
     Nodes with equal texts form one router if they use the same Redis server.
     """
@@ -56,7 +57,7 @@ def is_connected(node: RunningNode) -> bool:
 
 
 def cluster_view(node: RunningNode, reporters: Sequence[RunningNode]) -> ClusterView | None:
-    """Return a node in its cluster; None if it is in no cluster.
+    """Return the state of a node in its cluster; None if it is in no cluster.
 
     ``reporters`` are the running nodes. The node itself can be one of them.
     """
@@ -67,7 +68,7 @@ def cluster_view(node: RunningNode, reporters: Sequence[RunningNode]) -> Cluster
     reports = [(one, peer) for one, peer in found if cluster_of(one) == state.prefix]
     condition: Condition = "open" if state.membership == "joined" else state.membership
     if condition == "open":
-        # An older report can be from before the node has joined.
+        # An older report can be from before the node joined.
         if any(peer is None and one.seen_at > node.seen_at for one, peer in reports):
             condition = "gone"
         elif any(peer is not None and peer.condition == "silent" for _, peer in reports):
@@ -76,6 +77,6 @@ def cluster_view(node: RunningNode, reporters: Sequence[RunningNode]) -> Cluster
 
 
 def _seen_by(reporter: RunningNode, state: NodeState) -> PeerState | None:
-    """Return how another node sees the node with this state; None if the node is not one of its peers."""
+    """Return the report of another node about the node with this state; None if it does not report it as a peer."""
     own = from_json(reporter.cluster)
     return next((peer for peer in own.peers if peer.node == state.node), None) if own is not None else None

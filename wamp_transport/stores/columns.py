@@ -1,6 +1,6 @@
 """Conversion between a section of the configuration and a database row.
 
-Some keys are stored in columns of their own, the rest in one JSON column. The conversion is lossless. In most columns,
+Some keys are stored in separate columns, the rest in one JSON column. The conversion is lossless. In most columns,
 null or an empty text means that the configuration does not contain the key. If the configuration contains the key with
 such a value, the key is stored in the JSON column instead.
 """
@@ -22,8 +22,8 @@ def _same(value: Any) -> Any:
 class Column:
     """A column, and the keys that lead to its value in the configuration.
 
-    An empty text in the column means that the configuration does not contain the key, unless ``is_always_given`` is
-    true. ``to_column`` and ``to_mapping`` convert the value in the two directions.
+    Null means that the configuration does not contain the key, and so does an empty text, unless ``is_always_given`` is
+    true. ``to_column`` converts a value for the column, and ``to_mapping`` converts it back.
     """
 
     name: str

@@ -89,7 +89,10 @@ class ConfigDocument:
 
 
 def to_document(rows: Rows) -> ConfigDocument:
-    """Return all enabled rows as a configuration document. Raises ConfigError if two services have the same path."""
+    """Return the rows as a configuration document, without disabled transports.
+
+    Raises ConfigError if two services have the same path.
+    """
     document: dict[str, Any] = copy.deepcopy(_document(rows))
     rendered = ConfigDocument(document)
     owners: dict[int, ConfigurationRow] = {}
@@ -113,7 +116,7 @@ def to_document(rows: Rows) -> ConfigDocument:
 
 
 def realm_mapping(realm: Realm) -> dict[str, Any]:
-    """Return a stored realm with its roles and their permissions."""
+    """Return the mapping of a stored realm, with its roles and their permissions."""
     roles = tuple(Role.objects.filter(realm=realm).order_by("pk"))
     permissions = tuple(PermissionRule.objects.filter(role__realm=realm).order_by("pk"))
     document = to_document(Rows(realms=(realm,), roles=roles, permissions=permissions)).mapping
@@ -122,7 +125,7 @@ def realm_mapping(realm: Realm) -> dict[str, Any]:
 
 
 def transport_mapping(transport: Transport) -> dict[str, Any]:
-    """Return a stored transport with its services, even if it is disabled.
+    """Return the mapping of a stored transport, with its services, even if the transport is disabled.
 
     Raises ConfigError if two services share a path.
     """

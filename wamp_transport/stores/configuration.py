@@ -76,9 +76,10 @@ def revision() -> int:
 
 
 def is_empty() -> bool:
-    """Return whether the stored configuration is empty: no transport and no realm, or no tables or no database.
+    """Return whether the stored configuration contains neither transports nor realms.
 
-    Raises ConfigurationChanging.
+    The result is True if there is no database or there are no tables. Raises ConfigurationChanging if the rows keep
+    changing.
     """
     try:
         return _read(lambda: not Transport.objects.exists() and not Realm.objects.exists())
@@ -87,9 +88,10 @@ def is_empty() -> bool:
 
 
 def to_mapping() -> dict[str, Any]:
-    """Return all enabled rows as the mapping of a config.json.
+    """Return the stored configuration as a config.json mapping, without disabled transports.
 
-    Raises NoDatabase, NotMigrated, ConfigurationChanging, and ConfigError if two services have the same path.
+    Raises ConfigError if two services have the same path, NoDatabase or NotMigrated if there is no database or there
+    are no tables, and ConfigurationChanging if the rows keep changing.
     """
     return to_document(_read(Rows.stored)).mapping
 
@@ -114,8 +116,8 @@ def replace(
     relative to ``base_dir`` or, if ``base_dir`` is None, to the directory that is passed to :func:`load`. Return the
     new configuration.
 
-    Raises NoDatabase and NotMigrated. Raises ConfigError, without changing anything, if the mapping is invalid or
-    cannot be stored.
+    Raises NoDatabase or NotMigrated if there is no database or there are no tables. Raises ConfigError, without
+    changing anything, if the mapping is invalid or cannot be stored.
     """
     configuration = read_mapping(mapping, base_dir or ".", source=source)
     rows = list(_rows_of(mapping))
@@ -142,7 +144,8 @@ def _read(read: Callable[[], Result]) -> Result:
 
     Every change of the configuration increments the revision in the same transaction. If the revision is the same
     before and after the queries, all rows belong to this revision. Otherwise, call ``read`` again. Without this check,
-    a node could read a realm from before an import and its roles from after the import. Raises ConfigurationChanging.
+    a node could read a realm from before an import and its roles from after the import. Raises ConfigurationChanging
+    if the revision changes during each of READ_ATTEMPTS attempts.
     """
     for _ in range(READ_ATTEMPTS):
         before = revision()
@@ -155,7 +158,10 @@ def _read(read: Callable[[], Result]) -> Result:
 
 @contextmanager
 def _tables() -> Iterator[None]:
-    """Context manager: convert errors about missing tables to NotMigrated. Raises NoDatabase."""
+    """Context manager: convert errors about missing tables to NotMigrated.
+
+    Raises NoDatabase if there is no database.
+    """
     require_database()
     try:
         yield

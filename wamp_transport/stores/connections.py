@@ -17,13 +17,13 @@ _breakdowns: Counter[str] = Counter()
 """The number of broken connections that were found, by database alias."""
 
 _outlived = threading.local()
-"""Data of each thread. ``counts`` is a copy of ``_breakdowns`` from the last check of the thread's connections."""
+"""Per-thread data. ``counts`` is a copy of ``_breakdowns`` from the last check of the thread's connections."""
 
 _ends = threading.local()
-"""Data of each thread. ``closer`` is the thread's :class:`_ThreadEnd`, if the thread has used connections."""
+"""Per-thread data. ``closer`` is the thread's :class:`_ThreadEnd`, if the thread has used connections."""
 
 _idle: set[BaseDatabaseWrapper] = set()
-"""The persistent connections that are not in use."""
+"""The connections that :func:`with_kept_connections` keeps open and that are not in use."""
 _closings = 0
 """The number of times that :func:`close_kept` has been called."""
 _lock = threading.Lock()
@@ -114,10 +114,11 @@ def close_kept() -> None:
 
 
 def close_at_thread_end() -> None:
-    """Arrange that the connections which this thread has now are closed when the thread ends.
+    """Make sure that the current connections of this thread are closed when the thread ends.
 
-    This includes connections to SQLite databases in memory, which Django does not close. In the main thread, do
-    nothing. :func:`clean_connections` and :func:`with_kept_connections` call this function.
+    This includes connections to SQLite databases in memory, which Django does not close, but not connections that
+    threads share. In the main thread, do nothing. :func:`clean_connections` and :func:`with_kept_connections` call this
+    function.
     """
     if threading.current_thread() is threading.main_thread():
         return  # it ends with the process
@@ -136,7 +137,7 @@ def _take() -> int:
 def _give_back(closings: int) -> None:
     """Mark this thread's connections as idle, or close them if :func:`close_kept` was called in the meantime.
 
-    ``closings`` is the result of :func:`_take`.
+    ``closings`` is the result of :func:`_take`. Connections with an open transaction are left unchanged.
     """
     initialized = connections.all(initialized_only=True)
     own = [each for each in initialized if not each.in_atomic_block and each.connection is not None]
@@ -149,9 +150,10 @@ def _give_back(closings: int) -> None:
 
 
 def _clean(keep: bool = False) -> bool:
-    """Close the old and broken connections of this thread. Return whether one was broken.
+    """Close this thread's old and broken connections. Return whether one was broken.
 
-    If ``keep`` is true, no connection counts as old, regardless of ``CONN_MAX_AGE``.
+    Connections with an open transaction are skipped. If ``keep`` is true, no connection counts as old, regardless of
+    ``CONN_MAX_AGE``.
     """
     found_broken = False
     with _lock:
@@ -179,7 +181,7 @@ def _clean(keep: bool = False) -> bool:
 
 
 class _ThreadEnd:
-    """Closes the ``connections`` of a thread when the thread ends. Neither Django nor the drivers do this.
+    """An object that closes the ``connections`` of a thread at its end. Neither Django nor the drivers do this.
 
     It is a thread-local value, and therefore destroyed in its thread, as the last action of the thread.
     """

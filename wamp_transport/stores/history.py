@@ -21,7 +21,7 @@ from wamp_transport.wamp.payload import ABSENT, PYTHON
 logger = logging.getLogger(__name__)
 
 STORED_VALUES = "msgpack"
-"""The format in which a payload is stored if it exists only as Python values and is not serialized yet."""
+"""The format in which a payload is stored if it exists only as Python values, not in serialized form."""
 
 MAX_TRIMMED_ROWS: Final = 500
 """The maximum number of events that are deleted in one transaction."""
@@ -47,7 +47,7 @@ _decode = msgspec.msgpack.Decoder(_Content).decode
 
 
 def keep(records: Iterable[Record]) -> None:
-    """Store publications in the given order. A publication that cannot be stored is logged and skipped."""
+    """Store publications in the given order. A publication that cannot be encoded is logged and skipped."""
     StoredEvent.objects.bulk_create(row for record in records if (row := _row(record)) is not None)
 
 
@@ -85,8 +85,8 @@ def find_all() -> list[tuple[str, Match, str]]:
 def trim(realm: str, match: Match, uri: str, count: int) -> int:
     """Delete the oldest events for a topic or pattern, so that the latest ``count`` events are left.
 
-    Delete at most MAX_TRIMMED_ROWS rows, because other writers must wait for the database meanwhile. Return the number
-    of deleted rows.
+    Delete at most MAX_TRIMMED_ROWS rows, because other writers have to wait while this runs. Return the number of
+    deleted rows.
     """
     rows = _rows(realm, match, uri)
     surplus = rows

@@ -31,10 +31,10 @@ It is longer than HIDE_AFTER, so that a node that could not report for a while k
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """The reported state of a node.
+    """The reported state of a node. ``age`` is the time since its last report.
 
-    ``is_current`` is None if the node's configuration is not from the database. ``cluster`` is None if the node is in
-    no cluster.
+    ``is_current`` is true if the node has applied the stored configuration, and None if its configuration is not from
+    the database. ``cluster`` is None if the node is in no cluster.
     """
 
     node: RunningNode
@@ -117,7 +117,10 @@ def forget(name: str) -> None:
 
 
 def running() -> list[NodeStatus]:
-    """Return the status of each node that has reported during the last minute, ordered by name. Raises NoDatabase."""
+    """Return the status of each node that has reported during the last minute, ordered by name.
+
+    Raises NoDatabase if there is no database.
+    """
     require_database()
     now, current = timezone.now(), revision_stored()
     found = list(RunningNode.objects.filter(seen_at__gt=now - HIDE_AFTER).order_by("name"))

@@ -47,7 +47,7 @@ def operator_keys(nodes: Iterable[RunningNode]) -> tuple[str, ...]:
 
 
 def running_here() -> list[RunningNode]:
-    """Return the running nodes on this host, the newest first."""
+    """Return the running nodes on this host that accept operators, the newest first."""
     here = [
         status.node
         for status in running()

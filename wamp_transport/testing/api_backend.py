@@ -44,7 +44,8 @@ class RecordedSession(Session):
     ) -> int | None:
         """Publish an event and record it.
 
-        The session always requests an acknowledgment, so that a refusal is recorded.
+        The session always requests an acknowledgment, so that a refusal is recorded. ApplicationError is raised for a
+        refusal only if ``options`` request an acknowledgment.
         """
         options = options or _PUBLISH_OPTIONS
         args, kwargs = _sent(args, kwargs)
@@ -158,9 +159,10 @@ class InMemoryBackend(InProcessBackend):
 
 
 def _sent(args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> tuple[list[Any], dict[str, Any]]:
-    """Return copies of the arguments in the form in which receivers get them. Raises PayloadError.
+    """Return copies of the arguments in the form in which receivers get them.
 
-    Callers must both send and record these copies, because an iterator in the original arguments can be read only once.
+    Raises PayloadError if a value cannot be sent. Callers must both send and record these copies, because an iterator
+    in the original arguments can be read only once.
     """
     sent_args, sent_kwargs = to_payload(args), to_payload(kwargs, "kwargs")
     return [] if sent_args is ABSENT else sent_args, {} if sent_kwargs is ABSENT else sent_kwargs

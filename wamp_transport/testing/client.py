@@ -45,9 +45,9 @@ class WampClient:
     ``realm`` defaults to the setting ``REALM`` or, without this setting, to the only realm.
 
     Each method except :meth:`submit` has an async variant with the prefix ``a``. Timeouts use the test's clock. Each
-    method returns only when the router is idle. If a handler of the project has failed, :meth:`call` raises the error
-    that the router has sent, with the exception of the handler as its cause; :meth:`publish` raises the exception of
-    the handler. To disable this, set ``raises_failures`` to False.
+    method returns only when the router is idle. If one of the project's handlers has failed, :meth:`call` raises the
+    error that the router has sent, with the handler's exception as its cause; :meth:`publish` raises the handler's
+    exception. If ``raises_failures`` is False, handlers' exceptions are neither raised nor set as a cause.
     """
 
     def __init__(
@@ -213,7 +213,7 @@ class WampClient:
         return await self._await(self._subscribe(topic, match, handler, options))
 
     def receive(self, timeout: float = 5.0) -> Event:
-        """Return the next event, waiting up to ``timeout`` seconds. Raises NoEventReceived.
+        """Return the next event. Raises NoEventReceived if none arrives within ``timeout`` seconds.
 
         Each event is returned once.
         """

@@ -83,7 +83,7 @@ class LiveServer:
         return f"ws://{ADDRESS}:{self.port}{found[0]}"
 
     def start(self) -> "LiveServer":
-        """Start the server and return once it listens."""
+        """Start the server and return once it listens. Raises RuntimeError if a transaction is open."""
         if any(one.in_atomic_block for one in connections.all(initialized_only=True)):
             raise RuntimeError(
                 "A live server cannot see the transaction of a test: use WampLiveServerTestCase instead of TestCase,"
@@ -135,7 +135,7 @@ def listeners(configuration: Configuration) -> dict[str, Listener]:
 
 @contextmanager
 def installed(runtime: Runtime) -> Iterator[None]:
-    """Context manager: make ``runtime`` the runtime of this process inside the block."""
+    """Context manager: make ``runtime`` the runtime of this process inside the block, instead of the current one."""
     previous = uninstall()
     install(runtime)
     try:

@@ -2,7 +2,7 @@
 
 The loop runs only while a caller waits for a result, in the thread of that caller. Work for threads (synchronous
 handlers, the ORM in coroutines) runs in the same thread, between two iterations of the loop, and therefore in the
-transaction of the test. It is called *inline work*.
+transaction of the test. Such work is called *inline work*.
 """
 
 import asyncio
@@ -184,7 +184,10 @@ class MemoryLoop(LoopWithoutSockets):
         return Future.result(future, 0)
 
     async def _wait(self, changed: asyncio.Event) -> None:
-        """Wait until another task has run the loop and ``changed`` is set. Raises StalledError."""
+        """Wait until another task has run the loop and ``changed`` is set.
+
+        Raises StalledError if this takes longer than MAX_WAIT_SECONDS.
+        """
         try:
             async with asyncio.timeout(MAX_WAIT_SECONDS):
                 await changed.wait()
@@ -226,7 +229,10 @@ class MemoryLoop(LoopWithoutSockets):
             self._drive(lambda: False, lambda: True)
 
     def drive(self, is_done: Callable[[], bool]) -> None:
-        """Run the loop until ``is_done()`` returns true, then until it is idle. Raises StalledError."""
+        """Run the loop until ``is_done()`` returns true, then until the loop is idle.
+
+        Raises StalledError if ``is_done()`` can never return true.
+        """
         self.forbid_in_coroutine()
         self._drive(is_done, self._advance_or_raise)
         self.run_until_idle()
@@ -359,7 +365,10 @@ class MemoryLoopBridge(LoopBridge):
         self._memory_loop = loop
 
     def run_on_loop(self, work: Coroutine[Any, Any, Outcome]) -> Future[Outcome]:
-        """Start ``work`` and return its future. Waiting for the result runs the loop."""
+        """Start ``work`` and return its future. Waiting for the result runs the loop.
+
+        Raises TransportError if the loop is closed.
+        """
         try:
             return self._memory_loop.run_on_loop(work)
         except RuntimeError as fault:

@@ -72,7 +72,7 @@ def take_effects(router: Router) -> list[Effect]:
 
 
 class MemoryLink(Protocol):
-    """The connection of a node with other nodes.
+    """The connection of a node to other nodes.
 
     The ids of sessions and publications come from common iterators, so that no two nodes assign the same id.
     """
@@ -81,7 +81,7 @@ class MemoryLink(Protocol):
     publication_ids: Iterator[int]
 
     def send(self, sender: "MemoryNode", effect: Relay) -> None:
-        """Send a message of a node to other nodes."""
+        """Send a message from a node to other nodes."""
 
     def change_ledger(self, sender: "MemoryNode", effect: RequestRegistration | ReleaseRegistration | Withdraw) -> None:
         """Carry out an effect about the table of registrations that the nodes share."""
@@ -204,7 +204,7 @@ class MemoryNode:
             self._link.on_idle()
 
     def on_interest_known(self, number: int) -> None:
-        """Send the messages that were held until the announcements up to ``number`` are acknowledged.
+        """Send the messages that were held back until the announcements up to ``number`` were acknowledged.
 
         See :class:`~wamp_transport.router.effects.Hold`.
         """
@@ -222,7 +222,7 @@ class MemoryNode:
 
     @property
     def remote_calls(self) -> RemoteCalls:
-        """The calls and registrations that the node shares with others. It must have a link."""
+        """The calls and registrations that the node shares with others. The node must have a link."""
         assert self.router.cluster is not None  # noqa: S101 - fails the test
         return self.router.cluster.calls
 

@@ -33,12 +33,12 @@ class MemoryLinks:
         self.is_immediate = True
         self.nodes: list[MemoryNode] = []
         self._queues: dict[tuple[int, int], deque[tuple[RelayedMessage | list[InterestPage], int]]] = {}
-        """By sender and receiver: the messages that wait, which can be snapshots of the sender's interest. Each has the
-        number of the sender's latest announcement that the receiver knows when it has handled the message."""
+        """The undelivered messages, by sender and receiver. A message can be a snapshot of the sender's interest. It is
+        stored with the number of the sender's latest announcement that the receiver knows after handling it."""
         self._acknowledged: dict[tuple[int, int], int] = {}
-        """By sender and receiver: the number of the latest announcement that the receiver has received."""
+        """The number of the sender's latest announcement that the receiver has received, by sender and receiver."""
         self.full: set[tuple[int, int]] = set()
-        """Pairs of a sender and a receiver. The sender cannot send new calls to the receiver."""
+        """The (sender, receiver) pairs for which the sender cannot send new calls."""
         self._is_delivering = False
         self.ledger = MemoryLedger()
         self.ledgers: dict[int, NodeLedger] = {}
@@ -85,7 +85,7 @@ class MemoryLinks:
         self._queues[sender, receiver].append((pages, cluster.announcements.last))
 
     def lose_messages(self, place: int, other: int) -> None:
-        """Drop all messages that wait between two nodes. Calls between them fail. Both send their interest again."""
+        """Drop all undelivered messages between two nodes. Calls between them fail. Both send their interest again."""
         for sender, receiver in ((place, other), (other, place)):
             self._queues[sender, receiver].clear()
             for realm, calls in self._cluster(sender).calls.realms.items():
@@ -126,11 +126,11 @@ class MemoryLinks:
             self.deliver_all()
 
     def waiting(self) -> list[tuple[int, int]]:
-        """Return the pairs of a sender and a receiver between whom messages wait."""
+        """Return the (sender, receiver) pairs that have undelivered messages."""
         return [pair for pair, queue in self._queues.items() if queue]
 
     def deliver(self, sender: int, receiver: int) -> None:
-        """Deliver the oldest message that waits between two nodes, and acknowledge it. There must be one.
+        """Deliver the oldest undelivered message from one node to another, and acknowledge it. There must be one.
 
         The receiver reads the log of the ledger first.
         """
@@ -146,7 +146,7 @@ class MemoryLinks:
             self._report_known(sender)
 
     def read_log(self, place: int) -> bool:
-        """Make a node read the log of the ledger. Return whether there was something new."""
+        """Make a node read the log of the ledger. Return whether there were new entries."""
         ledger = self.ledgers.get(place)
         if ledger is None:
             return False
@@ -161,7 +161,7 @@ class MemoryLinks:
         return is_working
 
     def deliver_all(self) -> None:
-        """Deliver messages and carry out requests to the ledger until none wait."""
+        """Deliver messages and carry out requests to the ledger until there are no more."""
         self._is_delivering = True
         try:
             while self._deliver_some():
@@ -236,7 +236,7 @@ class MemoryCluster(MemoryLinks):
             node.run_effects()
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Set an attribute of the cluster. Those of NODE_ATTRIBUTES are attributes of all nodes instead."""
+        """Set an attribute of the cluster or, if its name is in NODE_ATTRIBUTES, of each node."""
         if name in NODE_ATTRIBUTES:
             for node in self.nodes:
                 setattr(node, name, value)

@@ -1,4 +1,4 @@
-"""The registrations that the nodes of a :class:`.MemoryCluster` share: a ledger in memory, and each node's side of it.
+"""The registrations that the nodes of a :class:`.MemoryCluster` share: each node's side of a ledger in memory.
 
 The nodes use the real :class:`.LedgerClient` and :class:`.LedgerTable`, whose modules explain the terms.
 """
@@ -19,7 +19,7 @@ from ..router.relayed import CalleeDetails, CalleeEntry, RegistrationChange
 from .memory import EPOCH, MemoryNode
 
 LEASE = 1e6
-"""The lease of each node in seconds. It never ends, because tests do not renew it in time."""
+"""The lease of each node in seconds. It is too long to end in a test, because tests do not renew it."""
 
 LedgerEffect = RequestRegistration | ReleaseRegistration | Withdraw
 
@@ -27,7 +27,7 @@ LedgerEffect = RequestRegistration | ReleaseRegistration | Withdraw
 class NodeLedger:
     """A node's side of the ledger.
 
-    Nothing happens by itself: :meth:`work` carries out the node's requests, and :meth:`read` reads the log.
+    Nothing happens automatically: :meth:`work` carries out the node's requests, and :meth:`read` reads the log.
     """
 
     def __init__(self, name: str, node: MemoryNode, ledger: MemoryLedger) -> None:
@@ -66,7 +66,7 @@ class NodeLedger:
             self._requests[effect.ticket] = key, effect.session_id
 
     def work(self) -> bool:
-        """Let the ledger carry out the requests of the node. Return False if there are none."""
+        """Make the ledger carry out the requests of the node. Return False if there are none."""
         now = self.node.now
         wall = round((EPOCH.timestamp() + now) * 1000)
         requests = self.client.next_requests(now)

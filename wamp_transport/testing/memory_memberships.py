@@ -36,7 +36,7 @@ LEASE_SECONDS: Final = 10.0
 class MemoryNetwork:
     """The ledger and the inboxes.
 
-    ``memberships`` contains the memberships by node id, also those that have ended. New memberships support the
+    ``memberships`` contains the memberships by node id, including those that have ended. New memberships support the
     versions of the protocol in ``protocols``.
     """
 
@@ -65,13 +65,13 @@ class MemoryNetwork:
             membership.on_reachable_changed()
 
     def append(self, node: str, data: bytes) -> None:
-        """Append a batch to the inbox of a node."""
+        """Append a batch to the inbox of a node. If there is no such node, discard the batch."""
         if node in self.inboxes:
             self.inboxes[node].append(data)
             self.memberships[node].flush_soon()
 
     def wake_others(self, node: str) -> None:
-        """Make all nodes but one read the log."""
+        """Make all nodes except ``node`` read the log."""
         for membership in self.memberships.values():
             if membership.node_id != node:
                 membership.flush_soon()
@@ -104,7 +104,7 @@ class MemoryMembership:
         self._waiters = Waiters(self._loop, lambda: self.is_closed)
 
     def start(self) -> None:
-        """Begin to join."""
+        """Start joining the cluster."""
         self._is_started = True
         self.on_reachable_changed()
 
@@ -126,7 +126,7 @@ class MemoryMembership:
         await self.close()
 
     async def close(self) -> None:
-        """Stop without leaving."""
+        """Stop taking part in the cluster, without leaving it."""
         self._end()
 
     def on_reachable_changed(self) -> None:

@@ -44,7 +44,10 @@ class RecordedPublication:
 
 @dataclass
 class RecordedCall:
-    """A call of the code under test. ``result`` or ``error`` is set when the call has ended."""
+    """A call of the code under test. ``result`` or ``error`` is set when the call has ended.
+
+    While progressive results arrive, ``result`` is the latest one.
+    """
 
     procedure: str
     args: list[Any]
@@ -133,7 +136,10 @@ def find_records(
 
 
 def numbered(title: str, records: Sequence[object], nothing: str) -> list[str]:
-    """Return the lines of a numbered list with a title. If there are no records, return ``nothing``."""
+    """Return the lines of a numbered list with a title.
+
+    If there are no records, return only the line ``nothing``, or no line if it is empty.
+    """
     if not records:
         return [nothing] if nothing else []
     return [title, *(f"  {number}. {one}" for number, one in enumerate(records, 1))]

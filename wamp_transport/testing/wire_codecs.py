@@ -1,4 +1,4 @@
-"""Encode and decode values for test peers, if possible with other libraries than those that the serializers use.
+"""Encode and decode values for test peers, where possible with libraries other than the serializers'.
 
 A test peer may send values that are not WAMP messages, so this module does not depend on messages.
 """

@@ -70,7 +70,7 @@ class SlowConsumerMonitor:
     def update_size(self, queued_bytes: int) -> None:
         """Update the number of bytes queued for the peer.
 
-        If it has crossed a bound, call a callback, or start or end the grace period.
+        If the number has crossed a bound, call a callback, or start or end the grace period.
         """
         bounds = self._bounds
         self._queued_bytes = queued_bytes

@@ -1,8 +1,7 @@
 """The Channels consumer for the path of a WAMP service. It performs the handshake and creates the connection.
 
 Under this product's own server, the connection uses the socket directly, and the consumer ends after the handshake.
-Under any other ASGI server, the consumer receives messages in a loop of its own, which is faster than Channels'
-dispatch.
+Under any other ASGI server, the consumer receives messages in its own loop, which is faster than Channels' dispatch.
 """
 
 import asyncio

@@ -41,7 +41,7 @@ _BETWEEN: Final = re.compile("[;,]")
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A client that is recognized by its cookie.
+    """A client, identified by its cookie.
 
     ``id`` is public. ``set_cookie`` is the value of the Set-Cookie header for a new client; None for a known one.
     """
@@ -68,8 +68,8 @@ class CookieTracker:
     async def admit(self, scope: Mapping[str, Any]) -> Visitor | Refusal | None:
         """Identify the client of a handshake by its cookie, or create a cookie for a new client.
 
-        Return a refusal if the store fails. Return None if the server cannot set cookies, because each connection would
-        count as a new client.
+        Return a refusal if the store fails. Return None if the server cannot set cookies: otherwise, each connection
+        would create a new client in the store.
         """
         settings = self._settings
         if not can_answer(scope):

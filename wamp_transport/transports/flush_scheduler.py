@@ -15,10 +15,10 @@ from .event_loop import call_at_end_of_turns
 logger = logging.getLogger(__name__)
 
 MAX_PEERS_PER_TURN: Final = 256
-"""The maximum number of peers whose buffers are flushed in one turn. If there are more, several turns are used."""
+"""The number of peers up to which all buffers are flushed in one turn. If there are more, the time is limited."""
 
 SLICE_SECONDS: Final = 0.005
-"""The time, in seconds, for flushing buffers in one turn if several turns are needed.
+"""The time, in seconds, for flushing buffers in one turn if there are many peers or a backlog.
 
 If the other work of the event loop takes longer, flushing may take as long as this work.
 """

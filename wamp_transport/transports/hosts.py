@@ -1,8 +1,8 @@
 """Get the host of a request, and check whether it is a host of the project (see Django's setting ``ALLOWED_HOSTS``).
 
 An attacker can publish a page under a host name that resolves to the address of this server (DNS rebinding). The Origin
-and Host headers of requests from this page then name the same host. Therefore, a page counts as same-origin only if its
-host is a host of the project.
+and Host headers of requests from this page then name the same host. Therefore, a page is considered same-origin only if
+its host is a host of the project.
 """
 
 from collections.abc import Mapping

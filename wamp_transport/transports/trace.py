@@ -1,8 +1,8 @@
-"""Log the traffic of services with the option ``debug``: handshakes, frames without their payload, and closes.
+"""Log the traffic of services with the option ``debug``: handshakes, frames without their payload, and disconnections.
 
 Each service has a logger below ``wamp_transport.traffic``. For a handshake, only selected headers are logged. For a
-frame, only its kind, length and flags are logged, and for a close frame also its code and reason. The content of
-messages, cookies, query strings and credentials are never logged.
+frame, only its kind, length and flags are logged, and for a close frame also its code and reason. Message contents,
+cookies, query strings and credentials are never logged.
 """
 
 import logging

@@ -1,13 +1,13 @@
 """A limit on the memory for incomplete messages, that is, messages of which clients have sent only the beginning.
 
-The sizes of all connections of a server count together, because many connections with a small part of a message each
-take as much memory as one connection with a large part.
+The incomplete messages of all connections of a server are added up, because many small parts of messages can take as
+much memory as one large part.
 """
 
 from typing import Final, Protocol
 
 MAX_UNFINISHED_BYTES: Final = 96 * 1024 * 1024
-"""Maximum size in bytes of the incomplete messages of all connections of a server together."""
+"""Maximum total size in bytes of the incomplete messages of all connections of a server."""
 
 MIN_COUNTED_BYTES: Final = 8 * 1024
 """The size in bytes below which an incomplete message is not counted, so that short messages cost no time."""
@@ -27,15 +27,15 @@ class Sender(Protocol):
 class UnfinishedMessages:
     """The sizes of the incomplete messages of all connections of a server.
 
-    If they exceed ``limit`` bytes together, the connections whose messages have been incomplete for the longest time
-    are closed: an ordinary client sends the rest of its message without a pause.
+    If their sum exceeds ``limit`` bytes, the connections whose messages have been incomplete for the longest time are
+    closed: an ordinary client sends the rest of its message without a pause.
     """
 
     def __init__(self, limit: int = MAX_UNFINISHED_BYTES) -> None:
         self._limit = limit
         self._sizes: dict[Sender, int] = {}  # in the order in which the messages were first counted
         self.total = 0
-        """The size in bytes of all counted messages together."""
+        """The total size in bytes of all counted messages."""
 
     def update(self, sender: Sender, size: int) -> bool:
         """Set the size of a sender's incomplete message in bytes. Return whether the message is counted now.

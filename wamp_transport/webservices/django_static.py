@@ -78,7 +78,7 @@ class FinderFiles:
     def allows(self, path: str) -> bool:
         """Return whether a file lies in the directory of its finder, even after all links are resolved.
 
-        If a finder has found the file outside of the finders' directories, return True without this check.
+        If a finder has found the file outside the finders' directories, return True without this check.
         """
         path = os.path.abspath(path)
         homes = [root for root in _finder_roots() if path.startswith(root.rstrip(os.sep) + os.sep)]
@@ -110,8 +110,9 @@ class DjangoStaticFiles:
     each time. The default is `settings.DEBUG`. Without finders, browsers may cache files for `cache_timeout` seconds;
     None sends no Cache-Control. Files with a hash in their name may be cached for years.
 
-    A request for a missing file is answered with 404, except if STATIC_URL is `/`. In that case, and if STATIC_ROOT is
-    not set or cannot be read, `application` is called. A warning is logged if STATIC_ROOT cannot be used.
+    A request for a missing file is answered with 404, except if STATIC_URL is `/`. In that case, `application` is
+    called, as it is for all requests if STATIC_URL is on another host or STATIC_ROOT is not set or cannot be read. A
+    warning is logged if STATIC_ROOT cannot be used.
 
     The constructor reads settings and STATIC_ROOT: call it in a thread, after Django's setup.
     """

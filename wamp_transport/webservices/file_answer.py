@@ -109,7 +109,7 @@ async def serve_file(
 
 
 def open_answer(served: ServedFile, allows: Callable[[str], bool], scope: Scope) -> FileAnswer | None:
-    """Open the smallest variant that the client accepts, and return the response. Return None if none can be read.
+    """Open the smallest variant that the client accepts, and return the response; None if no variant can be read.
 
     This accesses the disk: call it in a thread. The caller must close the response.
     """
@@ -132,7 +132,7 @@ def open_answer(served: ServedFile, allows: Callable[[str], bool], scope: Scope)
 def _openable(
     served: ServedFile, allows: Callable[[str], bool], encodings: frozenset[str]
 ) -> Iterator[tuple[Variant, BinaryIO]]:
-    """Open and yield the variants that the client accepts, the smallest first. The caller must close them."""
+    """Open and yield the variants that the client accepts, the smallest first. The caller must close the files."""
     try:
         current = os.stat(served.path)
     except OSError:

@@ -114,8 +114,8 @@ class PathTable(Generic[T]):
         """Return the service for a percent-encoded path (see `raw_path`), and the remaining segments of the path.
 
         The service with the longest matching path wins. Return None if no service has this path. `prefix` is the path
-        prefix of the site (see `site_prefix`). `path` may, but need not, begin with it. The configured paths of
-        services usually do not contain it.
+        prefix of the site (see `site_prefix`). `path` may, but need not, begin with this prefix. The configured paths
+        of services usually do not.
         """
         last, found = self._last
         if (path, prefix) != last:  # most requests have the same path as the previous one

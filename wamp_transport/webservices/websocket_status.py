@@ -25,8 +25,8 @@ class WebSocketStatus:
     """An ASGI application that answers HTTP requests to the path of a WAMP service with an explanation.
 
     The answer is an HTML page, JSON or text, depending on what the client accepts. If ``is_shown`` is false, it is text
-    with the status 426. ``url`` is the configured address of the service, which all answers contain. They contain
-    nothing from the request and nothing about the machine.
+    with the status 426. ``url`` is the configured address of the service, which the answers contain if it is set. They
+    contain nothing from the request and nothing about the machine.
     """
 
     def __init__(self, serializers: Iterable[str], *, is_shown: bool, url: str | None = None) -> None:

@@ -68,7 +68,10 @@ class AuditTrail:
         self._has_database = has_database()
 
     def record(self, kind: str, **columns: Any) -> None:
-        """Record an event. ``columns`` are fields of :class:`~wamp_transport.models.AuditEntry`."""
+        """Record an event. Do nothing if the project has no audit trail or no database.
+
+        ``columns`` are fields of :class:`~wamp_transport.models.AuditEntry`.
+        """
         if not app_settings().audit_days or not self._has_database:
             return
         columns = {name: audit.fit(name, value) for name, value in columns.items() if value is not None}

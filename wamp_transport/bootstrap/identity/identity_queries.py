@@ -70,8 +70,8 @@ class IdentityQueries:
         """Call ``function`` in a thread and return its result.
 
         Raises Unanswered if the project's hooks are too slow or too many queries are waiting for them. If there are no
-        hooks, raises DatabaseBusy if too many jobs are queued. Also raises DatabaseError, and the exceptions of the
-        function; those that are no ordinary exceptions are raised as ProjectCodeError.
+        hooks, raises DatabaseBusy if too many jobs are queued. Also raises DatabaseError if the database fails, and the
+        exceptions of the function. An exception such as SystemExit is raised as ProjectCodeError.
         """
         if not app_settings().hooks:
             return await in_thread(function, *args)

@@ -86,7 +86,7 @@ class GuardedAuthenticator:
         return answer
 
     async def _decide(self, request: AuthenticationRequest) -> ChallengePeer | Admit | Skip | Deny:
-        """Return the next step of a login. Raises DatabaseBusy if there are too many logins."""
+        """Return the next step of a login. Raises DatabaseBusy if too many database jobs are queued."""
         if not BY_WIRE_NAME[request.method].has_guessable_secret:
             answer = await self._inside.authenticate(request)
         elif request.message is None:
@@ -120,7 +120,7 @@ class GuardedAuthenticator:
 
     def _attempt(self, request: AuthenticationRequest) -> Attempt:
         limits = self._lockouts().get(request.service, Lockout())
-        # The names of one method share a counter.
+        # All names of a method in the protocol share a counter.
         method = BY_WIRE_NAME[request.method].name
         return Attempt(limits, address_of(request.transport), method, request.hello.details.authid)
 

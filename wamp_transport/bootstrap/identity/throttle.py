@@ -1,4 +1,4 @@
-"""The throttle of logins. It counts failures by address, and by authid and method, in Django's cache.
+"""The login throttle. It counts failed logins by address, and by authid and method, in Django's cache.
 
 Processes that share the cache share the counts. Failures of unknown authids are counted as well, so a lockout does not
 reveal whether an authid exists.
@@ -78,24 +78,27 @@ class Throttle:
         self._is_failure_logged = False
         self._queues: dict[str, AttemptQueue] = {}
         self._trusted: dict[str, None] = {}
-        """The keys of the addresses that were trusted last. Several threads use this dict, so each access must be a
-        single, atomic operation.
+        """The keys of the addresses that most recently became trusted. Several threads use this dict, so each access
+        must be a single, atomic operation.
         """
 
     async def seconds_to_wait(self, attempt: Attempt) -> int:
         """Return the number of seconds until the client may make this attempt; 0 if it is not locked out.
 
-        Raises DatabaseBusy.
+        Raises DatabaseBusy if too many database jobs are queued.
         """
         return int(await self._run(self._seconds_to_wait, attempt)) if attempt.limits.counts else 0
 
     async def count_failure(self, attempt: Attempt) -> None:
-        """Count a failed login. Raises DatabaseBusy."""
+        """Count a failed login. Raises DatabaseBusy if too many database jobs are queued."""
         if attempt.limits.counts:
             await self._run(self._count_failure, attempt)
 
     async def trust(self, attempt: Attempt) -> None:
-        """Record a successful login: its address is trusted from now on. Raises DatabaseBusy."""
+        """Record a successful login: from now on, its address is trusted for this authid and method.
+
+        Raises DatabaseBusy if too many database jobs are queued.
+        """
         key = attempt.trust_key()
         if key is None:
             return
@@ -152,7 +155,7 @@ class Throttle:
                     cache.add(key, 1, seconds)
 
     async def _run(self, function: Any, *args: Any) -> int:
-        """Call a function that uses the cache, in a thread. Raises DatabaseBusy.
+        """Call a function that uses the cache in a thread. Raises DatabaseBusy if too many database jobs are queued.
 
         A failure of the cache is logged. In this case, failed logins are not counted and no client is locked out.
         """
@@ -174,7 +177,8 @@ class Throttle:
 class AttemptQueue:
     """The queue of login attempts that share a counter.
 
-    ``places`` is the number of attempts that can run at the same time. ``users`` counts running and waiting attempts.
+    ``places`` is the number of attempts that can run at the same time. ``users`` is the number of attempts that are
+    running or waiting.
     """
 
     def __init__(self, places: int) -> None:

@@ -1,9 +1,9 @@
-"""The REGISTERs that the ledger has not decided.
+"""The REGISTERs that the ledger has not decided on yet.
 
-If the name of a REGISTER is taken, the node that has its callee, the *holder*, may have been killed a moment ago. So
-the holder is asked a question. The REGISTER is refused when the holder has answered: other messages of the holder do
-not count, because they may have been sent before it was killed. Without an answer, the REGISTER is sent to the ledger
-again until the holder's lease has ended.
+If the name of a REGISTER is already registered, the node of the existing callee, the *holder*, may have been killed a
+moment ago. Therefore, the holder is asked a question. The REGISTER is refused when the holder has answered. Other
+messages of the holder prove nothing, because they may have been sent before it was killed. Without an answer, the
+REGISTER is sent to the ledger again until the holder's lease has ended.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,11 +18,11 @@ DECISION_TIME: Final = 2.0
 class RegisterAttempt:
     """An undecided REGISTER.
 
-    - ``asked_at``: when the client has sent the REGISTER
-    - ``deadline``: when the attempt fails unless something happens
-    - ``retry_at``: when to send it, or send it again
-    - ``is_waiting``: whether it was sent, and neither refused nor found in the log
-    - ``is_answered``: whether the ledger has accepted it
+    - ``asked_at``: when the client sent the REGISTER
+    - ``deadline``: when the attempt fails if there is no progress
+    - ``retry_at``: when to send the request, or send it again
+    - ``is_waiting``: whether the request has been sent and has neither been refused nor been found in the log
+    - ``is_answered``: whether the ledger has accepted the request
     """
 
     __slots__ = ("_holders", "asked_at", "deadline", "is_answered", "is_forced", "is_waiting", "retry_at", "row")
@@ -46,8 +46,8 @@ class RegisterAttempt:
     def ask_holders(self, nodes: Iterable[str], count_answers: Callable[[str], int | None]) -> list[str] | None:
         """Return the nodes that must be asked now. Return None if one of the nodes is alive.
 
-        ``count_answers`` returns how many questions a node has answered, or None if it is no peer of this node. A node
-        that is no peer cannot be asked, so it counts as alive.
+        ``count_answers`` returns how many questions a node has answered, or None if it is not a peer of this node. Such
+        a node cannot be asked, so it is treated as alive.
         """
         new = {}
         for node in nodes:
@@ -60,7 +60,7 @@ class RegisterAttempt:
         return list(new)
 
     def is_due(self, now: float, count_answers: Callable[[str], int | None]) -> bool:
-        """Return whether to send it now, because it is time for it or because a holder has answered."""
+        """Return whether to send the request now, because its time has come or because a holder has answered."""
         if self.is_waiting:
             return False
         return self.retry_at <= now or any((count_answers(node) or 0) > count for node, count in self._holders.items())

@@ -9,7 +9,8 @@ registration is valid. The node decides which callees it has:
 - A session loses a registration in two cases only: another session has registered the procedure with
   ``force_reregister``, or another session has registered it while the ledger lacked the node's callees.
 
-If the name of a REGISTER is taken, the nodes with its callees are the *holders* of the name. See :mod:`.attempts`.
+If the name of a REGISTER is already registered, the nodes of the existing callees are the *holders* of the name. See
+:mod:`.attempts`.
 
 :class:`LedgerClient` has no connection and no clock. The caller sends the requests in order, passes the answers in the
 same order, and reports all changes of the table. Times are in seconds.
@@ -45,8 +46,8 @@ RENEW_INTERVAL: Final = 2.5
 SETTLING_RETRY: Final = 0.5
 SILENT_RETRY: Final = 1.0
 UNKNOWN_HOLDER_RETRY: Final = 0.3
-"""The time until a REGISTER is tried again: while the ledger settles; if the holders of the name may have been killed;
-and if the table contains no callee of the registration, or callees of nodes that are no members."""
+"""The times until a REGISTER is tried again, in this order: while the ledger settles; if the holders of the name may
+have been killed; if the table contains no callee of the registration, or callees of nodes that are not members."""
 
 FIELDS_PER_REQUEST: Final = 500
 """Maximum number of callees in an ``unregister`` or ``purge``. Redis serves nobody else while it carries one out."""
@@ -78,7 +79,7 @@ class RegisterRefused(NamedTuple):
 
 
 class CalleeRevoked(NamedTuple):
-    """A session has lost its registration to another one."""
+    """A session has lost its registration to another session."""
 
     registration: RegistrationKey
     session: int
@@ -120,7 +121,7 @@ class LedgerClient:
 
     - ``record``: an encoded :class:`.MemberRecord`
     - ``lease``: the duration of the lease in seconds
-    - ``count_answers``: returns how many questions a node has answered, or None if it is no peer
+    - ``count_answers``: returns how many questions a node has answered, or None if it is not a peer
     - ``new_ledger_id``: returns a new random id for a ledger
     """
 
@@ -171,8 +172,9 @@ class LedgerClient:
         *,
         is_forced: bool = False,
     ) -> int | None:
-        """Request a registration, and return the token of the later outcome. Return None if the ledger is unavailable.
+        """Request a registration. Return a token that identifies it in the outcome that follows.
 
+        Return None if the ledger is unavailable. The outcome is :class:`RegisterCompleted` or :class:`RegisterRefused`.
         ``details`` is an encoded :class:`~wamp_transport.router.relayed.CalleeDetails`.
         """
         if not self._is_answering:
@@ -184,7 +186,7 @@ class LedgerClient:
         return self._last_token
 
     def unregister(self, key: RegistrationKey, session: int) -> None:
-        """Remove a callee, whether it is held or undecided. There is no outcome."""
+        """Remove a callee, whether it is held or undecided. No outcome is reported for it."""
         own = (key.name, session)
         attempt = self._attempts.pop(own, None)
         row = self._held.pop(own, None) if attempt is None else attempt.row
@@ -214,7 +216,7 @@ class LedgerClient:
         return requests
 
     def on_answer(self, answer: Answer, now: float) -> list[Outcome]:
-        """Handle the answer to the oldest request without an answer."""
+        """Handle the answer to the oldest unanswered request."""
         request, position = self._in_flight.popleft()
         self._is_answering = True
         if answer.status == "dead":
@@ -239,7 +241,7 @@ class LedgerClient:
         return []
 
     def on_disconnected(self, now: float) -> None:
-        """Give up the requests without an answer. It is unknown whether they were carried out."""
+        """Give up the unanswered requests. It is unknown whether they were carried out."""
         if any(isinstance(request, Change) for request, _ in self._in_flight):
             self._must_restate = True
         self._in_flight.clear()
@@ -283,7 +285,7 @@ class LedgerClient:
         return outcomes
 
     def advance(self, now: float) -> list[Outcome]:
-        """Refuse the REGISTERs that the ledger has not decided in time."""
+        """Refuse the REGISTERs that the ledger has not decided on in time."""
         outcomes: list[Outcome] = []
         for own, attempt in list(self._attempts.items()):
             if attempt.deadline <= now:
@@ -402,7 +404,7 @@ class LedgerClient:
         return []
 
     def _on_name_taken(self, own: OwnKey, attempt: RegisterAttempt, status: Status, now: float) -> list[Outcome]:
-        """Refuse a REGISTER if a holder of its name is alive. Otherwise try it again."""
+        """Refuse a REGISTER if a holder of its name is alive. Otherwise try it again, for a limited time."""
         holders = self.table.holders(own[0])
         nodes = {node_of(field).decode() for field in holders}
         orphans = nodes - self.table.members.keys()

@@ -92,7 +92,7 @@ class RegistrationRow(NamedTuple):
 class CalleeRow(NamedTuple):
     """A callee in the ledger.
 
-    - ``number``: its position among the callees of the registration
+    - ``number``: the number by which the callees of the registration are ordered
     - ``token``: a number that identifies the REGISTER of this callee among all REGISTERs of its node
     - ``details``: an encoded :class:`~wamp_transport.router.relayed.CalleeDetails`
     """
@@ -151,22 +151,22 @@ class MemberRecord(Struct, array_like=True, frozen=True, omit_defaults=True):
 
 
 def parse_registration_field(field: bytes) -> RegistrationKey:
-    """Return the registration of a field ``r:<name>``."""
+    """Return the registration that a field ``r:<name>`` describes."""
     match, realm, uri = field[2:].decode("utf-8", "surrogatepass").split(" ")
     return RegistrationKey(realm, cast(Match, match), uri)
 
 
 def parse_callee_field(field: bytes) -> CalleeKey:
-    """Return the callee of a field ``c:<name> <node> <session>``."""
+    """Return the callee that a field ``c:<name> <node> <session>`` describes."""
     match, realm, uri, node, session = field[2:].decode("utf-8", "surrogatepass").split(" ")
     return CalleeKey(RegistrationKey(realm, cast(Match, match), uri), node, int(session))
 
 
 def registration_of(field: bytes) -> bytes:
-    """Return the field of the registration to which the callee of a field belongs."""
+    """Return the field of the registration to which a callee belongs, given the callee's field."""
     return REGISTRATION + field[2:].rsplit(b" ", 2)[0]
 
 
 def node_of(field: bytes) -> bytes:
-    """Return the id of the node in the field of a callee."""
+    """Return the id of a callee's node, given the callee's field."""
     return field.rsplit(b" ", 2)[1]

@@ -30,7 +30,10 @@ class LogEntry(NamedTuple):
 
 
 def parse_entry(entry_id: bytes, values: Sequence[bytes]) -> LogEntry:
-    """Return an entry of the log. ``values`` alternates between fields and values. Raises ValueError."""
+    """Return an entry of the log. ``values`` alternates between fields and values.
+
+    Raises ValueError if the entry does not begin with the fields ``prev`` and ``mark``, or if a value is missing.
+    """
     fields = list(zip(values[::2], values[1::2], strict=True))
     if [field for field, _ in fields[:2]] != [PREVIOUS, MARK]:
         raise ValueError(f"the entry {entry_id!r} of the ledger's log does not begin with the fields prev and mark")

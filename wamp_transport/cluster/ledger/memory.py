@@ -78,7 +78,7 @@ class MemoryLedger:
 
 
 class _Run:
-    """One operation: the state of the ledger when it begins, and the log entry that it makes."""
+    """One operation: the state of the ledger when the operation begins, and the log entry that it produces."""
 
     def __init__(self, ledger: MemoryLedger, node: str, now: int) -> None:
         self.ledger = ledger
@@ -115,7 +115,7 @@ class _Run:
         self.id = self.ledger.members[b"id"] = self.ledger.rows[b"id"] = self.entry[b"id"] = new_id.encode()
 
     def start_settling(self) -> None:
-        """Let new registrations wait for a few seconds."""
+        """Make new registrations wait for a few seconds."""
         self.settling = self.clock + SETTLING_TIME
         self.ledger.members[b"settling"] = b"%d" % self.settling
 
@@ -161,7 +161,7 @@ class _Run:
         self.ledger.members[REMOVED + node] = b"%d" % self.clock
 
     def remove_callees(self, fields: Iterable[bytes]) -> None:
-        """Remove callees. Remove a registration too if it has no more callees."""
+        """Remove callees. Also remove each registration that has no callees left."""
         for field in fields:
             if field not in self.ledger.rows:
                 continue

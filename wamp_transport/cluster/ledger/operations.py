@@ -39,14 +39,14 @@ class Answer(Struct, frozen=True, array_like=True):
 
 
 class StatedRow(Struct, frozen=True):
-    """A callee as its own node states it.
+    """A callee, as its node describes it to the ledger.
 
     - ``name``: the name of the registration
     - ``token``: a number that identifies the REGISTER of this callee among all REGISTERs of its node
-    - ``policy``, ``created``: policy and creation time of the registration, if the ledger does not have it
+    - ``policy``, ``created``: policy and creation time of the registration, used if the ledger does not have it
     - ``details``: an encoded :class:`~wamp_transport.router.relayed.CalleeDetails`
-    - ``number``: the number that the callee had before; 0 if none; -1 in ``restate`` if the REGISTER is undecided: the
-      ledger keeps the callee if it has it, and does not add it otherwise
+    - ``number``: the number that the callee had before, or 0 if it had none; -1 in ``restate`` if the REGISTER is
+      undecided, so that the ledger keeps the callee if it is there, but does not add it
     """
 
     name: bytes
@@ -59,7 +59,7 @@ class StatedRow(Struct, frozen=True):
 
 
 class JoinRequest(Struct, frozen=True):
-    """Become a member. ``new_ledger`` is a random id for the ledger, if it must begin anew."""
+    """Become a member. ``new_ledger`` is a random id for the ledger, in case it must begin anew."""
 
     script: ClassVar = "join"
     node: str
@@ -126,8 +126,8 @@ class UnregisterRequest(Struct, frozen=True):
 class RestateRequest(Struct, frozen=True):
     """Make the ledger's rows of this node equal to ``rows``, and the node a member.
 
-    ``ledger`` is the id of the ledger that the node knows. ``new_ledger`` is a random id for the ledger, if it must
-    begin anew.
+    ``ledger`` is the id of the ledger that the node knows. ``new_ledger`` is a random id for the ledger, in case it
+    must begin anew.
     """
 
     script: ClassVar = "restate"

@@ -1,8 +1,8 @@
 """The ledger in Redis: build the commands that carry out operations, and parse their replies.
 
 Each operation is one Lua script, ``<operation>.lua``, which begins with ``prelude.lua``. This module has no connection.
-The caller sends :meth:`LedgerScripts.full_command` first, with which Redis also stores the script, and after that
-:meth:`LedgerScripts.command`. If Redis does not have the script, it replies ``NOSCRIPT``.
+For the first run of a script, the caller sends :meth:`LedgerScripts.full_command`, with which Redis also stores the
+script; after that, it sends :meth:`LedgerScripts.command`. If Redis does not have the script, it replies ``NOSCRIPT``.
 """
 
 from collections.abc import Iterable, Sequence

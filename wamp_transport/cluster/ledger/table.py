@@ -3,10 +3,10 @@
 The table follows the log. When it has missed entries, or the ledger has begun anew, :attr:`LedgerTable.needs_snapshot`
 becomes true, and the node reads a snapshot. Until the snapshot arrives, the old content remains in use.
 
-A callee is *visible* if its node is a member. A member can be missing in a snapshot although it was not removed. Then
-it is expected to restate its rows. Until it does, for at most :data:`RESTATE_TIME`, it remains a member of the table,
-and its callees stay visible. A callee becomes invisible before that if somebody has registered its procedure in a
-way that excludes it: with the policy ``single``, or with another policy.
+A callee is *visible* if its node is a member. A member can be missing in a snapshot although it was not removed. In
+this case, it is expected to restate its rows. Until it does, for at most :data:`RESTATE_TIME`, it remains a member of
+the table, and its callees stay visible. A callee becomes invisible before that if somebody has registered its procedure
+in a way that excludes it: with the policy ``single``, or with another policy.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ Therefore, hardly any of this time passes while the ledger is unavailable to thi
 """
 
 MAX_LATER_ENTRIES: Final = 10_000
-"""Maximum number of log entries that are kept until a snapshot arrives."""
+"""Maximum number of log entries that are stored until a snapshot arrives."""
 
 
 class MemberJoined(NamedTuple):
@@ -73,7 +73,7 @@ TableChange: TypeAlias = MemberJoined | MemberLeft | CalleeAdded | CalleeRemoved
 
 
 class LedgerTable:
-    """The copy of the ledger that ``node`` keeps. It has the following attributes:
+    """The copy of the ledger on the node ``node``. It has the following attributes:
 
     - ``ledger``: the id of the ledger; empty before the first snapshot
     - ``position``: the position of the last log entry that the table contains
@@ -110,7 +110,7 @@ class LedgerTable:
     def apply(self, entries: Sequence[LogEntry]) -> list[TableChange]:
         """Apply log entries in the order of the log, and return the changes.
 
-        If a snapshot is needed, keep them until it arrives.
+        If a snapshot is needed, store the entries until it arrives, and return no changes.
         """
         if self.needs_snapshot:
             self._keep_for_later(entries)
@@ -132,8 +132,8 @@ class LedgerTable:
     def replace(self, members: Mapping[bytes, bytes], rows: Mapping[bytes, bytes]) -> list[TableChange]:
         """Replace the content with a snapshot, and return the differences.
 
-        If the snapshot is empty or inconsistent, the content of the ledger was lost. Then the old content stays, and
-        the node must read another snapshot later.
+        If the snapshot is empty or inconsistent, the content of the ledger was lost. In this case, the old content
+        stays, and the node must read another snapshot later.
         """
         if not members.get(b"id") or rows.get(b"id") != members[b"id"]:
             return []
@@ -159,7 +159,7 @@ class LedgerTable:
         return self._refresh(touched, changes) + self.apply(self._take_later())
 
     def compare(self, ledger: str, newest: str, position: str) -> None:
-        """Compare the table with an answer of the ledger. If the log was lost or went back, request a snapshot.
+        """Compare the table with an answer of the ledger. A snapshot is needed if the log was lost or is an older copy.
 
         The answer contains the id of the ledger and the position of its newest log entry. ``position`` is the position
         that the table had when the request was sent.
@@ -203,7 +203,7 @@ class LedgerTable:
         return frozenset(self._by_registration.get(REGISTRATION + name, ()))
 
     def orphans(self) -> set[str]:
-        """Return the nodes that are no members but still have rows in the ledger."""
+        """Return the nodes that are not members but still have rows in the ledger."""
         return {node.decode() for node in self._by_node} - self.members.keys()
 
     # --- helpers ---------------------------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ class LedgerTable:
         del self._later[:-MAX_LATER_ENTRIES]
 
     def _take_later(self) -> list[LogEntry]:
-        """Return the kept entries that continue a snapshot. Drop those before them and those of a lost ledger."""
+        """Return the stored entries that follow the snapshot. Drop the earlier ones and those of a lost ledger."""
         later, self._later = self._later, []
         following = (place for place, entry in enumerate(later) if entry.previous == self.position)
         return later[next(following, len(later)) :]
@@ -285,7 +285,7 @@ class LedgerTable:
         return kept
 
     def _refresh(self, touched: Iterable[bytes], changes: list[TableChange]) -> list[TableChange]:
-        """Bring the visible callees up to date after changes of these fields. Return all changes, removals first."""
+        """Update the visible callees after changes of these fields. Return all changes in the order to report them."""
         removed: list[TableChange] = []
         added: list[TableChange] = []
         for field in self._with_missing(touched):
@@ -320,7 +320,7 @@ class LedgerTable:
 
 
 class _Missing(NamedTuple):
-    """A member that was missing in a snapshot: until when it is kept, and its callees with their registrations."""
+    """A member that was missing in a snapshot: when to remove it, and its callees with their registrations."""
 
     deadline: float
     callees: dict[bytes, tuple[bytes, bytes]]

@@ -70,7 +70,7 @@ class Measure:
 
 
 async def calls(callee: Session, caller: Session, uri: str, payload: str) -> Exchange:
-    """Register a procedure that returns its arguments. Return a function that calls the procedure once."""
+    """Register a procedure that returns its argument. Return a function that calls the procedure once."""
     await callee.register(uri, lambda invocation: invocation.args[0])
 
     async def exchange() -> None:

@@ -26,7 +26,7 @@ KINDS: Final = {
 
 
 def add_credential_arguments(parser: ArgumentParser) -> None:
-    """Add ``--authid`` and the options that select the source of the credential."""
+    """Add the login options: ``--authid``, ``--role``, and those that select the source of the credential."""
     group = parser.add_argument_group(
         "login",
         "No credential is needed for this project's node on this machine. For other routers, the login is anonymous"
@@ -49,7 +49,10 @@ def add_credential_arguments(parser: ArgumentParser) -> None:
 
 
 def credential_given(options: Mapping[str, Any]) -> Credential | None:
-    """Read and return the credential that the options select; None if they select none. Raises Failure."""
+    """Read and return the credential that the options select; None if they select none.
+
+    Raises Failure if the credential cannot be read or is invalid.
+    """
     for kind in KINDS:
         if (name := options[f"{kind}_file"]) is not None:
             return make_credential(kind, options["authid"], _first_line(name))
@@ -62,7 +65,10 @@ def credential_given(options: Mapping[str, Any]) -> Credential | None:
 
 
 def credential_of_environment(authid: str | None) -> Credential:
-    """Return the credential in environment variables, or an anonymous one if none is set. Raises Failure."""
+    """Return the credential in environment variables, or an anonymous one if none is set.
+
+    Raises Failure if more than one is set, or if the credential is invalid.
+    """
     authid = authid or os.environ.get("WAMP_AUTHID") or None
     found = [kind for kind in KINDS if os.environ.get(f"WAMP_{kind.upper()}")]
     if len(found) > 1:
@@ -74,7 +80,10 @@ def credential_of_environment(authid: str | None) -> Credential:
 
 
 def make_credential(kind: str, authid: str | None, text: str) -> Credential:
-    """Build a credential of the given kind from ``text``. Raises Failure."""
+    """Build a credential of the given kind from ``text``.
+
+    Raises Failure if the kind needs an authid and none is given, or if a key is invalid.
+    """
     return MAKERS[kind](authid, text)
 
 

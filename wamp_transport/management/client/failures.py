@@ -14,7 +14,7 @@ from wamp_transport.wamp.errors import (
 )
 
 FAILED: Final = 1
-"""The exit code if the router or a callee returned an error, or if the requested object does not exist."""
+"""The exit code if the router or a callee returned an error, or if the subcommand failed in another way."""
 USAGE: Final = 2
 UNREACHABLE: Final = 3
 """The exit code if no router could be reached or the session was lost."""

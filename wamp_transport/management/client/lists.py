@@ -1,4 +1,4 @@
-"""Call the meta API for many IDs, and print the results as lists."""
+"""Functions that call the meta API for many IDs, and print the results as tables or details."""
 
 import asyncio
 import sys
@@ -75,9 +75,9 @@ def write_table(
 
 
 def write_details(command: BaseCommand, details: Mapping[str, Any], options: Mapping[str, Any]) -> None:
-    """Write one item: with a line for each attribute or, if the option ``json`` is set, as JSON.
+    """Write one item, with a line for each attribute and nested attributes indented.
 
-    Nested attributes are indented.
+    If the option ``json`` is set, write it as JSON instead.
     """
     if options["json"]:
         command.stdout.write(as_json(details, is_indented=True))

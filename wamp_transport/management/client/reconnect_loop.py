@@ -53,7 +53,8 @@ def add_reconnect_arguments(parser: ArgumentParser) -> None:
 class ReconnectLoop:
     """A loop that runs ``work`` in a session, and again in a new session if the connection is lost.
 
-    The loop reconnects only if the setup of an earlier session was complete. Otherwise, :meth:`run` raises Failure.
+    The loop reconnects only if the setup of an earlier session was complete, and not with the option
+    ``--no-reconnect``. Otherwise, :meth:`run` raises Failure.
     """
 
     def __init__(self, command: BaseCommand, options: Mapping[str, Any], work: Work) -> None:

@@ -32,14 +32,18 @@ class Interrupted(Failure):
 def run_with_session(options: Mapping[str, Any], work: Callable[[Session], Awaitable[Outcome]]) -> Outcome:
     """Join the router that the options select, run ``work`` in the session, leave, and return the result.
 
-    Raises Failure, or Interrupted if the command was stopped. The session is closed in both cases.
+    Raises Failure if the login or an operation of ``work`` fails, and Interrupted if the command is stopped. In both
+    cases, the session is closed.
     """
     target = target_of(options)
     return run(lambda: run_in_session(target, work))
 
 
 async def run_in_session(target: Target, work: Callable[[Session], Awaitable[Outcome]]) -> Outcome:
-    """Join ``target``, run ``work`` in the session, leave, and return the result. Raises Failure."""
+    """Join ``target``, run ``work`` in the session, leave, and return the result.
+
+    Raises Failure if the login fails, or if ``work`` raises WampError. Other exceptions of ``work`` propagate.
+    """
     session = await join(target)
     try:
         return await work(session)
@@ -50,7 +54,10 @@ async def run_in_session(target: Target, work: Callable[[Session], Awaitable[Out
 
 
 async def join(target: Target) -> Session:
-    """Open a session on ``target``. Raises Failure."""
+    """Open a session on ``target``.
+
+    Raises Failure if the router cannot be reached, refuses the login, or does not complete it in time.
+    """
     try:
         async with asyncio.timeout(target.join_seconds):
             return await connect(target.url, target.realm, target.credential, target.connect_options)
@@ -63,7 +70,7 @@ async def join(target: Target) -> Session:
 
 
 async def leave_quietly(session: Session) -> None:
-    """Leave the session, waiting up to LEAVE_SECONDS for the router's reply."""
+    """Leave the session, waiting up to LEAVE_SECONDS for the router's reply. A missing reply is not an error."""
     with suppress(WampError, TimeoutError):
         async with asyncio.timeout(LEAVE_SECONDS):
             await session.leave()

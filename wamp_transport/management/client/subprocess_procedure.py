@@ -35,8 +35,8 @@ SECRETS: Final = frozenset(f"WAMP_{kind.upper()}" for kind in KINDS)
 class Program:
     """A program and its arguments, from the option ``--exec``.
 
-    If ``is_shell``, the command runs in a shell. If ``has_argv``, the positional arguments of the call are appended to
-    the program's arguments, or passed to the shell as $1, $2 and so on.
+    If ``is_shell`` is true, the command runs in a shell. If ``has_argv`` is true, the positional arguments of the call
+    are appended to the program's arguments, or passed to the shell as $1, $2 and so on.
     """
 
     command: str
@@ -63,7 +63,10 @@ class Program:
         return words + texts
 
     async def run(self, invocation: Invocation) -> Result:
-        """Run the program for a call and return its result. Raises ApplicationError."""
+        """Run the program for a call and return its result.
+
+        Raises ApplicationError if the program cannot be run, fails, or writes too much or invalid output.
+        """
         argv = self.argv(invocation.args)
         format_arguments = {"procedure": invocation.procedure, "args": invocation.args, "kwargs": invocation.kwargs}
         caller = caller_details(invocation.details)
@@ -82,7 +85,10 @@ class Program:
         return self.result(output)
 
     def result(self, output: bytes) -> Result:
-        """Return the result for the program's output. Raises ApplicationError."""
+        """Return the result for the program's output. Output that is not UTF-8 is returned as bytes.
+
+        Raises ApplicationError if ``output`` is "json" and the text is not JSON.
+        """
         try:
             text = output.decode()
         except UnicodeDecodeError:
@@ -105,7 +111,7 @@ def _stripped(text: str) -> str:
 
 
 async def _start(argv: list[str]) -> asyncio.subprocess.Process:
-    """Start the program. Raises OSError."""
+    """Start the program. Raises OSError if it cannot be started."""
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
             *argv,
@@ -149,7 +155,7 @@ async def _exchange(process: asyncio.subprocess.Process, format_arguments: bytes
 async def _terminate(process: asyncio.subprocess.Process) -> None:
     """Terminate the program and the other processes of its group, which can outlive the program.
 
-    If the task is canceled meanwhile, it completes the termination before it ends.
+    If the calling task is canceled in the meantime, it still completes the termination.
     """
     ending = asyncio.ensure_future(_terminate_group(process))
     try:

@@ -15,7 +15,7 @@ MIN_COLUMN_WIDTH: Final = 8
 def table(
     head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None, *, right: Sequence[str] = ()
 ) -> Iterator[str]:
-    """Yield the lines of a table. If it is wider than ``width`` characters, shorten the columns, as far as possible.
+    """Yield the lines of a table. If it is wider than ``width`` characters, shorten its columns as far as possible.
 
     ``head`` is the header row. Columns whose header is in ``right`` are right-aligned.
     """

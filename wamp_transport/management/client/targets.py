@@ -81,7 +81,9 @@ def add_target_arguments(parser: ArgumentParser) -> None:
 
 
 def target_of(options: Mapping[str, Any], given: Credential | None = None) -> Target:
-    """Return the target from the options, the environment and the settings. Raises Failure.
+    """Return the target from the options, the environment and the settings.
+
+    Raises Failure if these are invalid or contradictory, or if they do not determine a router, realm and credential.
 
     ``given`` is a credential that an earlier attempt has read. It is used again, because some credentials can be read
     only once, for example from a pipe.
@@ -201,7 +203,7 @@ def _nothing_runs(name: str | None, hosts: list[str]) -> str:
 
 
 def _operator(options: Mapping[str, Any], nodes: Sequence[RunningNode] | None = None) -> Operator:
-    """Return the credential for logging in to ``nodes`` as an operator; to all nodes on this host if it is None."""
+    """Return the operator credential for logging in to ``nodes`` or, if this is None, to all nodes on this host."""
     try:
         keys = operators.operator_keys(operators.running_here() if nodes is None else nodes)
     except DatabaseError as fault:

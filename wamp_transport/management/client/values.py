@@ -19,7 +19,7 @@ def value(text: str) -> Any:
 
 
 def named_values(text: str) -> dict[str, Any]:
-    """Parse ``name=value``, or a JSON object with several names. Raises ArgumentTypeError."""
+    """Parse ``name=value``, or a JSON object with several names. Raises ArgumentTypeError for any other text."""
     if text.startswith("{"):
         try:
             found = json.loads(text, parse_constant=_no_constant)
@@ -58,7 +58,10 @@ def as_json(one: Any, *, is_indented: bool = False) -> str:
 
 
 def format_value(one: Any, *, is_raw: bool = False) -> str:
-    """Return a value for display: text unchanged, other values as JSON. ``is_raw`` keeps control characters."""
+    """Return a value for display: text as it is, other values as JSON.
+
+    Control characters are escaped. If ``is_raw`` is true, those in text are kept.
+    """
     if isinstance(one, str):
         return one if is_raw else printable(one)
     indent = 2 if isinstance(one, Mapping | Sequence) and len(one) > 1 else None

@@ -42,7 +42,7 @@ class Command(DaphneRunserver):  # type: ignore[misc]
             return output
 
     def handle(self, *args: Any, **options: Any) -> str | None:
-        """Determine the address, then run the server with autoreload, as Django's command does."""
+        """Determine the address, then run the server as Django's command does, by default with autoreload."""
         self.source = choose_source(options["config"])
         self.main: TcpEndpoint | UnixEndpoint | None = None
         if options["cluster"] and app_settings().cluster is None and not app_settings().is_cluster_invalid:
@@ -56,7 +56,7 @@ class Command(DaphneRunserver):  # type: ignore[misc]
         return DjangoRunserver.handle(self, *args, **options)
 
     def inner_run(self, *args: Any, **options: Any) -> None:
-        """Run the checks and the server, and print the address when it is open."""
+        """Run the checks and the server, and print the address as soon as the server listens."""
         if not options["use_asgi"]:
             super().inner_run(*args, **options)
             return

@@ -21,7 +21,7 @@ class Command(BaseCommand):
     help = "Configure the WAMP router, look into the one that runs, and use WAMP from the command line."
     requires_system_checks = []
     is_process = False
-    """Whether the command was started from the command line, so that it must end the process with an exit code."""
+    """Whether the command was started from the command line. If so, a failure ends the process with an exit code."""
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Run the command with arguments from the command line. If it fails, end the process with an exit code."""

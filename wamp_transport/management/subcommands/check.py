@@ -73,9 +73,9 @@ class CheckCommand:
 
 
 def _check_cluster(command: BaseCommand, configuration: Configuration) -> Iterator[Problem]:
-    """Yield the reasons why this configuration or the Redis server cannot be used in the cluster of the settings.
+    """Yield the reasons why this configuration or the Redis server cannot be used for the cluster in the settings.
 
-    Print what else should be changed. Do nothing if there is no cluster.
+    Also print warnings about the Redis server. If the settings contain no cluster, do nothing.
     """
     cluster = app_settings().cluster
     if cluster is None:

@@ -13,8 +13,8 @@ from wamp_transport.stores import history
 class ClearHistoryCommand:
     """The subcommand ``clearhistory``.
 
-    A node deletes old events of its own histories. It does not delete the events of other histories in the database,
-    because other nodes or a later configuration can need them.
+    A node deletes old events only from the histories in its configuration. It leaves other histories in the database,
+    because other nodes or a later configuration may need them.
     """
 
     name = "clearhistory"

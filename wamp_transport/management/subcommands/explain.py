@@ -76,7 +76,10 @@ class ExplainCommand:
 
 
 def _role_of(name: str, realm: str, configuration: Configuration) -> str:
-    """Return the role of the principal or Django user with this name. Raises CommandError if it is not exactly one."""
+    """Return the role of the principal or Django user with this name.
+
+    Raises CommandError if nobody with this name may join the realm, or if the name has more than one role there.
+    """
     found = find_by_name(configuration, realm, name)
     roles = {one.role for one in found}
     if not found:

@@ -15,7 +15,10 @@ from wamp_transport.stores import configuration as store
 
 
 class ExportCommand:
-    """The subcommand ``export``. It writes the stored configuration to a file or to standard output."""
+    """The subcommand ``export``. It writes the stored configuration to a file or to standard output.
+
+    Disabled transports are left out.
+    """
 
     name = "export"
     help = "Write the configuration in the database as a config.json."

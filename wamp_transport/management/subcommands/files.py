@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 def write(command: BaseCommand, target: str | None, text: str) -> None:
     """Write ``text`` to the file ``target``, or to standard output if ``target`` is None or ``-``.
 
-    An existing file is replaced atomically. Raises CommandError.
+    An existing file is replaced atomically. Raises CommandError if the file cannot be written.
     """
     if target in (None, "-"):
         command.stdout.write(text, ending="" if text.endswith("\n") else "\n")

@@ -57,7 +57,7 @@ class KillCommand:
 
 
 async def _select(session: Session, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the details of the sessions that the options select."""
+    """Return the details of the sessions that the options select, without the session of the command itself."""
     ids = options["sessions"]
     if not ids:
         roles = [[options["with_role"]]] if options["with_role"] else []

@@ -40,7 +40,7 @@ class NodesCommand:
 
 
 def _runs(status: NodeStatus) -> str:
-    """Return whether a node runs the configuration in the database, in the words of the admin."""
+    """Describe whether a node runs the configuration in the database, with the same words as the admin."""
     if status.is_stale:
         return "not seen"
     if status.node.problem:

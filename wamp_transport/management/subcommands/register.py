@@ -111,7 +111,10 @@ class BoundedProcedure:
         self._seconds = seconds
 
     async def __call__(self, invocation: Invocation) -> Result:
-        """Run a call after waiting for a free slot. Raises ApplicationError."""
+        """Run a call after waiting for a free slot.
+
+        Raises ApplicationError if too many calls are queued, if the time limit has passed, or if the procedure fails.
+        """
         if self._count >= self._most:
             raise ApplicationError(errors.UNAVAILABLE, f"{MAX_QUEUED_CALLS} calls are queued already")
         self._count += 1

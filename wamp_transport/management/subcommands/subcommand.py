@@ -21,7 +21,7 @@ class Subcommand(Protocol):
         ...
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
-        """Run the subcommand. Output goes to the streams of ``command``. Raises CommandError."""
+        """Run the subcommand. Output goes to the streams of ``command``. Raises CommandError if it fails."""
         ...
 
 

@@ -15,7 +15,8 @@ T = TypeVar("T")
 class Arguments:
     """The arguments of a CALL.
 
-    Its methods raise RequestRefused (``invalid_argument``), with the argument's name in the message.
+    The methods raise RequestRefused (``wamp.error.invalid_argument``) for a missing or invalid argument, with its name
+    in the message. The constructor raises it if ``args`` is not a list or ``kwargs`` is not a dictionary.
     """
 
     def __init__(self, args: Any, kwargs: Any) -> None:

@@ -40,6 +40,7 @@ class LargeResult(NamedTuple):
 Procedure = Callable[[Context, Any, Arguments], Any]
 """A meta procedure. It is called with the context, the caller and the arguments, and raises RequestRefused if it fails.
 
-The caller is a session. If the procedure answers a question of another node, the caller is a RemoteCaller instead.
-It returns the value to send as the only positional argument of RESULT, or a LargeResult that computes this value.
+The caller is a session. If the procedure answers a question of another node, the caller is a RemoteCaller instead. The
+procedure returns the value to send as the only positional argument of RESULT, or a LargeResult that computes this
+value.
 """

@@ -6,7 +6,8 @@ subscriptions, and replies with the value or error. The table :data:`SHARED` def
 combines the values of the nodes.
 
 A node that does not have the session or subscription of the call replies with an error. The caller gets an error only
-if all nodes do so. Procedures that are not in the table concern only the caller, or data that every node has.
+if all nodes reply with an error. Procedures that are not in the table concern only the caller, or data that every node
+has.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,7 +29,7 @@ from .context import Context, LargeResult, Procedure
 from .procedures import PROCEDURES, read_arguments, send_result
 
 UNKNOWN_HERE: Final = (errors.NO_SUCH_SESSION, errors.NO_SUCH_SUBSCRIPTION, errors.NO_SUCH_REGISTRATION)
-"""The errors of a node that does not have the session, subscription or registration of a call.
+"""The errors that mean that a node does not have the session, subscription or registration of a call.
 
 If the nodes have different errors, the caller gets the one that comes first in this list. A node that reports a missing
 session has at least found the subscription or registration.
@@ -38,12 +39,13 @@ Merge = Callable[[list[Any]], Any]
 
 
 class Sharing(NamedTuple):
-    """How the answer to a meta procedure is combined from the values of several nodes.
+    """The rule for combining the values of several nodes into the answer of a meta procedure.
 
     - ``kind``: the type of the value that each node returns
-    - ``merge``: a function that takes these values, at least one, with that of the home first, and returns the result
-    - ``is_home_enough``: a function that takes the value of the home, and returns whether it is the result, so that
-      the other nodes are not asked; None if they are always asked
+    - ``merge``: a function that takes these values (at least one; the value of the home, if any, comes first) and
+      returns the result
+    - ``is_home_enough``: a function that takes the value of the home, and returns whether this value is already the
+      result, so that the other nodes are not asked; None if they are always asked
     - ``question``: the procedure that the other nodes run instead; empty if it is the same
     - ``is_large``: whether the procedure returns a LargeResult
     """

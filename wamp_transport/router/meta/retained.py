@@ -10,7 +10,7 @@ from .context import Context, Procedure
 
 
 def clear(context: Context, caller: Session, arguments: Arguments) -> bool:
-    """Delete the retained events of a topic. Return False if it has none.
+    """Delete the retained events of a topic. Return False if there are none.
 
     The caller must be allowed to publish to the topic. Such a caller could replace the retained events anyway.
     """

@@ -48,19 +48,19 @@ def kill(context: Context, caller: Session, arguments: Arguments) -> None:
 
 
 def kill_by_authid(context: Context, caller: Session, arguments: Arguments) -> list[int]:
-    """End all sessions with an authid except the caller's, and return their ids."""
+    """End all sessions with a given authid, except the caller's own session, and return their ids."""
     authid = arguments.require(0, "authid", str)
     return _kill(context, caller, arguments, lambda session: session.authid == authid)
 
 
 def kill_by_authrole(context: Context, caller: Session, arguments: Arguments) -> int:
-    """End all sessions with a role except the caller's, and return their number."""
+    """End all sessions with a given role, except the caller's own session, and return their number."""
     authrole = arguments.require(0, "authrole", str)
     return len(_kill(context, caller, arguments, lambda session: session.authrole == authrole))
 
 
 def kill_all(context: Context, caller: Session, arguments: Arguments) -> int:
-    """End all sessions of the realm except the caller's, and return their number.
+    """End all sessions of the realm, except the caller's own session, and return their number.
 
     Their testaments and the meta events ``wamp.session.on_leave`` are not published.
     """

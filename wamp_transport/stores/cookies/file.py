@@ -5,7 +5,7 @@ When the file is opened, and when most of its lines are obsolete, a new file is 
 Only one process at a time can use the file: this process locks ``<file>.lock``, and other processes get an error.
 
 A damaged file is renamed to ``<file>.damaged``, and a new file is created. If even the first line is not a record, the
-file is probably that of another program: it is not changed, and CookieStoreError is raised.
+file probably belongs to another program: it is not changed, and CookieStoreError is raised.
 """
 
 import json

@@ -28,7 +28,7 @@ def keep(entries: Iterable[dict[str, Any]]) -> None:
 
 
 def purge(days: int) -> int:
-    """Delete entries older than ``days``, and the oldest entries beyond MAX_ENTRIES.
+    """Delete up to MAX_DELETED_ROWS entries: those older than ``days``, and the oldest entries beyond MAX_ENTRIES.
 
     Return the number of deleted rows. If it is MAX_DELETED_ROWS, more such entries can be left: call this again.
     """
@@ -51,6 +51,6 @@ def fit(column: str, value: Any) -> Any:
     """
     if not isinstance(value, str):
         return value
-    # Truncate first, because the value can be very long. The characters that are removed then are rare.
+    # Truncate first, because the value can be very long. Usually, few characters are removed afterwards.
     clean = value[: 2 * MAX_LENGTHS[column]].replace("\0", "").encode("utf-8", "replace").decode()
     return clean[: MAX_LENGTHS[column]]

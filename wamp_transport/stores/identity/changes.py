@@ -28,7 +28,7 @@ A process that has not read the changes for longer than this may have missed som
 """
 
 CHANGES_PER_PURGE: Final = 100
-"""The number of stored changes after which a process deletes old ones, in case no node is running and does this."""
+"""The number of stored changes after which a process deletes old ones, in case no node is running that does this."""
 
 KEYLESS_SESSIONS: Final = "django.contrib.sessions.backends.signed_cookies"
 """The session engine that stores nothing on the server. With this engine, a logout closes all sessions of the user."""
@@ -65,7 +65,7 @@ def latest() -> int:
 
 
 def since(number: int) -> list[tuple[int, str, str]]:
-    """Return the changes with a number above ``number``, as tuples of number, kind and key."""
+    """Return the changes after the one with this number, as tuples of number, kind and key."""
     rows = IdentityChange.objects.filter(id__gt=number).order_by("id")
     return list(rows.values_list("id", "kind", "key"))
 
@@ -77,7 +77,7 @@ def purge() -> int:
 
 
 def connect() -> None:
-    """Connect the receivers to Django's signals, for users and groups only if their apps are installed."""
+    """Connect the receivers to Django's signals, except those for users and groups if these are not installed."""
     if has_users():
         _connect_users()
     if has_groups():

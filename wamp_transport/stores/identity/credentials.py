@@ -1,8 +1,8 @@
 """Storage of credentials. Only hashes and derived keys are stored, never the secrets.
 
-When the secret of a principal is changed, the old and the new secret are both valid for some time. A challenge contains
-only one salt, so the new secret uses the salt of the old one. A client can then answer the same challenge with either
-secret.
+When the secret of a principal is changed, both the old and the new secret can be valid for some time. A challenge
+contains only one salt, so the new secret uses the salt of the old one. A client can then answer the same challenge with
+either secret.
 """
 
 import secrets
@@ -23,7 +23,7 @@ ITERATIONS: Final = 600_000
 
 ARGON2_PASSES: Final = 3
 ARGON2_MEMORY: Final = 64 * 1024
-"""The memory for Argon2 in KiB. Clients need as much, so the value must suit browsers and small devices."""
+"""The memory for Argon2 in KiB. Clients need the same amount, so the value must suit browsers and small devices."""
 
 SALT_SIZE: Final = 16
 KEYLEN: Final = 32

@@ -15,7 +15,7 @@ USE_RECORD_INTERVAL: Final = timedelta(minutes=1)
 """The minimum time between two updates of ``last_used_at`` in the same row."""
 
 MAX_CREDENTIALS: Final = 10
-"""The maximum number of credentials of a principal that are tried in a login. The latest ones are tried."""
+"""The maximum number of a principal's credentials that are tried in a login. The latest are preferred."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A look-up of principals by name, in the configuration, the database and Django's users.
+"""A search for principals by name in the configuration, the database and Django's users.
 
 All functions are synchronous: call them in a thread.
 """
@@ -20,9 +20,9 @@ from wamp_transport.stores.identity.users import role_of
 
 @dataclass(frozen=True, slots=True)
 class NamedPrincipal:
-    """A principal that was found by its name: its role, and a description of where it is defined.
+    """The role of a principal that was found by its name.
 
-    An example of the description ``who`` is ``ticket at tcp:8080/ws``.
+    ``who`` describes where the principal is defined, for example ``ticket at tcp:8080/ws``.
     """
 
     role: str

@@ -88,7 +88,8 @@ def of_token(
 ) -> Identity | None:
     """Return the identity of the client that logs in to a realm with a token; None if the token is not valid there.
 
-    ``details`` are passed to the project's hook ``TOKEN_VERIFIER``, which verifies tokens from other issuers.
+    A valid single-use token cannot be used again after this call. ``details`` are passed to the project's hook
+    ``TOKEN_VERIFIER``, which verifies tokens from other issuers.
     """
     try:
         claims = read_token(token)

@@ -99,7 +99,7 @@ class LimitedChannel(HttpChannel):
             super().lineReceived(line)  # type: ignore[no-untyped-call]
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        """Refuse a request with a line that is too long."""
+        """Refuse a request whose head, or a line in it, is too long."""
         if self.has_request_line:
             self.refuse(431, f"the head of a request may have at most {self.totalHeadersSize} bytes")
         else:

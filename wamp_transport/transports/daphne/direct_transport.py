@@ -1,4 +1,4 @@
-"""Pass messages between a WebSocket of this product's server and a WAMP connection directly, without ASGI events."""
+"""Pass messages directly between a WebSocket of this product's server and a WAMP connection, without ASGI events."""
 
 import logging
 from collections.abc import Callable
@@ -30,7 +30,7 @@ class DaphneTransport:
     """A :class:`~wamp_transport.transports.consumer.DirectTransport` for an open connection.
 
     ``reader``, ``gate`` and ``write_buffer`` are available while ``connection`` is not None, from :meth:`attach` to
-    :meth:`detach`. ``protocol`` is the WebSocket's protocol, which stores the received bytes that were not parsed yet.
+    :meth:`detach`. ``protocol`` is the WebSocket's protocol, which stores received bytes until they are parsed.
     """
 
     __slots__ = (
@@ -64,7 +64,7 @@ class DaphneTransport:
         """Whether the connection will be closed soon because of an incomplete message."""
         self.connection = None
         self.is_counted = False
-        """Whether the peer has an incomplete message that counts toward the limit for the messages of all peers."""
+        """Whether the total size of all peers' incomplete messages includes a message of this peer."""
         self.write = discard
 
     def encoder(self, serializer: Serializer) -> MessageEncoder:
@@ -154,7 +154,7 @@ class DaphneTransport:
 
     @property
     def queued_bytes(self) -> int:
-        """The number of bytes that were written but not sent yet."""
+        """The number of bytes that have been written but not sent yet."""
         return 0 if self.connection is None else self.write_buffer.queued_bytes
 
     @property
@@ -174,7 +174,7 @@ class DaphneTransport:
             self.connection.lost()
 
     def count_unfinished(self, size: int) -> None:
-        """Count an incomplete message that takes ``size`` bytes of memory; 0 if the message is complete or discarded.
+        """Set the memory in bytes that an incomplete message takes; 0 if the message is complete or discarded.
 
         Close the connection soon if the message is too long for a client that has not joined a realm yet.
         """

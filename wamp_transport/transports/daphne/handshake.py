@@ -101,7 +101,7 @@ class HandshakeProtocol(WebSocketProtocol):
         )
 
     def _begin_trace(self, service: PathService) -> None:
-        """Log the request, and from now on the response to it and the frames that are received and sent."""
+        """Log the request. From now on, also log the response and all frames that are received or sent."""
         trace = self._trace = Trace(traffic_logger(service), str(self.peer))
         head, _, rest = self.data.partition(b"\r\n\r\n")
         trace.asked(self.target, (line.partition(b":")[::2] for line in head.split(b"\r\n")[1:]))

@@ -21,7 +21,11 @@ class OpenTransport:
 
     @classmethod
     async def open(cls, server: Any, key: str, listener: Listener) -> "OpenTransport":
-        """Start listening, and return the transport. Raises TlsError, CannotListenError, OSError."""
+        """Start listening, and return the transport.
+
+        Raises TlsError if the TLS files cannot be used, and CannotListenError or OSError if the socket cannot be
+        opened.
+        """
         limiter = ConnectionLimiter(listener.max_connections)
         factory = TransportFactory(server, key, listener, limiter)
         transport = cls(factory, listener, await _tls_around(factory, listener))

@@ -27,8 +27,8 @@ MAX_CONTROL_FRAME_BYTES: Final = 125
 class WampWebSocketProtocol(HandshakeProtocol):
     """The protocol of a WebSocket. It behaves like Daphne's until a WAMP service attaches a connection to ``direct``.
 
-    ``self.data`` contains the received bytes that were not parsed yet. Autobahn's parser reads its frames from this
-    buffer.
+    ``self.data`` contains the received bytes that have not been parsed yet. Autobahn's parser reads its frames from
+    this buffer.
     """
 
     closeHandshakeTimeoutCall: Any

@@ -103,7 +103,7 @@ class TransportRequest(WebRequest):  # type: ignore[misc]
         self.writable.clear()
 
     def resumeProducing(self) -> None:
-        """Let the application write again, because the client has caught up."""
+        """Allow the application to write again, because the client has caught up."""
         self.writable.set()
 
     stopProducing = resumeProducing

@@ -40,7 +40,7 @@ CHECK_SECONDS: Final = 2.0
 """Interval in seconds between checks of the timeouts of all connections."""
 
 CHECKS_PER_TURN: Final = 256
-"""Number of connections whose timeouts are checked in one turn of the event loop."""
+"""Maximum number of connections whose timeouts are checked in one turn of the event loop."""
 
 
 def report_bugs(event: Mapping[str, Any]) -> None:
@@ -198,7 +198,11 @@ class WampServer(Server):  # type: ignore[misc]
         return made()
 
     async def _open(self, key: str, listener: Listener) -> None:
-        """Open a transport, or apply changes to an open one. Raises TlsError, CannotListenError, OSError."""
+        """Open a transport, or apply changes to an open one.
+
+        Raises the exceptions of :meth:`.OpenTransport.open` and :meth:`.OpenTransport.apply_listener`. If a transport
+        is open without TLS, and TLS is required now but cannot be used, close the transport first.
+        """
         transport = self._transports.get(key)
         if transport is not None:
             try:

@@ -172,7 +172,7 @@ class UnixPort(unix.Port):
 
 
 def open_port(factory: Any, listener: Listener, limiter: ConnectionLimiter) -> TcpPort | UnixPort:
-    """Start listening, and return the port. Raises CannotListenError, OSError."""
+    """Start listening, and return the port. Raises CannotListenError or OSError if the socket cannot be opened."""
     kind = TcpPort if isinstance(listener.endpoint, TcpEndpoint) else UnixPort
     port = kind(factory, listener, limiter)
     port.startListening()

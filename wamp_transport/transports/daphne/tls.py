@@ -42,7 +42,7 @@ class TlsError(ValueError):
 def make_context(files: TlsFiles) -> SSL.Context:
     """Return the TLS context for a listening transport. Call this in a thread, because it reads files.
 
-    Raises TlsError.
+    Raises TlsError if the files or the options in ``files`` cannot be used.
     """
     material, findings = read(files)
     faults = [finding for finding in findings if finding.level == "fault"]

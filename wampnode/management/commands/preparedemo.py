@@ -11,7 +11,7 @@ USERNAME = "admin"
 
 
 class Command(BaseCommand):
-    """Create the superuser of the demo with a random password, which is printed once."""
+    """Create a superuser for the demo, unless there is one. Its random password is printed once."""
 
     help = "Create a superuser for the demo with a random password, and print the addresses of the demo."
 
