@@ -84,6 +84,7 @@ class Session:
         self.epoch = next(_epochs)
         self.published = 0
         self.received: dict[int, int] = {}
+        self.seen_on_subscription: dict[int, int] = {}
         self.calls: dict[int, OpenCall] = {}
         self.waiting: dict[int, asyncio.Future[Any]] = {}
         self.has_registered = asyncio.Event()
@@ -169,6 +170,7 @@ class Session:
 
     async def prepare(self) -> None:
         await self.ask(32, {}, "com.soak.topic")
+        self.seen_on_subscription = {each.epoch: each.published for each in self.soak.sessions.values()}
         for options, procedure in (({"invoke": "roundrobin"}, "com.soak.echo"), ({}, f"com.soak.own{self.place}")):
             while (answer := await self.ask(64, options, procedure))[0] == 8:
                 if answer[4] != "wamp.error.unavailable":
@@ -332,7 +334,7 @@ class Soak:
             if one.calls:
                 self.violation(f"{len(one.calls)} calls of client {one.place} are open without load")
             for other in sessions:
-                received = one.received.get(other.epoch, 0)
+                received = one.received.get(other.epoch, one.seen_on_subscription.get(other.epoch, 0))
                 if one is not other and received != other.published:
                     text = f"client {one.place} has {received} of {other.published} events of client {other.place}"
                     self.violation(text)
