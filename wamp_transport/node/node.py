@@ -29,6 +29,7 @@ from ..router.effects import (
     Produce,
     Record,
     Relay,
+    RelayFailed,
     ReleaseRegistration,
     RequestRegistration,
     Resume,
@@ -437,6 +438,10 @@ def _report_silent_refusal(node: Node, effect: SilentRefusal) -> None:
     node.observers.request_refused(effect.session_id, effect.error)
 
 
+def _count_undelivered(node: Node, _: RelayFailed) -> None:
+    node.outbound.undelivered_events += 1
+
+
 def _record_event(node: Node, effect: Record) -> None:
     if not node.observers.event_recorded(effect):  # a node without a database, for tests
         node.router.on_recorded(effect, is_stored=True)
@@ -454,6 +459,7 @@ RUNNERS: dict[type[Effect], Callable[[Node, Effect], None]] = {
     StopSending: Node._stop_sending,  # type: ignore[dict-item]
     Record: _record_event,  # type: ignore[dict-item]
     SessionKilled: _report_killed,  # type: ignore[dict-item]
+    RelayFailed: _count_undelivered,  # type: ignore[dict-item]
     SilentRefusal: _report_silent_refusal,  # type: ignore[dict-item]
     AuthenticationRequest: Node._request_decision,  # type: ignore[dict-item]
     AuthorizationRequest: Node._request_decision,  # type: ignore[dict-item]

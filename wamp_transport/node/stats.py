@@ -25,7 +25,8 @@ class NodeStats:
     ``events_dropped``
         Events since the start that were not sent because a receiver read too slowly, counted once for each receiver.
     ``undelivered_events``
-        Events since the start that were not sent because they could not be encoded, counted once for each receiver.
+        Events since the start that were not sent because they could not be encoded, counted once for each receiver
+        on this node, and once for all receivers on other nodes.
     """
 
     realms: Mapping[str, RealmStats]

@@ -206,6 +206,12 @@ class Relay(Struct, gc=False):
     interest: int = 0
 
 
+class RelayFailed(Struct, gc=False):
+    """Report that an event was not sent to other nodes, because no serializer can represent its payload."""
+
+    topic: str
+
+
 class Hold(Struct, gc=False):
     """Delay all later messages to a session until all other nodes have acknowledged this node's announcements.
 
@@ -264,6 +270,7 @@ Effect = (
     | Pause
     | Resume
     | Relay
+    | RelayFailed
     | Hold
     | RequestRegistration
     | ReleaseRegistration

@@ -18,6 +18,9 @@ about sessions), and the arguments of the event. Events about URIs that start wi
 """
 
 
+Serialize = Callable[[Any, str], bytes]
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
     """The functions that the core calls for time, ids, random numbers and payload.
@@ -30,7 +33,8 @@ class Environment:
     - ``new_publication_id`` returns an id from the same range. It may be predictable, but must be cheap to generate.
     - ``random_below(n)`` returns a random number from 0 to n - 1.
     - ``values_of(format, raw)`` decodes raw payload.
-    - ``serialize(values)`` returns Python values as payload in JSON.
+    - ``serialize(values, format)`` returns Python values as payload in a format, at least ``json`` and ``msgpack``.
+      Raises PayloadError for values that the format cannot represent.
     - ``is_deeper(format, raw, depth)`` returns whether more than ``depth`` lists and dictionaries are nested in
       ``raw``. It must take linear time for any payload.
     - ``deadlines`` is not a function: it contains the deadlines of the router.
@@ -44,7 +48,7 @@ class Environment:
     new_publication_id: Callable[[], int]
     random_below: Callable[[int], int]
     values_of: Callable[[str, Any], Any]
-    serialize: Callable[[Any], bytes]
+    serialize: Serialize
     is_deeper: Callable[[str, Any, int], bool]
     deadlines: Deadlines
 

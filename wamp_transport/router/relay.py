@@ -4,10 +4,12 @@ See :mod:`.relayed` for the terms.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from ..wamp import errors
-from .effects import Effect, Relay
+from ..wamp.errors import PayloadError
+from .effects import Effect, Relay, RelayFailed
 from .environment import Environment
 from .history import History, RetainedEvents
 from .interest import RemoteInterest
@@ -113,8 +115,12 @@ class RealmRelay:
                 publication.time = self._environment.utc_now()
         if message.options.rkey is not None:
             publication.shards = tuple(self._choose_shards(publication, local.subscriptions))
-        event = relayed_event(self._realm, publication, self._environment.serialize)
-        self._outbox.append(Relay(self._members.names(members), event))
+        try:
+            event = relayed_event(self._realm, publication, self._environment.serialize)
+        except PayloadError:
+            self._outbox.append(RelayFailed(message.topic))
+        else:
+            self._outbox.append(Relay(self._members.names(members), event))
 
     def receive_event(self, event: RelayedEvent) -> None:
         """Handle an event from another node."""
@@ -138,8 +144,10 @@ class RealmRelay:
     def retained_pages(self) -> Iterator[RelayedRetained]:
         """Yield all retained events, in pages."""
         publications = [] if self._local is None else self._local.retained.publications()
-        serialize = self._environment.serialize
-        events = [relayed_event(self._realm, publication, serialize) for publication in publications]
+        events = []
+        for publication in publications:
+            with suppress(PayloadError):  # reported when it was published
+                events.append(relayed_event(self._realm, publication, self._environment.serialize))
         for start in range(0, len(events), EVENTS_PER_PAGE):
             yield RelayedRetained(self._realm, events[start : start + EVENTS_PER_PAGE])
 

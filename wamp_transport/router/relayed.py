@@ -10,13 +10,14 @@ Later versions may add types, and fields with defaults at the end of a type. Pay
 ``kwargs``, serialized in the format ``payload_format``, and empty if absent.
 """
 
-from collections.abc import Callable
 from typing import Any, Final, Literal
 
 from msgspec import Raw, Struct
 
+from ..wamp.errors import PayloadError
 from ..wamp.messages import CallOptions, ErrorDetails, Publish, PublishOptions, ResultDetails
 from ..wamp.payload import ABSENT, PYTHON
+from .environment import Serialize
 from .options import Match
 from .records import ChosenShard, Publication
 
@@ -327,7 +328,7 @@ RelayedMessage = (
 """A message that the router sends to other nodes. The package ``cluster`` adds :class:`InterestPage` and more."""
 
 
-def relayed_event(realm: str, publication: Publication, serialize: Callable[[Any], bytes]) -> RelayedEvent:
+def relayed_event(realm: str, publication: Publication, serialize: Serialize) -> RelayedEvent:
     """Return the event to send to other nodes for a publication; see :func:`payload_bytes` for errors."""
     message = publication.message
     payload_format, args, kwargs = payload_bytes(publication.payload_format, message, serialize)
@@ -374,16 +375,25 @@ def received_publication(event: RelayedEvent) -> Publication:
     )
 
 
-def payload_bytes(payload_format: str, message: Any, serialize: Callable[[Any], bytes]) -> tuple[str, bytes, bytes]:
+def payload_bytes(payload_format: str, message: Any, serialize: Serialize) -> tuple[str, bytes, bytes]:
     """Return the payload of a WAMP message for a message to another node: the format, ``args`` and ``kwargs``.
 
-    Python values are serialized as JSON. Raises PayloadError for values that JSON cannot represent.
+    Python values are serialized as JSON; as MessagePack if JSON cannot represent them, such as NaN and text that begins
+    with a null character. Raises PayloadError if neither format can represent them.
     """
     if payload_format != PYTHON:
         args, kwargs = message.args, message.kwargs
         return payload_format, b"" if args is ABSENT else bytes(args), b"" if kwargs is ABSENT else bytes(kwargs)
-    args, kwargs = (b"" if part is ABSENT else serialize(part) for part in (message.args, message.kwargs))
-    return SERIALIZED, args, kwargs
+    try:
+        return _serialized(message, SERIALIZED, serialize)
+    except PayloadError:
+        return _serialized(message, "msgpack", serialize)
+
+
+def _serialized(message: Any, payload_format: str, serialize: Serialize) -> tuple[str, bytes, bytes]:
+    parts = message.args, message.kwargs
+    args, kwargs = (b"" if part is ABSENT else serialize(part, payload_format) for part in parts)
+    return payload_format, args, kwargs
 
 
 def received_payload(data: bytes) -> Raw:

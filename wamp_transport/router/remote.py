@@ -11,6 +11,7 @@ from ..wamp import errors
 from ..wamp.errors import PayloadError
 from ..wamp.messages import Error, Interrupt, Invocation, Message, Result
 from .effects import Effect, Relay
+from .environment import Serialize
 from .invocation_details import NO_DETAILS, part_options, relayed_options
 from .members import Members
 from .records import Callee, CallRecord, Registration, State
@@ -75,7 +76,7 @@ class RemoteNode:
       :data:`.REQUEST_KEY`
     - ``peers``: the other node's sessions that have registrations, by session id
     - ``outbox``: the effects of this node
-    - ``serialize(values)``: see :class:`.Environment`
+    - ``serialize(values, format)``: see :class:`.Environment`
     """
 
     __slots__ = (
@@ -99,7 +100,7 @@ class RemoteNode:
         members: Members,
         call_ids: CallIds,
         outbox: list[Effect],
-        serialize: Callable[[Any], bytes],
+        serialize: Serialize,
     ) -> None:
         self.name = name
         self.realm = realm

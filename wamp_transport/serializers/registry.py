@@ -25,9 +25,9 @@ def values_of(payload_format: str, raw: Any) -> Any:
     return serializer.values(raw)
 
 
-def serialize(values: Any) -> bytes:
-    """Return Python values as payload in JSON. Raises PayloadError if that is impossible."""
-    return JSON.payload(values)
+def serialize(values: Any, payload_format: str) -> bytes:
+    """Return Python values as payload in JSON or MessagePack. Raises PayloadError if that is impossible."""
+    return (JSON if payload_format == JSON.name else MSGPACK).payload(values)
 
 
 def is_deeper(payload_format: str, raw: Any, depth: int) -> bool:
@@ -38,10 +38,11 @@ def is_deeper(payload_format: str, raw: Any, depth: int) -> bool:
 
 
 JSON: Final = JsonSerializer(values_of)
+MSGPACK: Final = MsgPackSerializer(values_of)
 
 
 def _installed() -> list[Serializer]:
-    serializers: list[Serializer] = [JSON, MsgPackSerializer(values_of)]
+    serializers: list[Serializer] = [JSON, MSGPACK]
     try:
         from .cbor import CborSerializer  # noqa: PLC0415 - cbor2 is optional
     except ImportError:

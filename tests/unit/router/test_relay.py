@@ -473,3 +473,50 @@ def test_effects_come_in_order(cluster):
     assert relay.message == InterestUpdate("realm1", [InterestChange("add", "exact", TOPIC)])
     assert hold == Hold(alice.session_id, relay.interest)
     assert isinstance(send, Send)
+
+
+# --- testaments ------------------------------------------------------------------------------------------------------
+
+
+def add_testament(peer, value, **options):
+    arguments = [TOPIC, [value], {}]
+    assert peer.request([48, 5, {}, "wamp.session.add_testament", arguments, {"publish_options": options}])[0] == 50
+
+
+def received(peer):
+    return [message[4] for message in peer.receive_all() if message[0] == 36]
+
+
+@pytest.mark.parametrize("value", ["\0abc", float("nan")])
+def test_testament_that_json_cannot_represent_reaches_other_nodes(cluster, value):
+    alice, heir = (node.join("realm1", "msgpack") for node in cluster.nodes[:2])
+    heir.request([SUBSCRIBE, 1, {}, TOPIC])
+    add_testament(alice, value, retain=True)
+    alice.lose()
+    assert repr(received(heir)) == repr([[value]])
+    assert len(cluster.nodes[0].router.sessions) == 0
+    node = cluster.add_node()
+    cluster.send_retained(0, 3)
+    late = node.join("realm1", "msgpack")
+    late.request([SUBSCRIBE, 1, {"get_retained": True}, TOPIC])
+    assert repr(received(late)) == repr([[value]])
+
+
+def test_testament_that_no_format_between_nodes_can_represent_does_not_prevent_the_end_of_the_session(cluster, sent):
+    alice, here, there = (cluster.nodes[place].join("realm1", "cbor") for place in (0, 0, 1))
+    for heir in (here, there):
+        heir.request([SUBSCRIBE, 1, {}, TOPIC])
+    alice.request([64, 1, {}, "com.example.add"])
+    add_testament(alice, [2**70, float("nan")], retain=True)
+    sent.clear()
+    alice.lose()
+    assert repr(received(here)) == repr([[[2**70, float("nan")]]])
+    assert received(there) == []
+    assert [message for _, message in sent if isinstance(message, RelayedEvent)] == []
+    assert len(cluster.nodes[0].router.sessions) == 1
+    assert there.request([48, 9, {}, "com.example.add"])[4] == "wamp.error.no_such_procedure"
+    node = cluster.add_node()
+    cluster.send_retained(0, 3)
+    late = node.join("realm1", "cbor")
+    assert late.request([SUBSCRIBE, 1, {"get_retained": True}, TOPIC])[0] == SUBSCRIBED
+    assert received(late) == []

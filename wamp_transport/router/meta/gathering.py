@@ -221,7 +221,7 @@ def answer_question(context: Context, question: RelayedQuestion) -> RelayedReply
         payload = received_payload(question.args), received_payload(question.kwargs)
         arguments = read_arguments(context, question.payload_format, *payload)
         value = PROCEDURES[question.procedure](context, caller, arguments)
-        args = environment.serialize([value.compute() if type(value) is LargeResult else value])
+        args = environment.serialize([value.compute() if type(value) is LargeResult else value], SERIALIZED)
     except (RequestRefused, PayloadError) as refused:
-        uri, args = refused.uri, environment.serialize([str(refused)])
+        uri, args = refused.uri, environment.serialize([str(refused)], SERIALIZED)
     return RelayedReply(question.realm, question.question_id, uri, SERIALIZED, args)
