@@ -16,7 +16,7 @@ from wamp_transport.stores.config_document import Rows
 
 HIDDEN_PAGES = _(
     "A service on / gets all requests that match no other path of its port: the pages of Django, this admin among "
-    "them, cannot be reached on that port any more."
+    "them, can no longer be reached on that port."
 )
 
 

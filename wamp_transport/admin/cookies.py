@@ -31,7 +31,7 @@ class TrackedCookieAdmin(AnyModelAdmin):
         """Return False: records cannot be edited."""
         return False
 
-    @admin.action(description=_("Delete those of the selected cookies that have expired"), permissions=["delete"])
+    @admin.action(description=_("Delete the selected cookies that have expired"), permissions=["delete"])
     def purge(self, request: HttpRequest, queryset: Any) -> None:
         """Delete the selected cookies that have expired.
 

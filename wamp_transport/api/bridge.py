@@ -20,11 +20,11 @@ GRACE_SECONDS: Final = 5.0
 async def within(seconds: float | None, work: Coroutine[Any, Any, Outcome]) -> Outcome:
     """Return the result of ``work``. After ``seconds``, cancel the coroutine and raise CallTimeout."""
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds) as limit:
             return await work
-    except CallTimeout:
-        raise
     except TimeoutError:
+        if not limit.expired():
+            raise
         raise CallTimeout(errors.TIMEOUT, f"no answer within {seconds:g} seconds") from None
 
 

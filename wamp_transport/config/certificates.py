@@ -92,7 +92,7 @@ def read(files: TlsFiles, now: datetime | None = None) -> tuple[Material | None,
     """
     findings: list[Finding] = []
     key = _try(findings, ("key",), files.key, _key)
-    certificates = _try(findings, ("certificate",), files.certificate, _certificates)
+    certificates = _try(findings, ("certificate",), files.certificate, _server_certificates)
     chain = [
         _try(findings, ("chain_certificates", index), path, _certificates) for index, path in enumerate(files.chain)
     ]
@@ -155,6 +155,15 @@ def _certificates(content: bytes) -> list[Certificate]:
         return load_pem_x509_certificates(content)
     except ValueError:
         raise _Unusable("holds no certificate in PEM format") from None
+
+
+def _server_certificates(content: bytes) -> list[Certificate]:
+    certificates = _certificates(content)
+    try:
+        certificates[0].public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        raise _Unusable("holds a certificate with a kind of key that is not supported") from None
+    return certificates
 
 
 def _parameters(content: bytes) -> None:

@@ -27,7 +27,7 @@ def dialect_findings(sections: Iterable[SchemaMatch], dialect: Dialect) -> Itera
     """Yield a notice for each realm that uses Crossbar's dialect by default. ``dialect`` is the default dialect."""
     for found in sections:
         if found.section is RealmSection and dialect == OF_FILES and not _is_given(found.given):
-            text = f'speaks the dialect "{dialect}", as all realms in files do that do not name another one'
+            text = f'speaks the dialect "{dialect}", the default for realms in files'
             hint = 'set `options.dialect` to "crossbar" or "specification"'
             yield Finding((*found.location, "options", "dialect"), text, hint, "ignored")
 

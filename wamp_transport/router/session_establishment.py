@@ -139,7 +139,7 @@ class SessionEstablishment:
         if needs_authenticator(session.service, login.method):
             self._authenticate(session, login)
         else:
-            self._join(session, self._anonymous(session.service, login.hello))
+            self._accept(session, self._anonymous(session.service, login.hello))
 
     def _authenticate(self, session: Session, login: PendingLogin, message: Authenticate | None = None) -> None:
         cancel_deadline(session)

@@ -66,6 +66,16 @@ def test_too_long_is_a_timeout(loop):
         LoopBridge(loop).wait(bridge.within(0.01, for_ever()), 10)
 
 
+@pytest.mark.parametrize("seconds", [10, None])
+def test_timeout_within_the_work_is_no_timeout_of_the_call(loop, seconds):
+    async def late():
+        raise TimeoutError("mine")
+
+    with pytest.raises(TimeoutError, match="mine") as caught:
+        LoopBridge(loop).wait(bridge.within(seconds, late()), 10)
+    assert caught.type is TimeoutError
+
+
 def test_timeout_of_the_work_itself_is_its_own(loop):
     async def late():
         raise CallTimeout("com.late", "mine")

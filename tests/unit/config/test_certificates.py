@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from ssl import DER_cert_to_PEM_cert as der_to_pem
+from ssl import PEM_cert_to_DER_cert as pem_to_der
 
 import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
@@ -65,6 +67,15 @@ def test_encrypted_key_is_a_fault(authority: Authority, files: TlsFiles) -> None
     encryption = BestAvailableEncryption(b"secret")
     files.key.write_bytes(authority.issued.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
     assert "is encrypted" in told(files)[0][1]
+
+
+def test_kind_of_key_that_is_not_supported_is_a_fault(files: TlsFiles) -> None:
+    content = pem_to_der(files.certificate.read_text())
+    curve = bytes.fromhex("06082a8648ce3d030107")
+    assert curve in content
+    files.certificate.write_text(der_to_pem(content.replace(curve, curve[:-1] + b"\x7f")))
+    assert "kind of key that is not supported" in told(files)[0][1]
+    assert read(files)[0] is None
 
 
 def test_key_of_another_certificate_is_a_fault(authority: Authority, files: TlsFiles) -> None:

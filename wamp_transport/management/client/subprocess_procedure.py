@@ -68,7 +68,7 @@ class Program:
         Raises ApplicationError if the program cannot be run, fails, or writes too much or invalid output.
         """
         argv = self.argv(invocation.args)
-        format_arguments = {"procedure": invocation.procedure, "args": invocation.args, "kwargs": invocation.kwargs}
+        call = {"procedure": invocation.procedure, "args": invocation.args, "kwargs": invocation.kwargs}
         caller = caller_details(invocation.details)
         try:
             process = await _start(argv)
@@ -76,7 +76,7 @@ class Program:
             text = f"the program of this procedure cannot be run: {fault.strerror}"
             raise ApplicationError(errors.RUNTIME_ERROR, text) from None
         try:
-            output = await _exchange(process, as_json({**format_arguments, "caller": caller}).encode())
+            output = await _exchange(process, as_json({**call, "caller": caller}).encode())
             code = await process.wait()
         finally:
             await _terminate(process)
@@ -128,14 +128,14 @@ async def _start(argv: list[str]) -> asyncio.subprocess.Process:
         raise
 
 
-async def _exchange(process: asyncio.subprocess.Process, format_arguments: bytes) -> bytes:
+async def _exchange(process: asyncio.subprocess.Process, content: bytes) -> bytes:
     """Write the program's input and return its output. Raises ApplicationError if the output is too large."""
     assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - started with pipes
     stdin = process.stdin
 
     async def say() -> None:
         with suppress(BrokenPipeError, ConnectionResetError):  # the program may ignore its input
-            stdin.write(format_arguments + b"\n")
+            stdin.write(content + b"\n")
             await stdin.drain()
         stdin.close()
 

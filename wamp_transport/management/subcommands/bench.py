@@ -128,7 +128,7 @@ def meaning(measures: list[Measure]) -> Iterator[str]:
     busiest = max(shares)
     costs = {one.what: one.node_cost for one in measures if one.concurrency > 1 and one.node_cost}
     yield ""
-    yield f"At most the node used {busiest:.0%} of one core. " + (
+    yield f"The node used at most {busiest:.0%} of one core. " + (
         "The node was the bottleneck: this is its maximum on this machine."
         if busiest >= BUSY_CPU_SHARE
         else "This command, a single process, or the machine was the bottleneck: the node can do more."

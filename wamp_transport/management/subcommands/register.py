@@ -119,9 +119,11 @@ class BoundedProcedure:
             raise ApplicationError(errors.UNAVAILABLE, f"{MAX_QUEUED_CALLS} calls are queued already")
         self._count += 1
         try:
-            async with self._turns, asyncio.timeout(self._seconds):
+            async with self._turns, asyncio.timeout(self._seconds) as limit:
                 return await self._procedure(invocation)
         except TimeoutError:
+            if not limit.expired():
+                raise
             raise ApplicationError(errors.TIMEOUT, f"there was no result within {self._seconds:g} seconds") from None
         finally:
             self._count -= 1
