@@ -47,8 +47,8 @@ def postgresql_programs() -> Path:
 
 
 def redis_server() -> str:
-    """Return the path of the Redis server."""
-    return program("redis-server", "valkey-server")
+    """Return the path of the Redis server. The environment variable ``WAMP_REDIS_SERVER`` selects another program."""
+    return os.environ.get("WAMP_REDIS_SERVER") or program("redis-server", "valkey-server")
 
 
 def javascript_packages(*names: str) -> Path:

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from wamp_transport.bootstrap import cookie_logins, signals, threads
+from wamp_transport.bootstrap import cookie_logins, hint_sender, poll_timer, signals, threads
 from wamp_transport.bootstrap.identity import audit, identity_queries
-from wamp_transport.conf import AppSettings
+from wamp_transport.cluster import link, redis_connection, redis_reader, window
+from wamp_transport.cluster.ledger import attempts
+from wamp_transport.conf import DEFAULT_LEASE_SECONDS, AppSettings
 from wamp_transport.config import normalize, reader
 from wamp_transport.config.attributes import describe
 from wamp_transport.config.auth import SessionAuth
@@ -20,8 +22,16 @@ from wamp_transport.config.transport import WebOptions, WebTransport
 from wamp_transport.config.webservices import JsonOptions, StaticOptions
 from wamp_transport.config.websocket import WebSocketOptions, WebSocketService
 from wamp_transport.handlers import execution
-from wamp_transport.node import connection, held_output, paced_output, requests, session
-from wamp_transport.router import matching, message_checks, pending, session_establishment, testaments
+from wamp_transport.node import connection, held_output, joining, paced_output, remote_users, requests, session
+from wamp_transport.router import (
+    matching,
+    message_checks,
+    open_questions,
+    pending,
+    remote_registrations,
+    session_establishment,
+    testaments,
+)
 from wamp_transport.router.meta import subscriptions
 from wamp_transport.router.options import RouterOptions
 from wamp_transport.serializers import cbor, structs
@@ -108,6 +118,7 @@ def amount(value: Any, unit: str = "") -> str:
 
 
 ROUTER = RouterOptions()
+SIZES = link.DEFAULT_SIZES
 PAYLOAD_ERROR = "`wamp.error.invalid_payload`; outside of args and kwargs, ABORT"
 QUOTA = "`wamp.error.quota_exceeded`"
 NO_MORE = "the new connection is closed"
@@ -328,6 +339,73 @@ LIMITS: dict[str, list[Row]] = {
             "entries that wait for the database",
             fixed((audit.MAX_QUEUED_ENTRIES, ""), (audit.MAX_QUEUED_BYTES, "bytes")),
             "dropped",
+        ),
+    ],
+    "Clusters, and hints between processes": [
+        (
+            "data for another node that it has not acknowledged (its *window*)",
+            Value(
+                "fixed",
+                f"{amount(SIZES.all_windows_bytes, 'bytes')} divided by the number of nodes, at least "
+                f"{amount(SIZES.min_window_bytes, 'bytes')}",
+            ),
+            "events for that node are dropped and counted; calls to it fail with `wamp.error.unavailable`",
+        ),
+        (
+            "the same, with results, parts of calls and interest, which are still sent above the limit",
+            Value("fixed", f"{window.GIVE_UP_FACTOR} windows"),
+            "all of it is dropped and counted, and calls to that node fail with `wamp.error.network_failure`",
+        ),
+        (
+            "size of the commands that Redis has not answered",
+            fixed((redis_connection.MAX_OWED_BYTES, "bytes")),
+            "further messages stay in the windows",
+        ),
+        (
+            "batches that a node has handled and that still are in its inbox in Redis",
+            fixed((redis_reader.TRIM_BATCHES, ""), (redis_reader.TRIM_BYTES, "bytes")),
+            "deleted; those that a node has not read are limited by the windows",
+        ),
+        (
+            "time for which messages wait while Redis is away",
+            fixed((link.AWAY_SECONDS, "s")),
+            "new events for other nodes are dropped and counted; calls to them fail",
+        ),
+        (
+            "time after which a node that does not answer is removed",
+            Value('`WAMP_TRANSPORT["CLUSTER"]["LEASE"]`', amount(DEFAULT_LEASE_SECONDS, "s")),
+            "calls to it fail with `wamp.error.network_failure`, and its registrations are deleted",
+        ),
+        (
+            "time for which a REGISTER waits for Redis, and for the registrations of a node that may have died",
+            fixed((attempts.DECISION_TIME, "s"), (remote_registrations.REQUEST_SECONDS, "s")),
+            "`wamp.error.unavailable`",
+        ),
+        (
+            "time for the replies of the other nodes to a call of the meta API",
+            fixed((open_questions.REPLY_SECONDS, "s")),
+            "answered without the nodes that are late",
+        ),
+        (
+            "calls in flight of a session that ask all nodes for sessions or subscriptions",
+            fixed((open_questions.MAX_LARGE_QUESTIONS, "")),
+            QUOTA,
+        ),
+        (
+            "time for the other nodes to name the Django user of a caller or publisher",
+            fixed((remote_users.REPLY_SECONDS, "s")),
+            "`wamp.error.unavailable`",
+        ),
+        (
+            "time for which a node that joins waits for the interest, and then for the retained events, of the others",
+            fixed((joining.SNAPSHOT_SECONDS, "s"), (joining.RETAINED_SECONDS, "s")),
+            "it listens without them",
+        ),
+        ("time for sending a hint", fixed((hint_sender.SEND_SECONDS, "s")), "nodes find the change when they poll"),
+        (
+            "polls of the database because of hints, per second",
+            fixed((1 / poll_timer.MIN_PAUSE_SECONDS, "")),
+            "the next poll waits",
         ),
     ],
     "Project code": [

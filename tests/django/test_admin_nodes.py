@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tests.django.configurations import node
-from wamp_transport.cluster.node_state import NodeState, PeerState, to_json
+from wamp_transport.cluster.node_state import IncompatibleMember, NodeState, PeerState, to_json
 from wamp_transport.models import Realm, RunningNode, Transport, WebPath
 from wamp_transport.stores import configuration as store
 from wamp_transport.stores import nodes
@@ -46,19 +46,31 @@ def test_page_tells_who_is_up_to_date_and_who_is_not(pages, monkeypatch):
 def test_page_shows_the_state_of_the_nodes_in_their_cluster(pages):
     nodes.report("alone", 1, 0)
     assert "wamp-cluster" not in pages.get("runningnode_changelist").content.decode()
-    one = NodeState("shop", "p", "A", "joined", (PeerState("B", "silent", 2048),), 3, 11, 12, 13, 14)
+    one = NodeState("shop", "{p}:1:", "A", "joined", (PeerState("B", "silent", 2048),), 3, 11, 12, 13, 14, (1, 2))
     nodes.report("one", 1, 0, cluster=to_json(one))
-    nodes.report("other", 1, 0, cluster=to_json(NodeState("shop", "p", "B", "joined", (PeerState("A", "open"),))))
+    nodes.report("other", 1, 0, cluster=to_json(NodeState("shop", "{p}:1:", "B", "joined", (PeerState("A", "open"),))))
     nodes.report("lonely", 1, 0, cluster=to_json(NodeState("test", "q", "C", "cut off")))
-    text = pages.get("runningnode_changelist").content.decode()
+    assert cluster_cells(pages.get("runningnode_changelist").content.decode()) == [
+        ["lonely", "test", "cut off from Redis", "unknown", "q", "1", "0 bytes", "0", "0", "0", "0", "0"],
+        ["one", "shop", "open", "1 to 2", "1", "2", "0 bytes", "3", "11", "12", "13", "14"],
+        ["other", "shop", "silent", "unknown", "1", "2", "2.0 KB", "0", "0", "0", "0", "0"],
+    ]
+
+
+def cluster_cells(text):
+    """The texts in the table of the nodes in their cluster."""
     table = text[text.index('id="wamp-cluster"') : text.index("</table>", text.index('id="wamp-cluster"'))]
     rows = [re.findall("<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in table.split("<tr>")[2:]]
-    cells = [[re.sub("<[^>]*>", "", cell).strip().replace("\xa0", " ") for cell in row] for row in rows]
-    assert cells == [
-        ["lonely", "test", "cut off from Redis", "1", "0 bytes", "0", "0", "0", "0", "0"],
-        ["one", "shop", "open", "2", "0 bytes", "3", "11", "12", "13", "14"],
-        ["other", "shop", "silent", "2", "2.0 KB", "0", "0", "0", "0", "0"],
-    ]
+    return [[re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", cell)).strip() for cell in row] for row in rows]
+
+
+def test_page_marks_nodes_that_exchange_no_messages(pages):
+    other = IncompatibleMember("B", "other <1>", (2, 3))
+    one = NodeState("shop", "{p}:1:", "A", "joined", protocols=(1, 1), incompatible=(other,))
+    nodes.report("one", 1, 0, cluster=to_json(one))
+    (cells,) = cluster_cells(pages.get("runningnode_changelist").content.decode())
+    state = "incompatible exchanges no messages with other &lt;1&gt; (protocol 2 to 3)"
+    assert cells[:5] == ["one", "shop", state, "1", "1"]
 
 
 def test_page_tells_faults_and_notices_of_what_is_stored(pages):

@@ -6,7 +6,7 @@ from django.test import override_settings
 
 from wamp_transport.auth.credentials import Anonymous, SharedSecret, Ticket
 from wamp_transport.auth.operators import Operator
-from wamp_transport.cluster.node_state import NodeState, to_json
+from wamp_transport.cluster.node_state import IncompatibleMember, NodeState, to_json
 from wamp_transport.management.client.credentials import KINDS
 from wamp_transport.management.client.failures import Failure
 from wamp_transport.management.client.targets import JOIN_SECONDS, target_of
@@ -92,7 +92,10 @@ def test_any_node_will_do_where_all_are_in_one_cluster():
     assert target().url.startswith("ws://127.0.0.1:800")
 
 
-@pytest.mark.parametrize("cluster", [None, NodeState("shop", "q", "id", "joined")])
+INCOMPATIBLE = NodeState("shop", "p", "id", "joined", incompatible=(IncompatibleMember("one", "one", (2, 2)),))
+
+
+@pytest.mark.parametrize("cluster", [None, NodeState("shop", "q", "id", "joined"), INCOMPATIBLE])
 def test_node_is_asked_for_where_not_all_are_in_one_cluster(cluster):
     for name in ("one", "two"):
         started(name, cluster=NodeState("shop", "p", name, "joined"))

@@ -118,6 +118,17 @@ def test_node_of_another_cluster_is_logged(look, caplog):
     assert "Each process is a router of its own" not in caplog.text
 
 
+def test_node_of_a_release_with_another_layout_is_logged(look, caplog):
+    report("later", pid=os.getppid(), cluster="{wamp:shop:1}:2:")
+    report("member", pid=os.getppid(), cluster="{wamp:other:1}:1:")
+    assert look("{wamp:shop:1}:1:") == ["later", "member"]
+    other, later = [record.getMessage() for record in caplog.records]
+    assert "the same NAME and KEY" in other
+    assert "stores registrations in another form in Redis" in later
+    assert "Use the same release for all processes" in later
+    assert "NAME and KEY" not in later
+
+
 def test_process_that_does_not_join_the_cluster_in_the_settings_is_told_how(look, caplog, settings):
     report("member", pid=os.getppid(), cluster="p")
     assert look() == ["member"]

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from wamp_transport.cluster.node_state import NodeState, PeerState, to_json
+from wamp_transport.cluster.node_state import IncompatibleMember, NodeState, PeerState, to_json
 from wamp_transport.models import RunningNode
 from wamp_transport.stores import nodes
-from wamp_transport.stores.cluster_states import cluster_of, is_connected
+from wamp_transport.stores.cluster_states import cluster_of, form_one_router, is_connected
 
 pytestmark = pytest.mark.django_db
 
@@ -75,3 +75,36 @@ def test_reports_of_stale_nodes_and_of_other_clusters_do_not_count():
     report("b", seconds_ago=5)
     report("c", prefix="{wamp:other:1}:1:")
     assert conditions() == {"a": "gone", "b": "open", "c": "open"}
+
+
+def test_incompatible_nodes_are_not_gone_and_name_each_other():
+    """The nodes A and C have no version of the protocol in common; B speaks with both of them."""
+    other = IncompatibleMember("C", "c", (2, 2))
+    report("a", PeerState("B", "open"), protocols=(1, 1), incompatible=(other,))
+    report("b", PeerState("A", "open"), PeerState("C", "open"), protocols=(1, 2))
+    report("c", PeerState("B", "open"), protocols=(2, 2), seconds_ago=5)
+    assert conditions() == {"a": "incompatible", "b": "open", "c": "incompatible"}
+    views = [one.cluster for one in nodes.running()]
+    assert [view.incompatible for view in views] == [("c (protocol 2)",), (), ("a (protocol 1)",)]
+    assert [view.protocol for view in views] == ["1", "1 to 2", "2"]
+    found = {one.node.name: one.node for one in nodes.running()}
+    assert form_one_router([found["a"], found["b"]])
+    assert form_one_router([found["b"], found["c"]])
+    assert not form_one_router([found["a"], found["b"], found["c"]])
+
+
+def test_silent_node_that_is_incompatible_with_another_one_is_silent():
+    report("a", PeerState("B", "silent"))
+    report("b", incompatible=(IncompatibleMember("C", "c", None),))
+    assert conditions() == {"a": "gone", "b": "silent"}
+    assert [one.cluster.incompatible for one in nodes.running()] == [(), ("c (protocol unknown)",)]
+
+
+def test_nodes_of_the_same_cluster_with_another_layout_are_incompatible():
+    report("a")
+    report("b", prefix="{wamp:shop:1}:12:")
+    report("c", prefix="{wamp:shop:2}:1:")
+    assert conditions() == {"a": "incompatible", "b": "incompatible", "c": "open"}
+    views = [one.cluster for one in nodes.running()]
+    assert [view.incompatible for view in views] == [("b (layout 12)",), ("a (layout 1)",), ()]
+    assert [view.layout for view in views] == ["1", "12", "1"]

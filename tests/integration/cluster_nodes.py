@@ -1,5 +1,6 @@
 """Processes of nodes that form a cluster over a real Redis server, and clients for them."""
 
+import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -8,7 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from ..redis_server import RedisServer
-from .servers import Process, configuration, free_port, manage, migrate, realm, running, until, web, write_config
+from .servers import (
+    ROOT,
+    Process,
+    configuration,
+    environment_of,
+    free_port,
+    manage,
+    migrate,
+    realm,
+    running,
+    until,
+    web,
+    write_config,
+)
 from .wire import Wire, opened
 
 START_SECONDS = 90.0
@@ -69,6 +83,14 @@ class Nodes:
         if is_waited_for:
             process.wait_for(port, seconds=START_SECONDS)
         return port, process
+
+    def command(self, port: int, *arguments: str) -> str:
+        """Run a command of ``manage.py`` with the database of the node with this port. Return what it prints."""
+        database = self._directory / f"node{port}" / "db.sqlite3"
+        environment = environment_of(WAMPNODE_DATABASE=str(database), WAMPNODE_REDIS=url_of(self._redis))
+        return subprocess.run(
+            manage(*arguments), cwd=ROOT, env=environment, check=True, text=True, stdout=subprocess.PIPE
+        ).stdout
 
     def start_several(self, number: int, **options: Any) -> list[tuple[int, Process]]:
         """Start nodes at the same time."""

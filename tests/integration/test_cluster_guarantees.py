@@ -505,7 +505,10 @@ def test_clock_of_redis_is_stepped(tmp_path: Path) -> None:
 
 
 class Proxy:
-    """Forwards TCP connections to a port. ``dropping`` are the directions whose bytes it drops."""
+    """Forwards TCP connections to a port. ``dropping`` are the directions whose bytes it drops.
+
+    New connections go to the port ``target``. They are closed if nothing listens there.
+    """
 
     def __init__(self, target: int) -> None:
         self.target = target
@@ -520,7 +523,11 @@ class Proxy:
         with suppress(OSError):
             while True:
                 here, _ = self.listener.accept()
-                there = socket.create_connection(("127.0.0.1", self.target))
+                try:
+                    there = socket.create_connection(("127.0.0.1", self.target))
+                except OSError:
+                    here.close()
+                    continue
                 self.sockets += [here, there]
                 for pair in ((here, there, "to server"), (there, here, "to client")):
                     thread = threading.Thread(target=self.copy, args=pair)

@@ -215,6 +215,9 @@ def test_nodes_of_incompatible_releases_serve_their_own_clients(nodes: Nodes) ->
         others = new if (port, process) in old else old
         process.wait_to_print("cannot exchange messages with this node, because their releases of wampnode are too")
         until(lambda: process.output.count("cannot exchange messages") == len(others), "both are logged")  # noqa: B023
+    until(lambda: "incompatible" in nodes.command(old[0][0], "wamp", "nodes"), "the node reports its state", seconds=60)
+    (listed,) = json.loads(nodes.command(old[0][0], "wamp", "nodes", "--json"))["nodes"]
+    assert [text.rpartition(" (")[2] for text in listed["cluster"]["incompatible"]] == ["protocol 2 to 3)"] * 2
     # The nodes of the old release stop. The names of their procedures become free.
     with joined(old[0][0]) as callee, joined(new[0][0]) as client:
         assert request(callee, 64, 1, {}, "com.name")[0] == 65

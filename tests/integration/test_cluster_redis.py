@@ -19,6 +19,8 @@ from wamp_transport.cluster.ledger.operations import JoinRequest
 from wamp_transport.cluster.ledger.scripts import COMMANDS as SCRIPT_COMMANDS
 from wamp_transport.cluster.ledger.scripts import LedgerScripts
 from wamp_transport.cluster.member import COMMANDS
+from wamp_transport.cluster.node_state import IncompatibleMember
+from wamp_transport.node.incompatible_members import incompatible_members
 
 from ..certificates import Authority
 from ..cluster_members import DEADLINE, KEYS, Node, nodes, until
@@ -141,6 +143,7 @@ def test_node_without_a_common_protocol_version_is_a_member_but_no_peer(server: 
             redis.execute_command(*LedgerScripts(KEYS).full_command(join))
             await until(lambda: first.members == {first.name, "later"}, "the member is seen")
             assert first.link.peers == {}
+            assert list(incompatible_members(first.member)) == [IncompatibleMember("later", "later release", (2, 3))]
 
     asyncio.run(run())
 

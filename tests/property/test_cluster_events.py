@@ -4,6 +4,8 @@ What must hold:
 
 - An event that is published after a subscriber got SUBSCRIBED reaches it exactly once, wherever it is published.
 - No event comes twice or to a subscriber that may not have it, and those of one publisher come in their order.
+- Subscribers with the option ``home_only`` get all events that are published on their node, and no others. No node
+  announces a topic because of them.
 - When all messages are delivered, every node knows the interest of the others and keeps the same retained events.
 """
 
@@ -14,9 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wamp_transport.router.handler_options import HandlerSubscribeOptions
 from wamp_transport.router.relay import RealmRelay
 from wamp_transport.testing.memory import MemoryPeer, anonymous_options
 from wamp_transport.testing.memory_cluster import MemoryCluster
+from wamp_transport.wamp.messages import Subscribe
 
 from ..effort import examples
 
@@ -31,6 +35,7 @@ kinds = st.sampled_from(("", "", "", "own", "eligible", "exclude", "retain"))
 arguments = {
     "join": (choices,),
     "subscribe": (choices, patterns),
+    "subscribe_at_home": (choices, patterns),
     "unsubscribe": (choices, choices),
     "publish": (choices, topics, kinds, choices),
     "lose": (choices,),
@@ -43,7 +48,7 @@ arguments = {
 }
 """The methods of ClusterEvents, with their arguments."""
 
-COMMON = ["subscribe", "publish", "publish", "deliver", "deliver"] * 3 + ["unsubscribe"] * 2
+COMMON = ["subscribe", "publish", "publish", "deliver", "deliver"] * 3 + ["subscribe_at_home", "unsubscribe"] * 2
 steps = st.sampled_from([*COMMON, *arguments]).flatmap(lambda name: st.tuples(st.just(name), *arguments[name]))
 
 
@@ -57,6 +62,8 @@ class Subscriber:
 
     - ``asked``: the patterns of SUBSCRIBE messages without an answer, by request id
     - ``confirmed``: the subscription ids of the patterns with SUBSCRIBED
+    - ``far``: the patterns whose events on other nodes it gets
+    - ``at_home``: the patterns that it has with ``home_only``, and the number of the first publication since then
     - ``received``: the numbers of the events, by subscription id
     """
 
@@ -65,6 +72,8 @@ class Subscriber:
     last_request: int = 0
     asked: dict[int, tuple[str, str]] = field(default_factory=dict)
     confirmed: dict[tuple[str, str], int] = field(default_factory=dict)
+    far: set[tuple[str, str]] = field(default_factory=set)
+    at_home: dict[tuple[str, str], int] = field(default_factory=dict)
     received: list[tuple[int, int]] = field(default_factory=list)
 
 
@@ -112,7 +121,28 @@ class ClusterEvents:
         subscriber = self.pick(who)
         subscriber.last_request += 1
         subscriber.asked[subscriber.last_request] = pattern
+        subscriber.at_home.pop(pattern, None)
         subscriber.peer.send([SUBSCRIBE, subscriber.last_request, {"match": pattern[0]}, pattern[1]])
+        self.read()
+
+    def subscribe_at_home(self, who: int, pattern: tuple[str, str]) -> None:
+        """Subscribe with ``home_only``, as a handler does. This also changes an earlier subscription."""
+        subscriber = self.pick(who)
+        subscriber.last_request += 1
+        subscriber.asked[subscriber.last_request] = pattern
+        subscriber.at_home.setdefault(pattern, len(self.published))
+        subscriber.far.discard(pattern)
+        subscription = subscriber.confirmed.get(pattern)
+        self.expected = [
+            each
+            for each in self.expected
+            if each[:2] != (subscriber, subscription) or self.published[each[2]].publisher.place == subscriber.place
+        ]
+        match, uri = pattern
+        message = Subscribe(subscriber.last_request, HandlerSubscribeOptions(match=match, home_only=True), uri)
+        node = self.cluster.nodes[subscriber.place]
+        node.router.receive(subscriber.peer.session_id, message)
+        node.run_effects()
         self.read()
 
     def unsubscribe(self, who: int, which: int) -> None:
@@ -121,6 +151,8 @@ class ClusterEvents:
             return
         pattern = sorted(subscriber.confirmed)[which % len(subscriber.confirmed)]
         subscription = subscriber.confirmed.pop(pattern)
+        subscriber.far.discard(pattern)
+        subscriber.at_home.pop(pattern, None)
         subscriber.last_request += 1
         self.expected = [each for each in self.expected if each[0] is not subscriber or each[1] != subscription]
         subscriber.peer.send([UNSUBSCRIBE, subscriber.last_request, subscription])
@@ -137,7 +169,7 @@ class ClusterEvents:
         self.published.append(published)
         for subscriber in filter(published.accepts, self.subscribers):
             for pattern, subscription in subscriber.confirmed.items():
-                if matches(*pattern, topic):
+                if matches(*pattern, topic) and (pattern in subscriber.far or subscriber.place == publisher.place):
                     self.expected.append((subscriber, subscription, number))
         publisher.last_request += 1
         publisher.peer.send([PUBLISH, publisher.last_request, options, topic, [number]])
@@ -207,8 +239,13 @@ class ClusterEvents:
                     assert self.known_interest(place, other) == self.own_interest(place)
 
     def end(self) -> None:
-        """When all sessions have left, no node wants anything."""
+        """A node wants what its sessions want, and nothing when all of them have left."""
         self.settle()
+        self.cluster.pass_time(11)
+        self.settle()
+        for place in self.places:
+            wanted = [each.far for each in self.subscribers if each.place == place]
+            assert self.own_interest(place)[0] == set().union(*wanted)
         for subscriber in self.subscribers:
             subscriber.peer.lose()
         self.subscribers.clear()
@@ -229,7 +266,10 @@ class ClusterEvents:
         for subscriber in self.subscribers:
             for message in subscriber.peer.receive_all():
                 if message[0] == SUBSCRIBED:
-                    subscriber.confirmed[subscriber.asked.pop(message[1])] = message[2]
+                    pattern = subscriber.asked.pop(message[1])
+                    subscriber.confirmed[pattern] = message[2]
+                    if pattern not in subscriber.at_home:
+                        subscriber.far.add(pattern)
                 elif message[0] == EVENT:
                     self.check_event(subscriber, message[1], message[4][0])
 
@@ -243,6 +283,8 @@ class ClusterEvents:
         self.last_n[key] = number
         pattern = {known: each for each, known in subscriber.confirmed.items()}.get(subscription)
         assert pattern is None or matches(*pattern, published.topic)
+        if pattern in subscriber.at_home and number >= subscriber.at_home[pattern]:
+            assert published.publisher.place == subscriber.place
 
     def relay(self, place: int) -> RealmRelay:
         return self.cluster.nodes[place].router.cluster.realm("realm1")

@@ -50,6 +50,7 @@ PLACED = {
     "test_serializations",
     "test_sessions",
     "test_uris",
+    "test_vectors",
 }
 """The modules whose tests also run on several nodes."""
 
@@ -81,7 +82,15 @@ PER_NODE = {
 }
 """Tests of limits on the number of sessions, and of the cache of authorizers' decisions. Each node has its own."""
 
-ONE_NODE = LOOKS_INSIDE | PER_NODE
+WITHOUT_ROUTER = {
+    "test_vectors_are_there",
+    "test_every_encoding_of_a_sample_is_read",
+    "test_message_is_transcoded_between_serializers",
+    "test_validation_samples_are_taken_or_refused",
+}
+"""Tests in these modules that need no router."""
+
+ONE_NODE = LOOKS_INSIDE | PER_NODE | WITHOUT_ROUTER
 
 PLACEMENTS = [1, *(pytest.param(size, marks=[pytest.mark.long, pytest.mark.full]) for size in (2, 3))]
 

@@ -37,8 +37,13 @@ def hint_layer() -> Any:
 
 
 def group_name() -> str:
-    """Return the name of the group that receives the hints of this project."""
-    return hint_group(settings.SECRET_KEY)
+    """Return the name of the group that receives the hints of this project.
+
+    It depends on the key of the cluster if there is one. So hints reach processes whose ``SECRET_KEY`` differs because
+    it is being changed.
+    """
+    cluster = app_settings().cluster
+    return hint_group(settings.SECRET_KEY if cluster is None else cluster.key)
 
 
 def to_message(kinds: Iterable[str]) -> dict[str, Any]:

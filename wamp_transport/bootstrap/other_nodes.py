@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
+from ..cluster.keys import differ_only_in_layout
 from ..conf import app_settings
 from ..models import RunningNode
 from ..stores.cluster_states import cluster_of
@@ -30,6 +31,11 @@ JOIN_ADVICE: Final = (
 OTHER_CLUSTER: Final = (
     "That is another cluster than the one of this process, so they are different routers. Set the same NAME and KEY in "
     "WAMP_TRANSPORT['CLUSTER'] for all processes."
+)
+OTHER_LAYOUT: Final = (
+    "That node is in the same cluster, but its release of wampnode stores registrations in another form in Redis, so "
+    "they are different routers: events and calls do not reach each other's clients. Use the same release for all "
+    "processes."
 )
 
 
@@ -62,14 +68,18 @@ class OtherNodes:
         }
         found = [others[name].node for name in sorted(alive - self._known)]
         self._known = alive
+        upgraded = [node for node in found if cluster and differ_only_in_layout(cluster_of(node), cluster)]
+        self._log([node for node in found if node not in upgraded], OTHER_CLUSTER if cluster else "")
+        self._log(upgraded, OTHER_LAYOUT)
+        return found
+
+    def _log(self, found: Sequence[RunningNode], advice: str) -> None:
+        """Log nodes of other routers, if there are any. If there is no advice, no cluster is in use."""
         if found:
             logger.warning(
                 "This process (%s) is not the only node of this project: %s. %s",
-                self._name,
-                described(found),
-                OTHER_CLUSTER if cluster else f"{NOT_SHARED} {_advice()}",
+                *(self._name, described(found), advice or f"{NOT_SHARED} {_advice()}"),
             )
-        return found
 
 
 def _advice() -> str:

@@ -49,6 +49,18 @@ def key_prefix(name: str, secret: str | bytes) -> str:
     return f"{{wamp:{name}:{_code(name, secret)}}}:{LAYOUT}:"
 
 
+def layout_of(prefix: str) -> str:
+    """Return the version of the data in Redis that a prefix of :func:`key_prefix` contains."""
+    return prefix.rstrip(":").rpartition(":")[2]
+
+
+def differ_only_in_layout(prefix: str, other: str) -> bool:
+    """Return whether two prefixes are those of one cluster in releases with different versions of the data in Redis."""
+    return prefix != other and prefix.removesuffix(f"{layout_of(prefix)}:") == other.removesuffix(
+        f"{layout_of(other)}:"
+    )
+
+
 def hint_group(secret: str | bytes) -> str:
     """Return the name of the channel layer's group for hints between the processes of a project.
 

@@ -29,6 +29,20 @@ class PeerState(Struct, frozen=True):
     waiting: int = 0
 
 
+class IncompatibleMember(Struct, frozen=True):
+    """A member of the cluster with which the reporting node has no version of the protocol in common.
+
+    The two nodes exchange no messages, so the member is no peer.
+
+    - ``node``, ``name``: the member's id in the cluster and its name
+    - ``protocols``: the lowest and the highest version that it supports; None if its record cannot be read
+    """
+
+    node: str
+    name: str
+    protocols: tuple[int, int] | None
+
+
 class NodeState(Struct, frozen=True):
     """The state of a node in its cluster. The counters are 0 when the node starts.
 
@@ -41,6 +55,8 @@ class NodeState(Struct, frozen=True):
     - ``unsent``: calls, results and other messages, except events, that could not be sent to another node
     - ``missed_holds``: how often SUBSCRIBED was sent before all other nodes had acknowledged the subscription
     - ``removals``: how often this node was removed from the cluster
+    - ``protocols``: the lowest and the highest version of the protocol that this node supports; None before it joins
+    - ``incompatible``: the members with which this node exchanges no messages
     """
 
     cluster: str
@@ -53,6 +69,8 @@ class NodeState(Struct, frozen=True):
     unsent: int = 0
     missed_holds: int = 0
     removals: int = 0
+    protocols: tuple[int, int] | None = None
+    incompatible: tuple[IncompatibleMember, ...] = ()
 
 
 def to_json(state: NodeState | None) -> dict[str, Any]:

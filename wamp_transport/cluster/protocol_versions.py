@@ -24,6 +24,14 @@ def decode_record(data: bytes) -> MemberRecord | None:
         return None
 
 
+def describe_versions(protocols: tuple[int, int] | None) -> str:
+    """Return the lowest and the highest version as text, such as ``2 to 3``; ``unknown`` for None."""
+    if protocols is None:
+        return "unknown"
+    lowest, highest = protocols
+    return str(lowest) if lowest == highest else f"{lowest} to {highest}"
+
+
 def common_version(own: range, data: bytes) -> int | None:
     """Return the highest common version with a peer whose encoded record is ``data``; None if there is none.
 

@@ -43,12 +43,24 @@ from ..cluster.link_events import (
     SnapshotWanted,
 )
 from ..cluster.node_state import NodeState
-from ..cluster.protocol_versions import decode_record
 from ..router.effects import Hold, Relay, ReleaseRegistration, RequestRegistration, Withdraw
 from ..router.relay import CORE_MESSAGES, Cluster
-from ..router.relayed import InterestUpdate, RelayedCall, RelayedEvent, RelayedQuestion, RelayedReply, RelayedRetained
+from ..router.relayed import (
+    InterestUpdate,
+    RelayedCall,
+    RelayedCallPart,
+    RelayedCancel,
+    RelayedError,
+    RelayedEvent,
+    RelayedMessage,
+    RelayedQuestion,
+    RelayedReply,
+    RelayedResult,
+    RelayedRetained,
+)
 from ..wamp import errors
 from .held_output import HeldOutput
+from .incompatible_members import IncompatibleMemberLog, incompatible_members
 from .joining import Joining
 from .known_interest import KnownInterest
 from .loss_reports import LossReports
@@ -61,6 +73,13 @@ logger = logging.getLogger(__name__)
 
 LEAVE_SECONDS: Final = 2.0
 """The maximum time for leaving the cluster when the node stops."""
+
+ABOUT_CALLS: Final = frozenset((RelayedCallPart, RelayedCancel, RelayedResult, RelayedError))
+"""The types of messages about a call that was relayed before. The link does not send them if the call has ended."""
+
+UNSENT: Final = (
+    "Node {} acknowledges too little, is unreachable or has left: calls or other messages were not sent to it"
+)
 
 REMOVED: Final = "the router was cut off from the other nodes of its cluster; connect again"
 """The message in the GOODBYE that sessions receive when the node was removed from the cluster."""
@@ -84,6 +103,10 @@ class ClusteringCounters(Struct, gc=False):
     def losses(self) -> str:
         """Return a text with the numbers of lost batches and dropped events."""
         return f"{self.lost_batches} lost batches, {self.dropped_events} dropped events"
+
+    def refusals(self) -> str:
+        """Return a text with the number of messages that could not be sent."""
+        return f"{self.unsent} calls and other messages"
 
 
 class Clustering:
@@ -114,9 +137,9 @@ class Clustering:
         self._released = 0
         """Output that was held back for announcements up to this number has been released."""
         self._losses = LossReports(loop, self.counters.losses)
+        self._refusals = LossReports(loop, self.counters.refusals)
         self._is_unreachable = False
-        self._incompatible: set[str] = set()
-        """The ids of the incompatible members that have been logged."""
+        self._incompatible = IncompatibleMemberLog()
         node.cluster_runners.update(
             {
                 Relay: self._relay,
@@ -145,6 +168,7 @@ class Clustering:
             unsent=counters.unsent,
             missed_holds=self.held_output.missed,
             removals=counters.removals,
+            incompatible=() if membership is None else tuple(incompatible_members(membership)),
         )
         return state if membership is None else with_peers(state, membership, is_cut_off=self._is_unreachable)
 
@@ -184,6 +208,7 @@ class Clustering:
         await membership.close()
         self.held_output.close()
         self._losses.close()
+        self._refusals.close()
 
     async def _try_to_join(self) -> bool:
         """Join with a new id. Return False if this node was removed from the cluster before it had finished joining."""
@@ -214,7 +239,7 @@ class Clustering:
         else:
             for peer in effect.members:
                 if not link.send(peer, message):
-                    self.counters.unsent += 1
+                    self._on_unsent(peer, link, message)
                     if type(message) is RelayedCall:
                         self._cluster.calls.call_not_sent(peer, message.realm, message.call_id)
                     elif type(message) is RelayedQuestion:
@@ -229,7 +254,16 @@ class Clustering:
         if membership is None:
             return False
         membership.flush_soon()
-        return bool(membership.link.send(peer, message))
+        is_sent = bool(membership.link.send(peer, message))
+        if not is_sent:
+            self._on_unsent(peer, membership.link, message)
+        return is_sent
+
+    def _on_unsent(self, peer: str, link: Link, message: RelayedMessage) -> None:
+        """Count and log a message that could not be sent, unless it is about a call that has ended."""
+        if type(message) not in ABOUT_CALLS or peer not in link.peers:
+            self.counters.unsent += 1
+            self._refusals.report(UNSENT.format(self._name_of(peer)))
 
     def _peers(self) -> set[str]:
         """Return the ids of the other nodes."""
@@ -281,8 +315,12 @@ class Clustering:
         """Handle changes of the members and of the registrations in the ledger."""
         link = None if self._membership is None else self._membership.link
         for change in changes:
-            if isinstance(change, MemberJoined) and link is not None and change.node != link.node_id:
-                self._on_joined(change.node, change.record, link)
+            if not isinstance(change, MemberJoined) or link is None or change.node == link.node_id:
+                continue
+            if change.node in link.peers:
+                self._add_member(change.node)
+            else:  # it supports no version of the protocol in common with this node
+                self._incompatible.report(change.node, change.record, link.protocols)
         self._loop.call_soon(self._apply_changes)
         self._registrations.add_changes(changes)
         self._joining.wake()
@@ -294,22 +332,6 @@ class Clustering:
         except Exception:
             logger.exception("Handling changes of the registrations in the cluster failed")
         self._node.flush_effects()
-
-    def _on_joined(self, node: str, data: bytes, link: Link) -> None:
-        """Handle a new member. If it shares no protocol version with this node, it is not a peer; log this once."""
-        if node in link.peers:
-            self._add_member(node)
-        elif node not in self._incompatible:
-            self._incompatible.add(node)
-            record = decode_record(data)
-            logger.error(
-                "Node %s cannot exchange messages with this node, because their releases of wampnode are too different "
-                "(protocol %s, this node %s): events and calls do not reach the clients of that node. Use the same "
-                "release on all nodes",
-                node if record is None else record.name,
-                "unknown" if record is None else _versions(*record.protocols),
-                _versions(link.protocols[0], link.protocols[-1]),
-            )
 
     def _add_member(self, name: str) -> None:
         self._cluster.add_member(name)
@@ -436,10 +458,6 @@ class Clustering:
 
     def _name_of(self, peer: str) -> str:
         return name_of(self._membership, peer)
-
-
-def _versions(lowest: int, highest: int) -> str:
-    return str(lowest) if lowest == highest else f"{lowest} to {highest}"
 
 
 HANDLERS: Final[dict[type[LinkEvent], Callable[[Clustering, Any], None]]] = {

@@ -7,16 +7,15 @@ with the other nodes, and the *ledger*, which contains the members and registrat
 from collections.abc import Sequence
 from typing import Protocol
 
-import msgspec
 from msgspec.structs import replace
 
 from ..cluster.ledger.client import LedgerClient, Outcome
-from ..cluster.ledger.layout import MemberRecord
 from ..cluster.ledger.table import LedgerTable, TableChange
 from ..cluster.link import Link
 from ..cluster.link_events import LinkEvent
 from ..cluster.node_state import NodeState, PeerCondition, PeerState
 from ..cluster.peer import Peer
+from ..cluster.protocol_versions import decode_record
 
 
 class ClusterHandler(Protocol):
@@ -71,15 +70,12 @@ class Membership(Protocol):
 
 def name_of(membership: Membership | None, node_id: str) -> str:
     """Return the name of a node for people (host and process), or its id if the name is not known."""
-    record = b"" if membership is None else membership.table.members.get(node_id, b"")
-    try:
-        return msgspec.msgpack.decode(record, type=MemberRecord).name
-    except msgspec.DecodeError:  # a later release can have another kind of record
-        return node_id
+    record = None if membership is None else decode_record(membership.table.members.get(node_id, b""))
+    return node_id if record is None else record.name
 
 
 def with_peers(state: NodeState, membership: Membership, *, is_cut_off: bool) -> NodeState:
-    """Complete the state of a node with what its membership knows: the id of the node, and its peers."""
+    """Complete the state of a node with the id of the node, its protocol and its peers."""
     node, link = membership.node_id, membership.link
     is_member = node in membership.table.members and not membership.is_closed
     return replace(
@@ -87,6 +83,7 @@ def with_peers(state: NodeState, membership: Membership, *, is_cut_off: bool) ->
         node=node,
         membership="cut off" if is_cut_off else "joined" if is_member else "joining",
         peers=tuple(_peer_state(peer) for peer in link.peers.values() if peer.is_member),
+        protocols=(link.protocols[0], link.protocols[-1]),
     )
 
 

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from wamp_transport.cluster.node_state import NodeState, PeerState, from_json
+from wamp_transport.cluster.keys import differ_only_in_layout, layout_of
+from wamp_transport.cluster.node_state import NodeState, from_json
+from wamp_transport.cluster.protocol_versions import describe_versions
 from wamp_transport.models import RunningNode
 
-Condition = Literal["joining", "cut off", "open", "silent", "gone"]
+Condition = Literal["joining", "cut off", "open", "silent", "gone", "incompatible"]
 """The condition of a node in its cluster.
 
 - ``joining``: it has not joined yet
@@ -19,6 +21,7 @@ Condition = Literal["joining", "cut off", "open", "silent", "gone"]
 - ``open``: it exchanges messages with the others
 - ``silent``: another node has not heard from it for some seconds
 - ``gone``: it was removed from the cluster, but does not know that yet
+- ``incompatible``: it exchanges no messages with at least one other node, because their releases are too different
 """
 
 
@@ -29,16 +32,29 @@ class ClusterView:
     - ``state``: the report of the node itself
     - ``condition``: its condition, according to its own report and those of the other nodes
     - ``waiting``: the number of bytes that the other nodes have sent to it and that it has not acknowledged
+    - ``incompatible``: the nodes with which it exchanges no messages, because their releases are too different: their
+      names, and their versions of the protocol or of the data in Redis
     """
 
     state: NodeState
     condition: Condition
     waiting: int
+    incompatible: tuple[str, ...] = ()
 
     @property
     def nodes(self) -> int:
         """The number of nodes in the cluster, according to this node."""
         return len(self.state.peers) + 1
+
+    @property
+    def protocol(self) -> str:
+        """The versions of the protocol that the node supports."""
+        return describe_versions(self.state.protocols)
+
+    @property
+    def layout(self) -> str:
+        """The version of the data in Redis that the node uses."""
+        return layout_of(self.state.prefix)
 
 
 def cluster_of(node: RunningNode) -> str:
@@ -48,6 +64,18 @@ def cluster_of(node: RunningNode) -> str:
     """
     state = from_json(node.cluster)
     return "" if state is None else state.prefix
+
+
+def form_one_router(nodes: Sequence[RunningNode]) -> bool:
+    """Return whether nodes are in the same cluster, and none of them is incompatible with another one."""
+    states = [from_json(node.cluster) for node in nodes]
+    prefixes = {None if state is None else state.prefix for state in states}
+    ids = {state.node for state in states if state is not None}
+    return (
+        len(prefixes) == 1
+        and None not in prefixes
+        and not any(other.node in ids for state in states if state is not None for other in state.incompatible)
+    )
 
 
 def is_connected(node: RunningNode) -> bool:
@@ -64,19 +92,33 @@ def cluster_view(node: RunningNode, reporters: Sequence[RunningNode]) -> Cluster
     state = from_json(node.cluster)
     if state is None:
         return None
-    found = [(one, _seen_by(one, state)) for one in reporters if one.name != node.name and is_connected(one)]
-    reports = [(one, peer) for one, peer in found if cluster_of(one) == state.prefix]
+    others = [(one, other) for one in reporters if one.name != node.name and (other := from_json(one.cluster))]
+    members = [(one, other) for one, other in others if other.prefix == state.prefix and other.membership == "joined"]
+    incompatible = _incompatible(state, others)
     condition: Condition = "open" if state.membership == "joined" else state.membership
+    peers = [(one, next((peer for peer in other.peers if peer.node == state.node), None)) for one, other in members]
     if condition == "open":
         # An older report can be from before the node joined.
-        if any(peer is None and one.seen_at > node.seen_at for one, peer in reports):
+        missing = [one for one, peer in peers if peer is None and one.name not in incompatible]
+        if any(one.seen_at > node.seen_at for one in missing):
             condition = "gone"
-        elif any(peer is not None and peer.condition == "silent" for _, peer in reports):
+        elif any(peer is not None and peer.condition == "silent" for _, peer in peers):
             condition = "silent"
-    return ClusterView(state, condition, sum(peer.waiting for _, peer in reports if peer is not None))
+        elif incompatible:
+            condition = "incompatible"
+    waiting = sum(peer.waiting for _, peer in peers if peer is not None)
+    return ClusterView(state, condition, waiting, tuple(f"{name} ({text})" for name, text in incompatible.items()))
 
 
-def _seen_by(reporter: RunningNode, state: NodeState) -> PeerState | None:
-    """Return the report of another node about the node with this state; None if it does not report it as a peer."""
-    own = from_json(reporter.cluster)
-    return next((peer for peer in own.peers if peer.node == state.node), None) if own is not None else None
+def _incompatible(state: NodeState, others: Sequence[tuple[RunningNode, NodeState]]) -> dict[str, str]:
+    """Return the versions of the nodes with which a node exchanges no messages, as texts, by the names of the nodes.
+
+    ``others`` are the other nodes with their states.
+    """
+    found = {one.name: f"protocol {describe_versions(one.protocols)}" for one in state.incompatible}
+    for one, other in others:
+        if differ_only_in_layout(other.prefix, state.prefix):
+            found[one.name] = f"layout {layout_of(other.prefix)}"
+        elif any(member.node == state.node for member in other.incompatible):
+            found.setdefault(one.name, f"protocol {describe_versions(other.protocols)}")
+    return found

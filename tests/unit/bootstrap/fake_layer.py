@@ -76,6 +76,8 @@ class BlockingLayer(BaseChannelLayer):
     def __init__(self) -> None:
         super().__init__()
         self.sent: list[Any] = []
+        self.groups: set[str] = set()
+        """The groups to which messages were sent."""
         self.failure: Exception | None = None
         self.has_begun = Event()
         self.may_end = Event()
@@ -89,6 +91,7 @@ class BlockingLayer(BaseChannelLayer):
         if self.hangs:
             await asyncio.Event().wait()
         self.sent.append(message)
+        self.groups.add(group)
 
 
 class FileLayer(BaseChannelLayer):

@@ -3,7 +3,7 @@ import re
 import pytest
 from django.utils.crypto import salted_hmac
 
-from wamp_transport.cluster.keys import ClusterKeys, hint_group, key_prefix
+from wamp_transport.cluster.keys import LAYOUT, ClusterKeys, differ_only_in_layout, hint_group, key_prefix, layout_of
 
 
 def test_prefix_contains_name_code_and_layout() -> None:
@@ -45,3 +45,13 @@ def test_layouts_have_no_keys_in_common(monkeypatch: pytest.MonkeyPatch) -> None
     assert later.prefix == key_prefix("shop", "secret") != keys.prefix
     for each in (keys, later):
         assert all(key.startswith(each.prefix) for key in (each.members, each.rows, each.log, each.inbox("n1")))
+
+
+def test_layout_is_read_from_a_prefix():
+    prefix = key_prefix("shop", "secret")
+    assert layout_of(prefix) == str(LAYOUT)
+    assert layout_of("{wamp:shop:1}:12:") == "12"
+    assert differ_only_in_layout("{wamp:shop:1}:12:", "{wamp:shop:1}:2:")
+    assert not differ_only_in_layout(prefix, prefix)
+    assert not differ_only_in_layout("{wamp:shop:1}:1:", "{wamp:shop:2}:1:")
+    assert not differ_only_in_layout("{wamp:shop:1}:1:", "{wamp:shop:2}:2:")

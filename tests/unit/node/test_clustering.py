@@ -15,7 +15,8 @@ from wamp_transport.node.clustering import Clustering
 from wamp_transport.node.connection import MessageEncoder
 from wamp_transport.node.local import join as join_locally
 from wamp_transport.node.node import Node
-from wamp_transport.router.relayed import RelayedRetained
+from wamp_transport.router.effects import Relay
+from wamp_transport.router.relayed import RelayedCancel, RelayedRetained
 from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.testing.memory_memberships import MemoryNetwork
 
@@ -450,6 +451,58 @@ def test_events_above_the_limit_are_counted_and_logged(loop, caplog):
     dropped = world.clusterings[0].counters.dropped_events
     assert 0 < dropped < 10
     assert f"events for it were dropped (since the start: 0 lost batches, {dropped} dropped events)" in caplog.text
+
+
+def test_calls_that_are_not_sent_are_counted_and_logged_once_a_minute(pair, caplog):
+    callee, caller = Client(pair.nodes[0]), Client(pair.nodes[1])
+    callee.send(64, 1, {}, "com.add")
+    pair.turn()
+    pair.membership(1).link.peers["node1"].window.is_blocked = True
+    text = "Node node1 acknowledges too little, is unreachable or has left: calls or other messages were not sent to it"
+    for number in range(100):
+        caller.send(48, 2 * number + 1, {}, "com.add")
+        caller.send(48, 2 * number + 2, {}, "wamp.session.list")
+    pair.turn()
+    assert sum(message[0] == 8 for message in caller.received()) == 100
+    assert pair.clusterings[1].counters.unsent == 200
+    assert pair.membership(1).link.peers["node1"].counters.refused_calls == 100
+    assert caplog.text.count(text) == 1
+    pair.pass_time(60)
+    assert caplog.text.count(text) == 2
+    assert "(since the start: 200 calls and other messages)" in caplog.text
+
+
+def test_dropped_events_are_logged_although_a_call_was_logged_a_moment_ago(pair, caplog):
+    """Both have a limit of their own: one record a minute."""
+    here, there = Client(pair.nodes[0]), Client(pair.nodes[1])
+    here.send(64, 1, {}, "com.add")
+    here.send(32, 2, {}, "com.topic")
+    pair.turn()
+    pair.membership(1).link.peers["node1"].window.is_blocked = True
+    there.send(48, 1, {}, "com.add")
+    there.send(16, 2, {}, "com.topic")
+    pair.pass_time(1.5)
+    assert "calls or other messages were not sent to it" in caplog.text
+    assert "1 dropped events" in caplog.text
+
+
+def test_message_about_a_call_that_has_ended_is_not_counted(pair, caplog):
+    cancel = RelayedCancel("realm1", 99, "killnowait", "wamp.error.canceled")
+    pair.clusterings[1]._relay(Relay(("node1",), cancel))
+    assert pair.clusterings[1].counters.unsent == 0
+    assert not caplog.records
+    pair.clusterings[1]._relay(Relay(("node9",), cancel))
+    assert pair.clusterings[1].counters.unsent == 1
+    assert "Node node9 acknowledges too little, is unreachable or has left" in caplog.text
+
+
+def test_question_for_a_user_that_is_not_sent_is_counted_and_logged(pair, caplog):
+    pair.membership(1).link.peers["node1"].window.is_blocked = True
+    asking = asyncio.ensure_future(pair.clusterings[1].users.find(123), loop=pair.loop)
+    pair.until(asking.done, 3)
+    assert asking.exception().uri == "wamp.error.unavailable"
+    assert pair.clusterings[1].counters.unsent == 1
+    assert "Node node1 acknowledges too little, is unreachable or has left" in caplog.text
 
 
 def test_the_last_losses_are_logged_when_the_node_leaves(pair, caplog):

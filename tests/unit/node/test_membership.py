@@ -17,8 +17,8 @@ def states(world):
 def test_node_that_has_joined_reports_its_peers(pair):
     pair.pass_time(1)
     assert states(pair) == [
-        NodeState("shop", "prefix", "node1", "joined", (PeerState("node2", "open"),)),
-        NodeState("shop", "prefix", "node2", "joined", (PeerState("node1", "open"),)),
+        NodeState("shop", "prefix", "node1", "joined", (PeerState("node2", "open"),), protocols=(1, 1)),
+        NodeState("shop", "prefix", "node2", "joined", (PeerState("node1", "open"),), protocols=(1, 1)),
     ]
 
 

@@ -9,7 +9,8 @@ from tests.unit.node.cluster_world import Client, World, pair, world
 from wamp_transport.cluster.ledger.layout import CalleeKey, RegistrationKey
 from wamp_transport.cluster.ledger.table import MemberJoined
 from wamp_transport.cluster.messages import decode_batch
-from wamp_transport.node import clustering
+from wamp_transport.cluster.node_state import IncompatibleMember
+from wamp_transport.node import incompatible_members
 from wamp_transport.node.local import join
 from wamp_transport.router.handler_options import HandlerRegisterOptions
 from wamp_transport.router.options import TRUSTED
@@ -168,7 +169,7 @@ def test_incompatible_nodes_form_two_routers(upgrade, world, caplog):
 def test_incompatible_node_is_logged_once(upgrade, world, caplog):
     world.pass_time(12)
     records = caplog.get_records("setup") + caplog.records
-    texts = [each.getMessage() for each in records if each.name == clustering.__name__]
+    texts = [each.getMessage() for each in records if each.name == incompatible_members.__name__]
     assert len(texts) == 8  # two on each of four nodes
     assert len(set(texts)) == 4
     assert (
@@ -176,6 +177,19 @@ def test_incompatible_node_is_logged_once(upgrade, world, caplog):
         "(protocol 2 to 3, this node 1): events and calls do not reach the clients of that node. Use the same release "
         "on all nodes"
     ) in texts
+
+
+@pytest.mark.expects_errors("cannot exchange messages with this node")
+def test_incompatible_members_are_in_the_state_of_the_node_while_they_are_members(upgrade, world):
+    states = [each.state("shop", "p") for each in world.clusterings]
+    assert [state.protocols for state in states] == [(1, 1), (1, 1), (2, 3), (2, 3)]
+    assert states[0].incompatible == tuple(IncompatibleMember(name, name, (2, 3)) for name in ("node3", "node4"))
+    assert [each.name for each in states[3].incompatible] == ["node1", "node2"]
+    assert [len(state.peers) for state in states] == [1, 1, 1, 1]
+    world.stop(upgrade.old[0])
+    world.stop(upgrade.old[1])
+    world.pass_time(14)
+    assert world.clusterings[upgrade.new[0]].state("shop", "p").incompatible == ()
 
 
 @pytest.mark.expects_errors("cannot exchange messages with this node")
@@ -204,6 +218,8 @@ def test_record_of_another_kind_is_reported(world, caplog):
     world.membership(0)._handle_changes([MemberJoined("node9", b"\xc0")])
     assert "(protocol unknown, this node 1)" in caplog.text
     assert "node9" not in world.membership(0).link.peers
+    world.membership(0).table.members["node9"] = b"\xc0"
+    assert world.clusterings[0].state("shop", "p").incompatible == (IncompatibleMember("node9", "node9", None),)
 
 
 def test_callee_with_a_policy_and_details_of_a_later_release_is_called(pair):

@@ -24,7 +24,7 @@ from wamp_transport.models import RunningNode
 from wamp_transport.node.remote import OFFERED_SERIALIZERS, ConnectOptions
 from wamp_transport.router.options import TRUSTED
 from wamp_transport.stores import operators
-from wamp_transport.stores.cluster_states import cluster_of, is_connected
+from wamp_transport.stores.cluster_states import form_one_router, is_connected
 from wamp_transport.stores.connections import NoDatabase
 from wamp_transport.stores.operators import WampService
 
@@ -176,7 +176,7 @@ def _own_nodes(options: Mapping[str, Any], *, is_needed: bool) -> list[RunningNo
         raise Failure(f"{text}: {advice}", UNREACHABLE) from None
     if options["node"] is not None:
         here = [node for node in here if node.name == options["node"]]
-    if len(here) > 1 and not _is_one_cluster(here):
+    if len(here) > 1 and not form_one_router(here):
         names = ", ".join(node.name for node in here)
         raise Failure(
             f"Several nodes of this project are running on this machine; choose one with --node: {names}", USAGE
@@ -184,11 +184,6 @@ def _own_nodes(options: Mapping[str, Any], *, is_needed: bool) -> list[RunningNo
     if not here and is_needed:
         raise Failure(_nothing_runs(options["node"], [node.host for node in elsewhere]), UNREACHABLE)
     return sorted(here, key=lambda node: (not operators.services_of(node), not is_connected(node)))
-
-
-def _is_one_cluster(nodes: Sequence[RunningNode]) -> bool:
-    clusters = {cluster_of(node) for node in nodes}
-    return len(clusters) == 1 and "" not in clusters
 
 
 def _nothing_runs(name: str | None, hosts: list[str]) -> str:

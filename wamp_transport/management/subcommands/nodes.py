@@ -13,7 +13,10 @@ from wamp_transport.stores.cluster_states import ClusterView
 from wamp_transport.stores.nodes import NodeStatus
 
 COUNTERS = ("lost_batches", "dropped_events", "unsent", "unconfirmed_subscriptions", "removals")
-HEAD = ("NODE", "RUNS", "CLUSTER", "STATE", "NODES", "WAITING", "LOST", "DROPPED", "UNSENT", "UNCONFIRMED", "REMOVALS")
+HEAD = (
+    "NODE", "RUNS", "CLUSTER", "STATE", "PROTOCOL", "LAYOUT", "NODES", "WAITING", "LOST", "DROPPED", "UNSENT",
+    "UNCONFIRMED", "REMOVALS",
+)  # fmt: skip
 
 
 class NodesCommand:
@@ -37,6 +40,18 @@ class NodesCommand:
             command.stdout.write(as_json({"nodes": [_as_mapping(one) for one in found]}, is_indented=True))
         else:
             write_table(command, HEAD, [_row(one) for one in found], "No node has reported.", right=HEAD[4:])
+            for status in found:
+                _warn(command, status)
+
+
+def _warn(command: BaseCommand, status: NodeStatus) -> None:
+    """Name the nodes with which a node exchanges no messages."""
+    names = () if status.cluster is None else status.cluster.incompatible
+    if names:
+        command.stderr.write(
+            f"{status.node.name} exchanges no messages with {', '.join(names)}, because their releases of wampnode are "
+            "too different: events and calls do not reach each other's clients. Use the same release on all nodes."
+        )
 
 
 def _runs(status: NodeStatus) -> str:
@@ -68,6 +83,9 @@ def _cluster_mapping(view: ClusterView) -> dict[str, Any]:
     return {
         "name": state.cluster,
         "state": view.condition,
+        "protocol": view.protocol,
+        "layout": view.layout,
+        "incompatible": list(view.incompatible),
         "nodes": view.nodes,
         "waiting": view.waiting,
         **dict(zip(COUNTERS, counts, strict=True)),
@@ -76,5 +94,5 @@ def _cluster_mapping(view: ClusterView) -> dict[str, Any]:
 
 def _row(status: NodeStatus) -> tuple[str, ...]:
     cluster = _as_mapping(status)["cluster"]
-    names = ("name", "state", "nodes", "waiting", *COUNTERS)
+    names = ("name", "state", "protocol", "layout", "nodes", "waiting", *COUNTERS)
     return (status.node.name, _runs(status), *("-" if cluster is None else str(cluster[name]) for name in names))
