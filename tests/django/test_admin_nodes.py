@@ -46,14 +46,14 @@ def test_page_tells_who_is_up_to_date_and_who_is_not(pages, monkeypatch):
 def test_page_shows_the_state_of_the_nodes_in_their_cluster(pages):
     nodes.report("alone", 1, 0)
     assert "wamp-cluster" not in pages.get("runningnode_changelist").content.decode()
-    one = NodeState("shop", "{p}:1:", "A", "joined", (PeerState("B", "silent", 2048),), 3, 11, 12, 13, 14, (1, 2))
+    one = NodeState("shop", "{p}:1:", "A", "joined", (PeerState("B", "silent", 2048),), 3, 11, 12, 13, 15, 14, (1, 2))
     nodes.report("one", 1, 0, cluster=to_json(one))
     nodes.report("other", 1, 0, cluster=to_json(NodeState("shop", "{p}:1:", "B", "joined", (PeerState("A", "open"),))))
     nodes.report("lonely", 1, 0, cluster=to_json(NodeState("test", "q", "C", "cut off")))
     assert cluster_cells(pages.get("runningnode_changelist").content.decode()) == [
-        ["lonely", "test", "cut off from Redis", "unknown", "q", "1", "0 bytes", "0", "0", "0", "0", "0"],
-        ["one", "shop", "open", "1 to 2", "1", "2", "0 bytes", "3", "11", "12", "13", "14"],
-        ["other", "shop", "silent", "unknown", "1", "2", "2.0 KB", "0", "0", "0", "0", "0"],
+        ["lonely", "test", "cut off from Redis", "unknown", "q", "1", "0 bytes", "0", "0", "0", "0", "0", "0"],
+        ["one", "shop", "open", "1 to 2", "1", "2", "0 bytes", "3", "11", "12", "13", "15", "14"],
+        ["other", "shop", "silent", "unknown", "1", "2", "2.0 KB", "0", "0", "0", "0", "0", "0"],
     ]
 
 

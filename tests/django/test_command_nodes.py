@@ -25,7 +25,7 @@ def run(*args):
 
 
 def report_pair():
-    one = NodeState("shop", PREFIX, "A", "joined", (PeerState("B", "silent", 2048),), 3, 11, 12, 13, 14, (1, 1))
+    one = NodeState("shop", PREFIX, "A", "joined", (PeerState("B", "silent", 2048),), 3, 11, 12, 13, 15, 14, (1, 1))
     nodes.report("one", 1, 0, cluster=to_json(one))
     nodes.report("other", 1, None, cluster=to_json(NodeState("shop", PREFIX, "B", "joined", (PeerState("A", "open"),))))
 
@@ -35,8 +35,8 @@ def test_nodes_are_listed_with_their_state_in_the_cluster():
     head, *lines = run()[0].splitlines()
     assert head.split()[:4] == ["NODE", "RUNS", "CLUSTER", "STATE"]
     assert lines[0].split()[:8] == ["one", "up", "to", "date", "shop", "open", "1", "1"]
-    assert lines[0].split()[8:] == ["2", "0", "3", "11", "12", "13", "14"]
-    assert lines[1].split()[-11:] == ["shop", "silent", "unknown", "1", "2", "2048", "0", "0", "0", "0", "0"]
+    assert lines[0].split()[8:] == ["2", "0", "3", "11", "12", "13", "15", "14"]
+    assert lines[1].split()[-12:] == ["shop", "silent", "unknown", "1", "2", "2048", "0", "0", "0", "0", "0", "0"]
 
 
 def test_nodes_are_written_as_json():
@@ -45,7 +45,8 @@ def test_nodes_are_written_as_json():
     found = {each["name"]: each for each in json.loads(run("--json")[0])["nodes"]}
     assert found["one"]["cluster"] == {
         "name": "shop", "state": "open", "protocol": "1", "layout": "1", "incompatible": [], "nodes": 2, "waiting": 0,
-        "lost_batches": 3, "dropped_events": 11, "unsent": 12, "unconfirmed_subscriptions": 13, "removals": 14,
+        "lost_batches": 3, "dropped_events": 11, "unsent": 12, "unconfirmed_subscriptions": 13, "missing_replies": 15,
+        "removals": 14,
     }  # fmt: skip
     assert found["other"]["runs"] == "not from the database"
     alone = found["alone"]

@@ -54,6 +54,7 @@ class NodeState(Struct, frozen=True):
       because that node or Redis was too slow
     - ``unsent``: calls, results and other messages, except events, that could not be sent to another node
     - ``missed_holds``: how often SUBSCRIBED was sent before all other nodes had acknowledged the subscription
+    - ``missing_replies``: how often another node was left out of an answer of the meta API
     - ``removals``: how often this node was removed from the cluster
     - ``protocols``: the lowest and the highest version of the protocol that this node supports; None before it joins
     - ``incompatible``: the members with which this node exchanges no messages
@@ -68,6 +69,7 @@ class NodeState(Struct, frozen=True):
     dropped_events: int = 0
     unsent: int = 0
     missed_holds: int = 0
+    missing_replies: int = 0
     removals: int = 0
     protocols: tuple[int, int] | None = None
     incompatible: tuple[IncompatibleMember, ...] = ()

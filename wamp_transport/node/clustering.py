@@ -167,6 +167,7 @@ class Clustering:
             dropped_events=counters.dropped_events,
             unsent=counters.unsent,
             missed_holds=self.held_output.missed,
+            missing_replies=self._cluster.questions.unanswered,
             removals=counters.removals,
             incompatible=() if membership is None else tuple(incompatible_members(membership)),
         )

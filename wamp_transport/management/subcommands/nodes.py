@@ -12,10 +12,10 @@ from wamp_transport.stores import nodes
 from wamp_transport.stores.cluster_states import ClusterView
 from wamp_transport.stores.nodes import NodeStatus
 
-COUNTERS = ("lost_batches", "dropped_events", "unsent", "unconfirmed_subscriptions", "removals")
+COUNTERS = ("lost_batches", "dropped_events", "unsent", "unconfirmed_subscriptions", "missing_replies", "removals")
 HEAD = (
     "NODE", "RUNS", "CLUSTER", "STATE", "PROTOCOL", "LAYOUT", "NODES", "WAITING", "LOST", "DROPPED", "UNSENT",
-    "UNCONFIRMED", "REMOVALS",
+    "UNCONFIRMED", "MISSING", "REMOVALS",
 )  # fmt: skip
 
 
@@ -79,7 +79,14 @@ def _as_mapping(status: NodeStatus) -> dict[str, Any]:
 
 def _cluster_mapping(view: ClusterView) -> dict[str, Any]:
     state = view.state
-    counts = (state.lost_batches, state.dropped_events, state.unsent, state.missed_holds, state.removals)
+    counts = (
+        state.lost_batches,
+        state.dropped_events,
+        state.unsent,
+        state.missed_holds,
+        state.missing_replies,
+        state.removals,
+    )
     return {
         "name": state.cluster,
         "state": view.condition,
