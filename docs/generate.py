@@ -14,6 +14,7 @@ import argparse
 import ast
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import django
@@ -211,6 +212,7 @@ def commands() -> str:
         text += [
             f"- {_described(action)}\n" for group in own for action in group._group_actions if action.dest != "help"
         ]
+        text += [f"- required: {choices}\n" for choices in _required_choices(subcommand)]
         if len(own) < len(groups):
             text.append(f"- the [{SHARED[0].lower()}{SHARED[1:]}](#{SHARED.lower().replace(' ', '-')})\n")
     text.append(f"\n## {SHARED}\n")
@@ -221,9 +223,20 @@ def commands() -> str:
 
 
 def _groups(subcommand: Subcommand) -> list[argparse._ArgumentGroup]:
+    return _parser(subcommand)._action_groups
+
+
+def _required_choices(subcommand: Subcommand) -> Iterator[str]:
+    """Yield the options of which exactly one must be given, joined by "or"."""
+    for group in _parser(subcommand)._mutually_exclusive_groups:
+        if group.required:
+            yield " or ".join(f"`{action.option_strings[0]}`" for action in group._group_actions)
+
+
+def _parser(subcommand: Subcommand) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser()
     subcommand.add_arguments(parser)  # type: ignore[arg-type]
-    return parser._action_groups
+    return parser
 
 
 def _described(action: argparse.Action) -> str:

@@ -185,7 +185,7 @@ class HistoryWriter:
         return batch
 
     def _shorten(self, queue: deque[Record], length: int) -> None:
-        """Drop the oldest events of a queue until at most ``length`` are left, which is the length of the history."""
+        """Drop the oldest events of a queue until it is no longer than its history, which has ``length`` events."""
         while len(queue) > length:
             self._on_recorded([queue.popleft()], False)
 

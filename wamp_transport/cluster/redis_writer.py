@@ -1,4 +1,4 @@
-"""The writing connection: the connection to Redis on which a node appends batches and changes the ledger."""
+"""The writing connection: a node uses it to append batches to the inboxes of other nodes, and to change the ledger."""
 
 import asyncio
 from collections import deque

@@ -226,6 +226,9 @@ async def refuse(scope: Mapping[str, Any], send: Send, refusal: Refusal) -> None
 
 
 def wrong_kind(*, is_binary: bool) -> str:
-    """Return the error message for a text message if a binary one is expected, or vice versa."""
+    """Return the error text for a WebSocket message of the wrong kind.
+
+    ``is_binary`` is true if a binary message was expected and a text message arrived.
+    """
     expected, found = ("binary", "text") if is_binary else ("text", "binary")
     return f"expected {expected} WebSocket messages for this subprotocol, got a {found} one"

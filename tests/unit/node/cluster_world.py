@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.unit.node.conftest import OPEN, ROLES, Loop, Recorder
+from wamp_transport.cluster.window import LinkSizes
 from wamp_transport.node.clustering import Clustering
 from wamp_transport.node.connection import Connection, MessageEncoder
 from wamp_transport.node.node import Node
@@ -93,6 +94,12 @@ class World:
             self.loop.now += STEP
         raise AssertionError("the condition did not become true")
 
+    def close(self) -> None:
+        """End the tasks of all nodes."""
+        for task in self.tasks:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*self.tasks, return_exceptions=True))
+
     def stop(self, place: int) -> None:
         """Stop the exchange of a node with the others."""
         self.membership(place).is_stopped = True
@@ -108,9 +115,17 @@ def world(loop: Loop) -> Iterator[World]:
     """A cluster, to which tests add nodes."""
     world = World(loop, MemoryNetwork(loop))
     yield world
-    for task in world.tasks:
-        task.cancel()
-    loop.run_until_complete(asyncio.gather(*world.tasks, return_exceptions=True))
+    world.close()
+
+
+@pytest.fixture
+def narrow_pair(loop: Loop) -> Iterator[World]:
+    """Two nodes that have joined, with windows of 1,000 bytes."""
+    world = World(loop, MemoryNetwork(loop, LinkSizes(min_window_bytes=1000, all_windows_bytes=1000)))
+    world.add()
+    world.add()
+    yield world
+    world.close()
 
 
 @pytest.fixture

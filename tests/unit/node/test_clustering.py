@@ -6,11 +6,10 @@ import json
 import msgspec
 import pytest
 
-from tests.unit.node.cluster_world import OPTIONS, Client, World, pair, world
+from tests.unit.node.cluster_world import OPTIONS, Client, narrow_pair, pair, world
 from wamp_transport.cluster.ledger.layout import MemberRecord
 from wamp_transport.cluster.ledger.table import MemberJoined
 from wamp_transport.cluster.messages import PROTOCOL, decode_batch
-from wamp_transport.cluster.window import LinkSizes
 from wamp_transport.node.clustering import Clustering
 from wamp_transport.node.connection import MessageEncoder
 from wamp_transport.node.local import join as join_locally
@@ -20,7 +19,7 @@ from wamp_transport.router.relayed import RelayedCancel, RelayedRetained
 from wamp_transport.serializers.registry import SERIALIZERS
 from wamp_transport.testing.memory_memberships import MemoryNetwork
 
-__all__ = ["pair", "world"]
+__all__ = ["narrow_pair", "pair", "world"]
 
 
 def test_node_without_the_option_is_refused(loop):
@@ -437,10 +436,8 @@ def test_lost_messages_are_counted_and_logged_once_a_minute(pair, caplog):
     assert "3 lost batches, 0 dropped events" in caplog.text
 
 
-def test_events_above_the_limit_are_counted_and_logged(loop, caplog):
-    world = World(loop, MemoryNetwork(loop, LinkSizes(min_window_bytes=1000, all_windows_bytes=1000)))
-    world.add()
-    world.add()
+def test_events_above_the_limit_are_counted_and_logged(narrow_pair, caplog):
+    world = narrow_pair
     Client(world.nodes[1]).send(32, 1, {}, "com.topic")
     world.turn()
     world.stop(1)
@@ -514,10 +511,8 @@ def test_the_last_losses_are_logged_when_the_node_leaves(pair, caplog):
     assert "2 lost batches" in caplog.text
 
 
-def test_peer_that_is_given_up_is_counted(loop, caplog):
-    world = World(loop, MemoryNetwork(loop, LinkSizes(min_window_bytes=1000, all_windows_bytes=1000)))
-    world.add()
-    world.add()
+def test_peer_that_is_given_up_is_counted(narrow_pair, caplog):
+    world = narrow_pair
     Client(world.nodes[1]).send(32, 1, {}, "com.topic")
     world.turn()
     world.stop(1)
@@ -534,9 +529,6 @@ def test_peer_that_is_given_up_is_counted(loop, caplog):
     Client(world.nodes[1]).send(16, 1, {}, "com.topic499")
     world.turn()
     assert 36 in subscriber.kinds()
-    for task in world.tasks:
-        task.cancel()
-    loop.run_until_complete(asyncio.gather(*world.tasks, return_exceptions=True))
 
 
 def test_page_without_events_is_ignored(pair):

@@ -56,9 +56,7 @@ def later(loop):
     found.add()
     found.add()
     yield found
-    for task in found.tasks:
-        task.cancel()
-    loop.run_until_complete(asyncio.gather(*found.tasks, return_exceptions=True))
+    found.close()
 
 
 def answer(callee, *message):

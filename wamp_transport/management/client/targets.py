@@ -54,8 +54,8 @@ def add_target_arguments(parser: ArgumentParser) -> None:
     """Add ``--url``, ``--realm`` and the other options that select a router."""
     group = parser.add_argument_group(
         "router",
-        "Without --url and the environment variable WAMP_URL, the command connects to this project's node on this"
-        " machine. If none is running, it connects to the URL in the setting WAMP_TRANSPORT['API']['URL'].",
+        "If neither --url nor the environment variable WAMP_URL is given, the command connects to this project's node"
+        " on this machine. If none is running, it connects to the URL in the setting WAMP_TRANSPORT['API']['URL'].",
     )
     group.add_argument("--url", help="URL of a WAMP router, such as wss://example.com/ws")
     group.add_argument("--realm", help="the realm; may be omitted if this project's node has only one")
@@ -128,7 +128,10 @@ def _at_settings(settings: ApiSettings, options: Mapping[str, Any], given: Crede
 
 
 def _at_node(nodes: Sequence[RunningNode], options: Mapping[str, Any], given: Credential | None) -> Target:
-    """Return the target for the first of the nodes. The others are in the same cluster and can listen on its port."""
+    """Return the target for the first of the nodes. The others are in the same cluster.
+
+    If one of them listens on the same port, it may answer instead, so ``pid`` is None.
+    """
     node = nodes[0]
     services = operators.services_of(node)
     if not services:

@@ -54,7 +54,9 @@ class BenchCommand:
             metavar="URI",
             help="prefix of the URIs to use; your role must be allowed to register, call, publish and subscribe",
         )
-        parser.add_argument("--json", action="store_true", help="write a JSON object: router, size, measures")
+        parser.add_argument(
+            "--json", action="store_true", help="write a JSON object with router, is_own_node, size and measures"
+        )
         add_target_arguments(parser)
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:

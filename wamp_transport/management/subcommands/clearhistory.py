@@ -19,8 +19,8 @@ class ClearHistoryCommand:
 
     name = "clearhistory"
     help = (
-        "Delete the stored events of a history that is no longer configured. Nodes that keep the history still have "
-        "its events in memory until they are restarted."
+        "Delete the stored events of a history, for example one that is no longer configured. A running node that "
+        "still uses the history has its events in memory until it is restarted."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

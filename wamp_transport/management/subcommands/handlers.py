@@ -22,7 +22,7 @@ class HandlersCommand:
     name = "handlers"
     help = (
         "List the procedures, subscribers and model events that the apps declare in wamp.py. The exit code is 1 if any "
-        "of them has faults."
+        "of them has faults, or a wamp.py cannot be imported."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -25,8 +25,8 @@ class HashSecretCommand:
         parser.add_argument(
             "method",
             choices=[kind.name for kind in CREDENTIAL_KINDS.values() if not kind.is_public],
-            help="ticket; wampcra; wamp-scram: SCRAM with Argon2id as in the specification; scram: as in "
-            "Autobahn and Crossbar; scram-pbkdf2: SCRAM with PBKDF2, for all clients",
+            help="the method; wamp-scram: SCRAM with Argon2id as in the specification; scram: SCRAM with Argon2id as "
+            "in Autobahn and Crossbar; scram-pbkdf2: SCRAM with PBKDF2, for all clients",
         )
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:

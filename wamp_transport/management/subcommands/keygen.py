@@ -30,7 +30,7 @@ class KeygenCommand:
         parser.add_argument(
             "--router",
             action="store_true",
-            help="only show the public key that this router uses unless `router_key` is configured",
+            help="make no keys; show the public key that this router uses if `router_key` is not configured",
         )
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:

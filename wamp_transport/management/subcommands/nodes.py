@@ -29,7 +29,7 @@ class NodesCommand:
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="write a JSON object: nodes")
+        parser.add_argument("--json", action="store_true", help="write a JSON object with the key nodes")
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
         try:

@@ -30,7 +30,7 @@ class UriList:
         parser.add_argument(
             "uri", nargs="?", metavar="URI", help="list only those whose URI or pattern begins with URI"
         )
-        parser.add_argument("--json", action="store_true", help=f"write a JSON object: realm, {self.name}")
+        parser.add_argument("--json", action="store_true", help=f"write a JSON object with realm and {self.name}")
         add_target_arguments(parser)
 
     def run(self, command: BaseCommand, options: Mapping[str, Any]) -> None:
