@@ -149,7 +149,7 @@ def test_configuration_with_faults_ends_nothing(pages, service):
 
 def test_service_that_hides_the_admin_is_saved_when_it_is_confirmed(pages, service):
     page = pages.send(pages.get("webpath_add", type="nodeinfo"), path="/")
-    assert "this admin among them, cannot be reached on that port" in page.content.decode()
+    assert "this admin among them, can no longer be reached on that port" in page.content.decode()
     assert WebPath.objects.count() == 2
     pages.save(pages.get("webpath_add", type="nodeinfo"), path="/", _sessions_may_end="yes")
     pages.save(pages.get("webpath_add", type="nodeinfo"), path="other")
