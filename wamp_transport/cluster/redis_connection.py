@@ -73,6 +73,8 @@ class RedisConnection:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await self._connection.connect()  # type: ignore[no-untyped-call]
             tasks = [asyncio.ensure_future(job()) for job in jobs]
+            for task in tasks:
+                task.add_done_callback(_retrieve_exception)
             done, _ = await asyncio.wait([*tasks, self._failure], return_when=asyncio.FIRST_COMPLETED)
             for each in done:
                 each.result()
@@ -164,3 +166,9 @@ class RedisConnection:
         self._replies += 1
         self._owed_bytes -= self._owed.popleft()
         self._replied.set()
+
+
+def _retrieve_exception(task: asyncio.Future[Any]) -> None:
+    """Mark the exception of a job as retrieved, so that asyncio does not report it if :meth:`.run` is canceled."""
+    if not task.cancelled():
+        task.exception()

@@ -1,4 +1,5 @@
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -219,3 +220,36 @@ def test_socket_is_closed_if_the_task_is_canceled_twice() -> None:
             may_end.set()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_job_that_fails_after_the_task_was_canceled_is_not_reported_by_asyncio(
+    caplog: pytest.LogCaptureFixture, turns: int
+) -> None:
+    async def run() -> None:
+        async with fake_redis(lambda command: bulk(command[1])) as (_, address):
+            connection = RedisConnection(address, 1)
+            begun, may_end = asyncio.Event(), asyncio.Event()
+
+            async def job() -> None:
+                begun.set()
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    await may_end.wait()
+                    raise ConnectionError("lost")
+
+            task = asyncio.ensure_future(connection.run(job))
+            await begun.wait()
+            task.cancel()
+            for _ in range(turns):  # the task waits for the end of the connection or for its job then
+                await asyncio.sleep(0)
+            may_end.set()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await asyncio.sleep(0)
+
+    asyncio.run(run())
+    gc.collect()
+    assert "never retrieved" not in caplog.text
