@@ -88,6 +88,8 @@ class HintListener:
             asyncio.ensure_future(self._receive(layer, channel)),
             asyncio.ensure_future(self._probe(layer, group, channel)),
         ]
+        for task in tasks:
+            task.add_done_callback(_retrieve_exception)
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -97,10 +99,7 @@ class HintListener:
             for task in tasks:
                 task.cancel()
             # A canceled task can go on, for example to unsubscribe. It must not delay the end of the process.
-            done, _ = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
-            for task in done:
-                if not task.cancelled():
-                    task.exception()  # otherwise asyncio logs that the exception was never retrieved
+            await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
             with suppress(Exception):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await layer.group_discard(group, channel)
@@ -157,3 +156,9 @@ class HintListener:
                 "often than every %g seconds: %s: %s",
                 *(SLOW_SECONDS, type(error).__name__, text),
             )
+
+
+def _retrieve_exception(task: asyncio.Future[None]) -> None:
+    """Mark the exception of a task as retrieved. Otherwise, asyncio would report it, even long after the task's end."""
+    if not task.cancelled():
+        task.exception()

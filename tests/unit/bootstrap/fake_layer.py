@@ -49,6 +49,7 @@ class FakeLayer(BaseChannelLayer):
         except asyncio.CancelledError:
             if self.blocks_cancellation:
                 await asyncio.sleep(1000)
+                self._check()
             raise
         if isinstance(message, Exception):
             raise message

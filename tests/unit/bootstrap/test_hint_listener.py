@@ -1,6 +1,7 @@
 """The listener for hints, on a loop whose clock the tests move, with a channel layer whose failures they decide."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -211,6 +212,19 @@ def test_layer_that_does_not_let_go_does_not_block_the_stop(loop: MemoryLoop) ->
     loop.drive(lambda: not layer().groups[group_name()])
     assert loop.time() - begun_at <= 2 * CLOSE_SECONDS
     loop.advance(1000)  # until the layer lets go
+
+
+def test_layer_that_fails_long_after_the_stop_is_not_reported_by_asyncio(
+    loop: MemoryLoop, caplog: pytest.LogCaptureFixture
+) -> None:
+    node = Node(loop)
+    layer().blocks_cancellation = True
+    node.running.cancel()
+    loop.drive(lambda: not layer().groups[group_name()])
+    layer().fail(ConnectionError("late"))
+    loop.advance(1000)
+    gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 def test_invalid_layer_is_logged_and_does_no_harm(loop: MemoryLoop, caplog: pytest.LogCaptureFixture) -> None:
