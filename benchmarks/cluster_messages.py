@@ -104,7 +104,7 @@ class Pair:
         self.second.take()
         # From now on, the messages are exchanged by transfer(), and not by the turns of the memory network.
         for membership in network.memberships.values() if is_clustered else ():
-            membership.flush_soon = lambda: None  # type: ignore[method-assign]
+            membership.is_stopped = True
             self.links.append(membership.link)
 
     async def _join(self, node: Node, network: MemoryNetwork) -> Node:

@@ -14,7 +14,12 @@ Membership = Literal["joined", "joining", "cut off"]
 """Whether a node has joined the cluster. A node is cut off while it cannot use Redis."""
 
 PeerCondition = Literal["greeting", "open", "silent"]
-"""What a node knows of a peer: it has not introduced itself yet, it exchanges messages, or it is silent."""
+"""The state of a peer, according to the reporting node.
+
+- ``greeting``: it has not sent its interest yet
+- ``open``: it exchanges messages with the node
+- ``silent``: the node has not heard from it for some seconds
+"""
 
 
 class PeerState(Struct, frozen=True):
